@@ -1,0 +1,205 @@
+-- The state of pivotal-sync, made to be read. Times are ISO 8601 UTC text, JSON columns hold JSON text, ids are opaque.
+-- Start at the views: v_customers, v_pending, v_held, v_quarantined, v_runs, v_history.
+
+-- One row per run: one pass through pull, bind, desire, plan, apply.
+CREATE TABLE run (
+    id          INTEGER PRIMARY KEY,           -- counted from 1
+    kind        TEXT NOT NULL,                 -- plan, sync, backfill
+    asked_by    TEXT NOT NULL,                 -- command, schedule, webhook, signal
+    status      TEXT NOT NULL,                 -- running, complete, partial, failed, interrupted
+    started_at  TEXT NOT NULL,
+    finished_at TEXT,                          -- empty while it runs
+    report      TEXT                           -- the JSON object that `--json` prints
+) STRICT;
+
+-- How far each stream has been pulled. The cursor is opaque text owned by the source adapter.
+CREATE TABLE cursor (
+    stream       TEXT PRIMARY KEY,             -- hubspot.companies, stripe.customers, ...
+    position     TEXT NOT NULL,                -- opaque
+    keeps        TEXT NOT NULL,                -- fingerprint of what is kept of each record; when it changes the stream is read anew
+    listing      INTEGER,                      -- number of the complete listing under way; empty when none is
+    listings     INTEGER NOT NULL DEFAULT 0,   -- complete listings begun so far
+    complete_at  TEXT,                         -- when a complete listing last came to its end
+    pulled_at    TEXT NOT NULL                 -- when the last page was stored
+) STRICT;
+
+-- One row per source record, as the source last showed it.
+CREATE TABLE record (
+    stream      TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    entity_id   INTEGER REFERENCES entity (id),-- the entity it speaks of; empty until bound
+    state       TEXT NOT NULL,                 -- live, archived, deleted, merged, malformed
+    merged_into TEXT,                          -- the surviving external id, when state is merged
+    facts       TEXT NOT NULL,                 -- JSON: identity facts, typed
+    properties  TEXT NOT NULL,                 -- JSON: the properties that some rule reads
+    problem     TEXT,                          -- why it could not be read or bound, in words
+    changed_at  TEXT,                          -- when the source last changed it, if it says
+    seen_at     TEXT NOT NULL,                 -- when it was last stored here because it differed
+    gone_at     TEXT,                          -- when it was first seen gone
+    listing     INTEGER NOT NULL DEFAULT 0,    -- the complete listing that last showed it
+    touched     INTEGER NOT NULL DEFAULT 1,    -- 1 until binding has looked at it
+    PRIMARY KEY (stream, external_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX record_by_entity ON record (entity_id);
+CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
+
+-- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.
+CREATE TABLE evidence (
+    token       TEXT NOT NULL,                 -- e.g. domain:acme.com, is:hubspot:company:123, of:stripe:customer:cus_1
+    stream      TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    PRIMARY KEY (token, stream, external_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence_by_record ON evidence (stream, external_id);
+
+-- The one real thing behind one Pivotal object, and our mirror of that object.
+CREATE TABLE entity (
+    id            INTEGER PRIMARY KEY,
+    object        TEXT NOT NULL,               -- customer, contact, onboarding
+    parent_id     INTEGER REFERENCES entity (id), -- the customer's entity, for contacts and onboardings
+    name          TEXT NOT NULL DEFAULT '',    -- what people call it
+    dirty         INTEGER NOT NULL DEFAULT 1,  -- 1 when a record or a rule changed since it was last planned
+    settled       INTEGER NOT NULL DEFAULT 0,  -- 1 when nothing was owed at the last look
+    look_at       TEXT,                        -- look again then, e.g. when a deletion's grace is over
+    wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal
+    gone_since    TEXT,                        -- when its last record was first seen gone
+    pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
+    display_id    INTEGER,                     -- the number in Pivotal's pages
+    pivotal_parent TEXT,                       -- cuid of the customer the object lives under
+    origin        TEXT,                        -- created, adopted, linked
+    state         TEXT,                        -- live, deleted, lost
+    written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
+    written_at    TEXT,
+    refused       TEXT                         -- JSON: fingerprint and reason, while the last operation stands refused
+) STRICT;
+CREATE INDEX entity_by_parent ON entity (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX entity_to_look_at ON entity (object, id) WHERE dirty = 1 OR settled = 0;
+CREATE INDEX entity_later ON entity (look_at) WHERE look_at IS NOT NULL;
+
+-- Which Pivotal object each source record became. One row per record that speaks of an existing object.
+CREATE TABLE mapping (
+    stream      TEXT NOT NULL,                 -- hubspot.companies, ...
+    external_id TEXT NOT NULL,
+    object      TEXT NOT NULL,                 -- customer, contact, onboarding
+    entity_id   INTEGER NOT NULL REFERENCES entity (id),
+    pivotal_id  TEXT NOT NULL,
+    display_id  INTEGER,
+    origin      TEXT NOT NULL,                 -- created, adopted, linked
+    state       TEXT NOT NULL,                 -- live, deleted, lost
+    PRIMARY KEY (stream, external_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mapping_by_pivotal_id ON mapping (pivotal_id);
+CREATE INDEX mapping_by_entity ON mapping (entity_id);
+
+-- What Pivotal held when it was last walked: the base of adoption.
+CREATE TABLE remote (
+    pivotal_id   TEXT PRIMARY KEY,
+    object       TEXT NOT NULL,
+    display_id   INTEGER,
+    parent       TEXT,                         -- cuid of the customer, for contacts and onboardings
+    hubspot_company_id TEXT,
+    stripe_customer_id TEXT,
+    domain       TEXT,                         -- lower case
+    slug         TEXT,
+    email        TEXT,                         -- lower case
+    fields       TEXT NOT NULL,                -- JSON: everything it said
+    seen_at      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX remote_by_company ON remote (hubspot_company_id) WHERE hubspot_company_id IS NOT NULL;
+CREATE INDEX remote_by_stripe ON remote (stripe_customer_id) WHERE stripe_customer_id IS NOT NULL;
+CREATE INDEX remote_by_domain ON remote (domain) WHERE domain IS NOT NULL;
+CREATE INDEX remote_by_slug ON remote (slug) WHERE slug IS NOT NULL;
+CREATE INDEX remote_by_parent ON remote (parent) WHERE parent IS NOT NULL;
+
+-- One difference between what Pivotal should say and our mirror, as the last run that looked at it planned it.
+CREATE TABLE operation (
+    id          INTEGER PRIMARY KEY,
+    run_id      INTEGER NOT NULL REFERENCES run (id),
+    entity_id   INTEGER NOT NULL REFERENCES entity (id),
+    object      TEXT NOT NULL,
+    verb        TEXT NOT NULL,                 -- adopt, create, update, delete
+    ref         TEXT NOT NULL,                 -- hubspot:company:123
+    name        TEXT NOT NULL,
+    pivotal_id  TEXT,
+    changes     TEXT NOT NULL,                 -- JSON: field -> {from, to}
+    reason      TEXT NOT NULL,                 -- why it is owed
+    state       TEXT NOT NULL,                 -- planned, done, held, quarantined, owed, superseded
+    why         TEXT,                          -- why it is held, quarantined or still owed
+    settled_at  TEXT
+) STRICT;
+CREATE INDEX operation_by_entity ON operation (entity_id);
+CREATE INDEX operation_by_run ON operation (run_id);
+CREATE INDEX operation_open ON operation (state, entity_id) WHERE state IN ('planned', 'held', 'quarantined', 'owed');
+
+-- Every write request: stored before it leaves, settled with its answer. The audit trail.
+CREATE TABLE attempt (
+    id              INTEGER PRIMARY KEY,
+    operation_id    INTEGER NOT NULL REFERENCES operation (id),
+    run_id          INTEGER NOT NULL REFERENCES run (id),
+    entity_id       INTEGER NOT NULL REFERENCES entity (id),
+    method          TEXT NOT NULL,
+    path            TEXT NOT NULL,
+    body            TEXT,                      -- the exact bytes that are sent, and sent again
+    idempotency_key TEXT,                      -- POST only
+    intent          TEXT NOT NULL,             -- JSON: the action, to settle the mirror with
+    planned_at      TEXT NOT NULL,
+    answered_at     TEXT,
+    outcome         TEXT NOT NULL,             -- pending, done, refused, failed, unknown
+    status          INTEGER,                   -- HTTP status
+    error           TEXT,                      -- what went wrong, in words
+    pivotal_id      TEXT                       -- the object it made or changed
+) STRICT;
+CREATE INDEX attempt_by_entity ON attempt (entity_id);
+CREATE INDEX attempt_open ON attempt (id) WHERE outcome IN ('pending', 'unknown');
+CREATE INDEX attempt_by_run ON attempt (run_id);
+
+-- Facts about this store itself: workspace_id, workspace_slug, rules (fingerprint), filled_at, walked_at.
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row per Pivotal customer.
+CREATE VIEW v_customers AS
+SELECT e.pivotal_id,
+       e.display_id,
+       e.name,
+       (SELECT m.external_id FROM mapping m WHERE m.entity_id = e.id AND m.stream = 'hubspot.companies' ORDER BY m.external_id LIMIT 1) AS hubspot_company_id,
+       (SELECT m.external_id FROM mapping m WHERE m.entity_id = e.id AND m.stream = 'stripe.customers' ORDER BY m.external_id LIMIT 1) AS stripe_customer_id,
+       e.state
+FROM entity e
+WHERE e.object = 'customer' AND e.pivotal_id IS NOT NULL;
+
+-- What is still owed to Pivotal.
+CREATE VIEW v_pending AS
+SELECT o.ref, o.object, o.verb, o.name, o.pivotal_id, o.changes, o.reason, o.state, o.why, o.run_id
+FROM operation o WHERE o.state IN ('planned', 'owed');
+
+-- What waits for a person.
+CREATE VIEW v_held AS
+SELECT o.ref, o.object, o.verb, o.name, o.pivotal_id, o.changes, o.reason, o.why, o.run_id
+FROM operation o WHERE o.state = 'held';
+
+-- What Pivotal refused for good.
+CREATE VIEW v_quarantined AS
+SELECT o.ref, o.object, o.verb, o.name, o.pivotal_id, o.changes, o.reason, o.why, o.run_id
+FROM operation o WHERE o.state = 'quarantined';
+
+-- The runs, newest first.
+CREATE VIEW v_runs AS
+SELECT r.id, r.kind, r.asked_by, r.status, r.started_at, r.finished_at,
+       json_extract(r.report, '$.operations.create') AS created,
+       json_extract(r.report, '$.operations.update') AS updated,
+       json_extract(r.report, '$.operations.delete') AS deleted,
+       json_extract(r.report, '$.operations.held') AS held,
+       json_extract(r.report, '$.operations.quarantined') AS quarantined,
+       json_extract(r.report, '$.operations.owed') AS owed
+FROM run r ORDER BY r.id DESC;
+
+-- Every write, with before and after.
+CREATE VIEW v_history AS
+SELECT a.id, a.run_id, a.planned_at, a.answered_at, o.ref, o.object, o.verb, o.name,
+       COALESCE(a.pivotal_id, o.pivotal_id) AS pivotal_id,
+       o.changes, a.method, a.path, a.status, a.outcome, a.error
+FROM attempt a JOIN operation o ON o.id = a.operation_id
+ORDER BY a.id DESC;

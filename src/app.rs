@@ -1,0 +1,1 @@
+//! The only wiring: configuration to store, sources, target. Planning gets no writer.

@@ -1,0 +1,1 @@
+//! Layers, validation (all problems at once), secrets.

@@ -1,0 +1,110 @@
+//! The one real thing behind one Pivotal object, and our mirror of that object.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp};
+
+/// An entity as the store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity {
+    /// Our number for it.
+    pub id: EntityId,
+    /// Which Pivotal object it becomes.
+    pub kind: Kind,
+    /// The account it belongs to, for contacts and onboardings.
+    pub parent: Option<EntityId>,
+    /// What we know of its Pivotal object; `None` until one exists.
+    pub mirror: Option<Mirror>,
+    /// When its last source record was first seen gone.
+    pub gone_since: Option<Timestamp>,
+    /// Set while the last operation stands refused by Pivotal.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// Our mirror of a Pivotal object: what was last *written* there, or read when it was adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Its cuid.
+    pub id: PivotalId,
+    /// The number people see in Pivotal's pages.
+    pub display_id: Option<i64>,
+    /// The Pivotal customer it lives under, for contacts and onboardings.
+    pub parent: Option<PivotalId>,
+    /// How it came to be ours.
+    pub origin: Origin,
+    /// Where it stands.
+    pub state: MirrorState,
+    /// The fields as last written.
+    pub written: Fields,
+}
+
+/// How a Pivotal object came to be ours. Only created ones are ever deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// This daemon created it.
+    Created,
+    /// It was there already and was taken over.
+    Adopted,
+    /// A person tied it by hand.
+    Linked,
+}
+
+impl Origin {
+    /// The word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Adopted => "adopted",
+            Self::Linked => "linked",
+        }
+    }
+}
+
+/// Where a mirrored object stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MirrorState {
+    /// There, as far as we know.
+    Live,
+    /// Deleted by this daemon.
+    Deleted,
+    /// Pivotal answered "not found" for it: someone may have deleted it on purpose, so it is held, never recreated.
+    Lost,
+}
+
+impl MirrorState {
+    /// The word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Deleted => "deleted",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// An operation Pivotal refused for good rests until what it would send differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Fingerprint of the body that was refused.
+    pub fingerprint: String,
+    /// What Pivotal said: code, field, message.
+    pub reason: String,
+}
+
+/// What binding decided about one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binding {
+    /// It speaks of this entity.
+    Join(EntityId),
+    /// It speaks of an entity nobody has met; records with the same number belong together.
+    New(usize),
+    /// It could belong to several; a person decides. It stands alone meanwhile, and is held.
+    Ambiguous {
+        /// The records it could belong with.
+        candidates: Vec<SourceKey>,
+        /// The evidence, in words.
+        why: String,
+    },
+}

@@ -1,0 +1,98 @@
+//! Errors of the three APIs, named by what follows from them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The consequence of a failed request (design section 4, "Faults by consequence").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Too many requests: wait as told, everybody.
+    Throttled {
+        /// How long the server asked to wait.
+        wait: Option<Duration>,
+    },
+    /// The server is down or said 5xx; the outcome of a write is unknown.
+    Unavailable,
+    /// No answer in time, or the connection broke after the request may have been sent; the outcome of a write is unknown.
+    TimedOut,
+    /// Nothing was sent: the server cannot be reached.
+    Unreachable,
+    /// The credential is wrong, expired or revoked: everything stops.
+    Unauthorised,
+    /// A right is missing.
+    Forbidden {
+        /// The scopes or permissions the answer names, any one of which would do.
+        scopes: Vec<String>,
+    },
+    /// Not there.
+    NotFound,
+    /// A uniqueness rule was broken, e.g. `slug_taken`.
+    Taken {
+        /// The code, e.g. `slug_taken`, `email_taken`.
+        code: String,
+    },
+    /// The same idempotency key is in use: either in flight, or with another body.
+    KeyInUse,
+    /// The request was refused for what it says.
+    Invalid,
+    /// A cursor is too old to go on from: list everything.
+    Expired,
+    /// The answer does not have the shape the API promises: the API has changed; stop.
+    Unexpected,
+}
+
+impl Fault {
+    /// Whether the same request may succeed later.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unavailable | Self::TimedOut | Self::Unreachable | Self::KeyInUse)
+    }
+
+    /// Whether a write that met this fault may have been carried out all the same.
+    pub const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Unavailable | Self::TimedOut | Self::KeyInUse)
+    }
+}
+
+/// One failed request: the consequence, and everything a person needs to follow it up. Never holds a body or a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// What follows from it.
+    pub fault: Fault,
+    /// Who answered: `HubSpot`, `Stripe`, `Pivotal`.
+    pub api: &'static str,
+    /// Method and path without query, e.g. `GET /customers`.
+    pub endpoint: String,
+    /// HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The API's own code or category.
+    pub code: Option<String>,
+    /// The field the API names.
+    pub field: Option<String>,
+    /// The API's own words, or the transport's.
+    pub message: String,
+    /// The id the API's support asks for.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.api, self.endpoint)?;
+        match self.status {
+            Some(status) => write!(f, " answered {status}")?,
+            None => write!(f, " failed")?,
+        }
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, " (field {field})")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " [request {id}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}

@@ -1,0 +1,166 @@
+//! What a run says of itself: the documented JSON object (design section 6).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, RunId, Stream, Timestamp, Verb};
+
+/// Why a run was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunKind {
+    /// Looks only.
+    Plan,
+    /// What changed.
+    Sync,
+    /// The first load.
+    Backfill,
+}
+
+impl RunKind {
+    /// The word in the store and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Sync => "sync",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Still going on (or killed: the next start closes it as interrupted).
+    Running,
+    /// Everything was read, and everything owed was done.
+    Complete,
+    /// It came to its end, but a source failed or something is held, quarantined or still owed.
+    Partial,
+    /// It could not do its work.
+    Failed,
+    /// It was stopped.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// The word in the store and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What was read of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCounts {
+    /// Records the source sent.
+    pub read: u64,
+    /// Records whose kept facts differ from those kept before.
+    pub changed: u64,
+    /// Records newly seen gone.
+    pub deleted: u64,
+    /// Records that could not be read.
+    #[serde(default)]
+    pub malformed: u64,
+    /// Why the stream stopped early, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Operations by verb and by what became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationCounts {
+    /// Created (or, in a plan, to be created).
+    pub create: u64,
+    /// Updated.
+    pub update: u64,
+    /// Deleted.
+    pub delete: u64,
+    /// Taken over.
+    pub adopt: u64,
+    /// Needs a person.
+    pub held: u64,
+    /// Refused by Pivotal for good.
+    pub quarantined: u64,
+    /// Everything else not yet done.
+    pub owed: u64,
+}
+
+impl OperationCounts {
+    /// Counts one operation done (or planned).
+    pub const fn count(&mut self, verb: Verb) {
+        match verb {
+            Verb::Create => self.create += 1,
+            Verb::Update => self.update += 1,
+            Verb::Delete => self.delete += 1,
+            Verb::Adopt => self.adopt += 1,
+        }
+    }
+
+    /// Whether nothing is held, quarantined or owed.
+    pub const fn in_step(&self) -> bool {
+        self.held == 0 && self.quarantined == 0 && self.owed == 0
+    }
+}
+
+/// Requests made, by API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// To HubSpot.
+    pub hubspot: u64,
+    /// To Stripe.
+    pub stripe: u64,
+    /// To Pivotal.
+    pub pivotal: u64,
+    /// Answers that said "too many", of all three.
+    pub throttled: u64,
+}
+
+/// One run, told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its number.
+    pub run: RunId,
+    /// Why it was made.
+    pub kind: RunKind,
+    /// How it ended.
+    pub status: RunStatus,
+    /// What was read.
+    pub streams: BTreeMap<Stream, StreamCounts>,
+    /// What was done.
+    pub operations: OperationCounts,
+    /// What it cost.
+    pub requests: RequestCounts,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What a person should know, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+    /// The operations, for output that lists them. Not stored with the run.
+    #[serde(skip)]
+    pub plan: Vec<Operation>,
+}
+
+/// An error as a person meets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// One stable word: `config`, `credentials`, `unreachable`, `workspace`, `locked`, `store`, `api`, …
+    pub kind: String,
+    /// What happened, and to what.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}

@@ -1,0 +1,1 @@
+//! The order of things: recover, pull, bind, adopt, plan, apply. Choreography, no decisions.

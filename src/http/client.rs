@@ -1,0 +1,455 @@
+//! One client per upstream: build, send, count, classify.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::domain::{ApiError, Fault};
+use crate::ports::Spent;
+
+use super::pace::Gate;
+use super::retry::{Patience, Retries};
+
+/// An HTTP method the three APIs use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+}
+
+impl Method {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One request. The path is below the profile's base URL and starts with a slash; ids in it must be percent-encoded
+/// by the caller ([`Request::segment`]).
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<String>,
+    headers: Vec<(&'static str, String)>,
+    gate: usize,
+}
+
+impl Request {
+    /// A request without query or body.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: Vec::new(), body: None, headers: Vec::new(), gate: 0 }
+    }
+
+    /// A GET.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    /// A POST with a JSON body.
+    pub fn post_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
+        Self::new(Method::Post, path).json_text(body.to_string())
+    }
+
+    /// One more query parameter.
+    #[must_use]
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// The exact JSON text to send.
+    #[must_use]
+    pub fn json_text(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Which of the profile's gates paces this request; the first when not said.
+    #[must_use]
+    pub const fn gate(mut self, gate: usize) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// Encodes an id for use as one path segment.
+    pub fn segment(id: &str) -> String {
+        url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20")
+    }
+
+    /// Method and path without query, as errors name it.
+    pub fn endpoint(&self) -> String {
+        format!("{} {}", self.method.as_str(), self.path)
+    }
+}
+
+/// A successful answer (any 2xx).
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body bytes.
+    pub body: Vec<u8>,
+    api: &'static str,
+    endpoint: String,
+    request_id: Option<String>,
+}
+
+impl Reply {
+    /// Decodes the body. A body of another shape is [`Fault::Unexpected`], naming the path to what does not fit.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    /// An error that says the answer was not of the promised shape.
+    pub fn unexpected(&self, message: impl Into<String>) -> ApiError {
+        ApiError {
+            fault: Fault::Unexpected,
+            api: self.api,
+            endpoint: self.endpoint.clone(),
+            status: Some(self.status),
+            code: None,
+            field: None,
+            message: message.into(),
+            request_id: self.request_id.clone(),
+        }
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// The server's own clock, from the `Date` header: what windows are cut by (hubspot-api.md trap 30, stripe-api.md trap 16).
+    pub fn date(&self) -> Option<crate::domain::Timestamp> {
+        let text = self.header("date")?;
+        chrono::DateTime::parse_from_rfc2822(text).ok().map(|t| t.to_utc())
+    }
+}
+
+/// What an API's error body says, read by the API's own room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// The API's own code or category.
+    pub code: Option<String>,
+    /// The field it names.
+    pub field: Option<String>,
+    /// Its own words.
+    pub message: Option<String>,
+    /// The id its support asks for.
+    pub request_id: Option<String>,
+    /// A fault that status alone does not tell; `None` leaves the general rule of [`Client`].
+    pub fault: Option<Fault>,
+    /// Whether the server itself says to try again or not (Stripe-Should-Retry); `None` leaves it to the fault.
+    pub retry: Option<bool>,
+}
+
+/// How one upstream is talked to.
+pub struct Profile {
+    /// Its name in errors: `HubSpot`, `Stripe`, `Pivotal`.
+    pub api: &'static str,
+    /// Where paths hang; plain `http` only to loopback.
+    pub base_url: Url,
+    /// Sent as `Authorization: Bearer …`, marked sensitive.
+    pub token: SecretString,
+    /// Headers on every request.
+    pub headers: Vec<(&'static str, String)>,
+    /// The gates requests choose from; at least one.
+    pub gates: Vec<Arc<Gate>>,
+    /// How long to keep trying.
+    pub patience: Patience,
+    /// Reads an error answer: status, headers, body.
+    pub read_error: fn(u16, &HeaderMap, &[u8]) -> ErrorDetail,
+}
+
+/// A client that cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The TLS roots are missing, or similar.
+    #[error("cannot make an HTTP client: {0} (install your system's CA certificates package)")]
+    Client(#[from] reqwest::Error),
+    /// A character that no header may hold.
+    #[error("the {api} credential holds a character that no HTTP header may hold; copy it again without line breaks")]
+    Token {
+        /// Which API.
+        api: &'static str,
+    },
+    /// Plain http to somewhere that is not this machine.
+    #[error(
+        "{api} base_url is plain http to '{host}'; the key would travel in the clear: use https (http is accepted for loopback only)"
+    )]
+    Insecure {
+        /// Which API.
+        api: &'static str,
+        /// Which host.
+        host: String,
+    },
+}
+
+/// A paced, retrying, counting client for one upstream. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    profile: Profile,
+    http: reqwest::Client,
+    authorization: HeaderValue,
+    requests: AtomicU64,
+    throttled: AtomicU64,
+}
+
+/// Time to connect; a healthy server needs milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for one whole exchange; beyond it a write's outcome is unknown.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an error body that are looked at.
+const ERROR_BODY_MOST: usize = 64 * 1024;
+
+impl Client {
+    /// Builds the client. No request is made.
+    pub fn new(profile: Profile) -> Result<Self, BuildError> {
+        let loopback = is_loopback(&profile.base_url);
+        if profile.base_url.scheme() != "https" && !loopback {
+            let host = profile.base_url.host_str().unwrap_or_default().to_owned();
+            return Err(BuildError::Insecure { api: profile.api, host });
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("pivotal-sync/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never());
+        if loopback {
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", profile.token.expose_secret()))
+            .map_err(|_| BuildError::Token { api: profile.api })?;
+        authorization.set_sensitive(true);
+        let http = builder.build()?;
+        Ok(Self(Arc::new(Inner {
+            profile,
+            http,
+            authorization,
+            requests: AtomicU64::new(0),
+            throttled: AtomicU64::new(0),
+        })))
+    }
+
+    /// What was spent so far.
+    pub fn spent(&self) -> Spent {
+        Spent { requests: self.0.requests.load(Ordering::Relaxed), throttled: self.0.throttled.load(Ordering::Relaxed) }
+    }
+
+    /// The gate with this number.
+    pub fn gate(&self, number: usize) -> Option<&Arc<Gate>> {
+        self.0.profile.gates.get(number)
+    }
+
+    /// Sends a request: waits for the gate, sends, classifies, and tries again while the fault is a passing one and the
+    /// profile's patience lasts. Every attempt carries the same bytes.
+    pub async fn send(&self, request: &Request) -> Result<Reply, ApiError> {
+        let mut retries = Retries::new(&self.0.profile.patience);
+        loop {
+            let (error, retry) = match self.attempt(request).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            if !retry {
+                return Err(error);
+            }
+            let wait = match &error.fault {
+                Fault::Throttled { wait } => *wait,
+                _ => None,
+            };
+            match retries.next(wait) {
+                Some(pause) => {
+                    tracing::debug!(api = error.api, endpoint = %error.endpoint, status = error.status, pause_ms = pause.as_millis() as u64, "trying again");
+                    tokio::time::sleep(pause).await;
+                }
+                None => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Reply, (ApiError, bool)> {
+        let inner = &*self.0;
+        let gate = inner.profile.gates.get(request.gate).or_else(|| inner.profile.gates.first());
+        let ticket = match gate {
+            Some(gate) => Some(gate.pass().await),
+            None => None,
+        };
+        inner.requests.fetch_add(1, Ordering::Relaxed);
+        let result = self.build(request).send().await;
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                drop(ticket);
+                return Err(self.transport(request, &error));
+            }
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.bytes().await;
+        if let (Some(gate), Some(ticket)) = (gate, ticket) {
+            gate.answered(ticket, status, &headers);
+        }
+        let body = match body {
+            Ok(body) => body.to_vec(),
+            Err(error) => return Err(self.transport(request, &error)),
+        };
+        let detail = if (200..300).contains(&status) {
+            ErrorDetail {
+                request_id: (inner.profile.read_error)(status, &headers, b"").request_id,
+                ..ErrorDetail::default()
+            }
+        } else {
+            (inner.profile.read_error)(status, &headers, &body[..body.len().min(ERROR_BODY_MOST)])
+        };
+        if (200..300).contains(&status) {
+            return Ok(Reply {
+                status,
+                headers,
+                body,
+                api: inner.profile.api,
+                endpoint: request.endpoint(),
+                request_id: detail.request_id,
+            });
+        }
+        let fault = detail.fault.clone().unwrap_or_else(|| classify(status, &headers));
+        if matches!(fault, Fault::Throttled { .. }) {
+            inner.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        let retry = detail.retry.unwrap_or_else(|| fault.is_passing());
+        let error = ApiError {
+            fault,
+            api: inner.profile.api,
+            endpoint: request.endpoint(),
+            status: Some(status),
+            code: detail.code,
+            field: detail.field,
+            message: detail.message.unwrap_or_else(|| reason(status)),
+            request_id: detail.request_id,
+        };
+        Err((error, retry))
+    }
+
+    fn build(&self, request: &Request) -> reqwest::RequestBuilder {
+        let inner = &*self.0;
+        let mut url = inner.profile.base_url.clone();
+        // Appended, not joined: a join would drop the base URL's own path (`/api/v1`).
+        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), request.path));
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut builder = inner
+            .http
+            .request(method, url)
+            .header(reqwest::header::AUTHORIZATION, inner.authorization.clone())
+            .header(reqwest::header::ACCEPT, "application/json");
+        for (name, value) in inner.profile.headers.iter().chain(&request.headers) {
+            builder = builder.header(*name, value);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        builder
+    }
+
+    fn transport(&self, request: &Request, error: &reqwest::Error) -> (ApiError, bool) {
+        let fault = if error.is_connect() && !error.is_timeout() { Fault::Unreachable } else { Fault::TimedOut };
+        let host = self.0.profile.base_url.host_str().unwrap_or_default();
+        let error = ApiError {
+            fault,
+            api: self.0.profile.api,
+            endpoint: request.endpoint(),
+            status: None,
+            code: None,
+            field: None,
+            message: format!("{host}: {}", root_cause(error)),
+            request_id: None,
+        };
+        (error, true)
+    }
+}
+
+/// The general rule, for answers whose API room has no special one.
+fn classify(status: u16, headers: &HeaderMap) -> Fault {
+    match status {
+        401 => Fault::Unauthorised,
+        403 => Fault::Forbidden { scopes: Vec::new() },
+        404 => Fault::NotFound,
+        408 | 425 => Fault::TimedOut,
+        429 => Fault::Throttled { wait: retry_after(headers) },
+        400..=499 => Fault::Invalid,
+        500..=599 => Fault::Unavailable,
+        _ => Fault::Unexpected,
+    }
+}
+
+/// `Retry-After` in whole seconds (pivotal-api.md 4). Rooms whose API uses another unit read it themselves.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse::<u64>().ok().map(Duration::from_secs)
+}
+
+/// The deepest cause: the outer layers only repeat the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(inner) = deepest.source() {
+        deepest = inner;
+    }
+    deepest.to_string()
+}
+
+fn reason(status: u16) -> String {
+    reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .map_or_else(|| "no reason given".to_owned(), str::to_lowercase)
+}
+
+/// Whether a base URL stays on this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,0 +1,12 @@
+//! Send and decode, pace, retry, classify: what the three API rooms have in common.
+//!
+//! Rules: one [`Client`] per upstream. Every attempt passes the [`Gate`] again. The backoff crate lives in `retry` only.
+//! Nothing here knows an API's words: each room hands in how its errors read ([`Profile::read_error`]).
+
+mod client;
+mod pace;
+mod retry;
+
+pub use client::{BuildError, Client, ErrorDetail, Method, Profile, Reply, Request, is_loopback};
+pub use pace::{Gate, Pace, Seen};
+pub use retry::Patience;

@@ -1,0 +1,228 @@
+//! The gate every request passes: a sliding log sized by what the server's headers say.
+//!
+//! A slot is taken when a request leaves and given back one window after its *answer* arrived. The request reached the server
+//! before its answer reached us, so when our slot is free again the server's is too: no window is ever above the limit, and
+//! no latency has to be guessed. What the server has counted beyond our own requests is somebody else's use of the key, and
+//! takes up slots of ours until a window has passed.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::client::retry_after;
+
+/// What one answer's headers say about the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Requests allowed in a window.
+    pub limit: u32,
+    /// Requests left in it.
+    pub remaining: u32,
+    /// The window's length, if the answer says.
+    pub window: Option<Duration>,
+}
+
+/// How a gate paces.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Window of the limit.
+    pub window: Duration,
+    /// The limit when no header says one; `None` when the server must say (then one probe goes first).
+    pub limit: Option<u32>,
+    /// Most requests a window, whatever the server allows.
+    pub ceiling: Option<u32>,
+    /// Share of the server's limit left to other users of the key, 0 to 99.
+    pub reserve_percent: u8,
+    /// Reads the limit headers of an answer.
+    pub read: fn(&HeaderMap) -> Option<Seen>,
+}
+
+/// Added to the window before a slot is used again: room for clocks that run at different speed.
+const GUARD: Duration = Duration::from_millis(100);
+/// The pause after a 429 that names none.
+const UNTOLD_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause a 429 can impose on everybody.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// One limit, shared by every request that counts against it.
+#[derive(Debug)]
+pub struct Gate {
+    pace: Pace,
+    /// Only the waiter at the head looks at the clock; the others stand in line, first come first served.
+    turnstile: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Requests a window, from headers or settings; `None` when the server answered without naming any.
+    limit: Option<u32>,
+    /// Whether the server has answered once (or the settings name the limit).
+    known: bool,
+    window: Duration,
+    /// When the requests of the running window were answered, oldest first; others' requests included.
+    answered: VecDeque<Instant>,
+    in_flight: u32,
+    frozen_until: Option<Instant>,
+    /// After a pause one request goes alone, to see.
+    probe: bool,
+}
+
+/// A request under way. Dropped without an answer it counts as answered now: the server may have counted it.
+#[derive(Debug)]
+pub struct Ticket<'a> {
+    gate: &'a Gate,
+    settled: bool,
+}
+
+enum Decision {
+    Go,
+    WaitUntil(Instant),
+    WaitForAnswer,
+}
+
+impl Gate {
+    /// A gate that has seen nothing yet.
+    pub fn new(pace: Pace) -> Self {
+        let state = State {
+            limit: pace.limit,
+            known: pace.limit.is_some(),
+            window: pace.window,
+            answered: VecDeque::new(),
+            in_flight: 0,
+            frozen_until: None,
+            probe: false,
+        };
+        Self { pace, turnstile: tokio::sync::Mutex::new(()), state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// Waits until one more request may leave, and takes its slot.
+    pub async fn pass(&self) -> Ticket<'_> {
+        let _head = self.turnstile.lock().await;
+        loop {
+            let changed = self.changed.notified();
+            let decision = self.with(|state| self.decide(state, Instant::now()));
+            match decision {
+                Decision::Go => return Ticket { gate: self, settled: false },
+                Decision::WaitForAnswer => changed.await,
+                Decision::WaitUntil(at) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at) => {}
+                        () = changed => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in an answer: gives the slot its expiry, and learns the limit, others' use, and any pause.
+    pub fn answered(&self, mut ticket: Ticket<'_>, status: u16, headers: &HeaderMap) {
+        ticket.settled = true;
+        let now = Instant::now();
+        let seen = (self.pace.read)(headers);
+        self.with(|state| {
+            state.close_one(now);
+            state.known = true;
+            if let Some(seen) = seen {
+                state.limit = Some(seen.limit);
+                state.window = seen.window.unwrap_or(state.window);
+                let counted = seen.limit.saturating_sub(seen.remaining);
+                let ours = u32::try_from(state.answered.len()).unwrap_or(u32::MAX).saturating_add(state.in_flight);
+                for _ in ours..counted {
+                    state.answered.push_back(now);
+                }
+            }
+            if status == 429 {
+                let pause = retry_after(headers).unwrap_or(UNTOLD_PAUSE).min(LONGEST_PAUSE);
+                let until = now + pause;
+                state.frozen_until = Some(state.frozen_until.map_or(until, |old| old.max(until)));
+                state.probe = true;
+            } else if state.frozen_until.is_none_or(|until| until <= now) {
+                state.probe = false;
+                state.frozen_until = None;
+            }
+        });
+        self.changed.notify_waiters();
+    }
+
+    /// Requests a minute that may leave; `None` while unknown or unlimited.
+    pub fn per_minute(&self) -> Option<u32> {
+        self.with(|state| {
+            let allowed = f64::from(self.allowed(state)?);
+            Some((allowed * 60.0 / state.window.as_secs_f64()).floor() as u32)
+        })
+    }
+
+    /// The limit the server last named.
+    pub fn limit(&self) -> Option<u32> {
+        self.with(|state| state.limit)
+    }
+
+    fn allowed(&self, state: &State) -> Option<u32> {
+        let reserved =
+            |limit: u32| limit - (u64::from(limit) * u64::from(self.pace.reserve_percent)).div_ceil(100) as u32;
+        let allowed = match (state.limit.map(reserved), self.pace.ceiling) {
+            (Some(limit), Some(ceiling)) => Some(limit.min(ceiling)),
+            (limit, ceiling) => limit.or(ceiling),
+        };
+        allowed.map(|n| n.max(1))
+    }
+
+    fn decide(&self, state: &mut State, now: Instant) -> Decision {
+        let kept = state.window + GUARD;
+        while state.answered.front().is_some_and(|at| *at + kept <= now) {
+            state.answered.pop_front();
+        }
+        if let Some(until) = state.frozen_until.filter(|until| *until > now) {
+            return Decision::WaitUntil(until);
+        }
+        if (state.probe || !state.known) && state.in_flight > 0 {
+            return Decision::WaitForAnswer;
+        }
+        let used = state.answered.len() + state.in_flight as usize;
+        match self.allowed(state) {
+            Some(allowed) if used >= allowed as usize => match state.answered.front() {
+                Some(oldest) => Decision::WaitUntil(*oldest + kept),
+                None => Decision::WaitForAnswer,
+            },
+            _ => {
+                state.in_flight += 1;
+                Decision::Go
+            }
+        }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        // A panic while holding this lock leaves plain numbers behind; they are still usable.
+        work(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn close_one(&mut self, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        // Without any limit the log would only grow; with none known yet it must be kept.
+        if self.limit.is_some() || !self.known || self.answered.len() < 10_000 {
+            self.answered.push_back(now);
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            let now = Instant::now();
+            self.gate.with(|state| state.close_one(now));
+            self.gate.changed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+//! The gate against a strict sliding-window server, on the paused clock (crates.md 2d).
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+fn headers(limit: u32, remaining: u32) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    map.insert("x-limit", limit.into());
+    map.insert("x-remaining", remaining.into());
+    map
+}
+
+fn read(headers: &HeaderMap) -> Option<Seen> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+    Some(Seen { limit: number("x-limit")?, remaining: number("x-remaining")?, window: None })
+}
+
+fn pace(reserve_percent: u8, ceiling: Option<u32>) -> Pace {
+    Pace { window: WINDOW, limit: None, ceiling, reserve_percent, read }
+}
+
+/// A server that counts arrivals of the last 60 s and refuses above its limit.
+#[derive(Default)]
+struct Strict {
+    arrivals: Vec<Instant>,
+    refused: usize,
+}
+
+impl Strict {
+    fn arrive(&mut self, limit: u32) -> (u16, u32) {
+        let now = Instant::now();
+        let in_window = self.arrivals.iter().filter(|at| **at + WINDOW > now).count() as u32;
+        if in_window >= limit {
+            self.refused += 1;
+            return (429, 0);
+        }
+        self.arrivals.push(now);
+        (200, limit - in_window - 1)
+    }
+}
+
+/// `workers` clients hammer for `minutes`; every trip takes up to `jitter` each way.
+async fn hammer(gate: Arc<Gate>, limit: u32, workers: usize, minutes: u64, jitter: Vec<u64>) -> (usize, usize) {
+    let server = Arc::new(Mutex::new(Strict::default()));
+    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..workers {
+        let (gate, server, jitter) = (gate.clone(), server.clone(), jitter.clone());
+        tasks.spawn(async move {
+            for turn in 0.. {
+                let delay = |n: usize| Duration::from_millis(jitter[(worker * 7 + turn * 3 + n) % jitter.len()]);
+                let ticket = gate.pass().await;
+                if Instant::now() >= end {
+                    return;
+                }
+                tokio::time::sleep(delay(0)).await;
+                let (status, remaining) = server.lock().unwrap().arrive(limit);
+                tokio::time::sleep(delay(1)).await;
+                gate.answered(ticket, status, &headers(limit, remaining));
+            }
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+    let server = server.lock().unwrap();
+    (server.arrivals.len(), server.refused)
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(work)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_window_is_above_the_limit_and_the_limit_is_used(
+        limit in prop_oneof![Just(60u32), Just(600), 5u32..200],
+        workers in 1usize..12,
+        jitter in proptest::collection::vec(0u64..400, 1..20),
+    ) {
+        let (sent, refused) = run(hammer(Arc::new(Gate::new(pace(0, None))), limit, workers, 10, jitter.clone()));
+        prop_assert_eq!(refused, 0);
+        // One worker can make only so many trips; with enough of them at least 98 % of ten windows are used.
+        let trips = 600_000 / (2 * jitter.iter().max().unwrap() + 1) * workers as u64;
+        if trips > u64::from(limit) * 20 {
+            prop_assert!(sent as f64 >= 0.98 * f64::from(limit) * 10.0, "{sent} of {}", limit * 10);
+        }
+    }
+}
+
+#[test]
+fn the_reserve_and_the_ceiling_are_kept() {
+    let (sent, refused) = run(hammer(Arc::new(Gate::new(pace(10, None))), 600, 8, 10, vec![20]));
+    assert_eq!(refused, 0);
+    assert!((5292..=5400).contains(&sent), "{sent}");
+    let (sent, _) = run(hammer(Arc::new(Gate::new(pace(0, Some(30)))), 600, 8, 10, vec![20]));
+    assert!((294..=300).contains(&sent), "{sent}");
+}
+
+#[test]
+fn what_others_have_used_is_left_out() {
+    run(async {
+        let gate = Gate::new(pace(0, None));
+        let ticket = gate.pass().await;
+        gate.answered(ticket, 200, &headers(60, 19)); // 41 counted, one of them ours
+        let start = Instant::now();
+        for _ in 0..19 {
+            let ticket = gate.pass().await;
+            gate.answered(ticket, 200, &HeaderMap::new());
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO, "what is left goes out at once");
+        let _next = gate.pass().await;
+        assert!(start.elapsed() >= WINDOW);
+    });
+}
+
+#[test]
+fn a_429_stops_everybody_and_one_goes_first_afterwards() {
+    run(async {
+        let gate = Arc::new(Gate::new(pace(0, None)));
+        let ticket = gate.pass().await;
+        gate.answered(ticket, 200, &headers(60, 59));
+        let ticket = gate.pass().await;
+        let mut refused = headers(60, 0);
+        refused.insert("retry-after", 12.into());
+        let start = Instant::now();
+        // The server counts 60 although we sent two: 58 are others', so the window must pass as well.
+        gate.answered(ticket, 429, &refused);
+        let probe = gate.pass().await;
+        assert!(start.elapsed() >= Duration::from_secs(12));
+        let second = tokio::time::timeout(Duration::from_secs(30), gate.pass()).await;
+        assert!(second.is_err(), "nobody follows before the probe is answered");
+        gate.answered(probe, 200, &headers(60, 59));
+        assert!(tokio::time::timeout(Duration::from_secs(1), gate.pass()).await.is_ok());
+    });
+}
+
+#[test]
+fn a_server_that_names_no_limit_is_not_held_back() {
+    run(async {
+        let gate = Gate::new(pace(10, None));
+        let start = Instant::now();
+        for _ in 0..20_000 {
+            let ticket = gate.pass().await;
+            gate.answered(ticket, 200, &HeaderMap::new());
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_dropped_waiter_gives_its_place_back() {
+    run(async {
+        let gate = Arc::new(Gate::new(pace(0, Some(1))));
+        let ticket = gate.pass().await;
+        let waiting = tokio::time::timeout(Duration::from_secs(1), gate.pass()).await;
+        assert!(waiting.is_err());
+        drop(ticket);
+        assert!(tokio::time::timeout(Duration::from_secs(61), gate.pass()).await.is_ok());
+    });
+}

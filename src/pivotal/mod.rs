@@ -1,0 +1,5 @@
+//! IO out: Pivotal.
+
+mod settings;
+
+pub use settings::*;

@@ -1,0 +1,5 @@
+//! Pure: identity, desire, rules, plan, guard.
+
+mod settings;
+
+pub use settings::*;

@@ -1,0 +1,5 @@
+//! HubSpot.
+
+mod settings;
+
+pub use settings::*;

@@ -1,0 +1,3 @@
+//! IO in: one folder per source, the same files in each.
+pub mod hubspot;
+pub mod stripe;

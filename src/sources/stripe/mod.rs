@@ -1,0 +1,5 @@
+//! Stripe.
+
+mod settings;
+
+pub use settings::*;

@@ -1,0 +1,5 @@
+//! Memory: SQLite, the only SQL.
+
+mod settings;
+
+pub use settings::*;

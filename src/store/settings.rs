@@ -1,0 +1,13 @@
+//! `[store]` of the configuration.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the state lies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The SQLite file; made if missing, with its folder.
+    pub path: PathBuf,
+}
