@@ -11,6 +11,7 @@ mod facts;
 mod fault;
 mod fields;
 mod ids;
+mod money;
 mod operation;
 mod record;
 mod report;
@@ -25,6 +26,7 @@ pub use fields::{Change, Changes, Fields};
 pub use ids::{
     EntityId, ExternalId, IdempotencyKey, Kind, ParseKeyError, PivotalId, Role, RunId, SourceKey, SourceName, Stream,
 };
+pub use money::MrrUnit;
 pub use operation::{Action, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};
 pub use report::{ErrorReport, OperationCounts, Report, RequestCounts, RunKind, RunStatus, StreamCounts};

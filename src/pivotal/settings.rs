@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::MrrUnit;
+
 /// How Pivotal is reached (design section 6). Defaults are in `config/default.toml`, nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -23,14 +25,4 @@ pub struct Settings {
     pub mrr_unit: Option<MrrUnit>,
     /// File that holds the API key, when it is neither a systemd credential nor in the environment.
     pub api_key_file: Option<PathBuf>,
-}
-
-/// The unit of Pivotal's `mrr` (pivotal-api.md 10.1: UNKNOWN).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MrrUnit {
-    /// Whole major units.
-    Dollars,
-    /// Hundredths.
-    Cents,
 }

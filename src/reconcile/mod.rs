@@ -3,3 +3,7 @@
 mod settings;
 
 pub use settings::*;
+
+mod types;
+
+pub use types::*;

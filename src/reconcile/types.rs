@@ -1,0 +1,157 @@
+//! What goes into and comes out of the pure centre.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Binding, Entity, EntityId, Fields, Gone, Kind, MrrUnit, Operation, PivotalId, Record, SourceKey, Timestamp,
+};
+
+/// A record as the store keeps it: the source's last word, and whether it is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What the source last showed.
+    pub record: Record,
+    /// Set once it was seen gone: how, and when that was first seen.
+    pub gone: Option<(Gone, Timestamp)>,
+    /// Why it is held: an ambiguity binding found, in words.
+    pub problem: Option<String>,
+}
+
+/// One account record among those it shares evidence with, directly or through others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bindable {
+    /// Which record.
+    pub key: SourceKey,
+    /// What [`Reconciler::tokens`](super::Reconciler::tokens) makes of it.
+    pub tokens: BTreeSet<String>,
+    /// The entity it speaks of so far.
+    pub entity: Option<EntityId>,
+    /// Whether that entity has a Pivotal object: then the record stays where it is (design: stored mapping comes first).
+    pub settled: bool,
+    /// Whether the record is still there. A record that is gone joins nobody and nobody joins it.
+    pub live: bool,
+}
+
+/// One entity with everything that speaks of it: the input of desire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The entity.
+    pub entity: Entity,
+    /// Its records, live and gone, of every stream.
+    pub records: Vec<Known>,
+    /// The account it belongs to, for contacts and onboardings; `None` when its account is not known.
+    pub parent: Option<ParentState>,
+}
+
+/// What a child needs to know of its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentState {
+    /// The account's entity.
+    pub entity: EntityId,
+    /// Whether the account is wanted in Pivotal, as last decided (accounts are decided before their children).
+    pub wanted: bool,
+    /// Its customer, once it exists (or is about to be adopted).
+    pub pivotal_id: Option<PivotalId>,
+    /// Set when the customer cannot be written to: lost, held, refused. In words.
+    pub blocked: Option<String>,
+}
+
+/// Something worth telling a person about one entity that stops nothing, e.g. a text that was cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The record it is about.
+    pub subject: SourceKey,
+    /// What it is, in words.
+    pub message: String,
+}
+
+/// What Pivotal should say about one entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Whether it should exist.
+    pub wanted: Wanted,
+    /// What people call it.
+    pub name: String,
+    /// The record that names it in output.
+    pub subject: SourceKey,
+    /// The source keys behind it.
+    pub because: Vec<SourceKey>,
+    /// What a person should know.
+    pub notes: Vec<Note>,
+}
+
+/// Whether an entity should exist in Pivotal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Yes, saying this. Holds a null for each field whose rule yields none, so that a cleared value is cleared.
+    Yes(Fields),
+    /// No: it never fitted, or no longer fits, the selection. In words, naming the rule.
+    NotSelected(String),
+    /// No: every record of it is gone at the source, first seen so at this time.
+    Gone(Timestamp),
+    /// Not decidable: a rule failed, or a person must decide. In words.
+    Held(String),
+}
+
+/// What is already in Pivotal and might be this entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its cuid.
+    pub id: PivotalId,
+    /// Its number.
+    pub display_id: Option<i64>,
+    /// The customer it lives under.
+    pub parent: Option<PivotalId>,
+    /// What it says.
+    pub fields: Fields,
+    /// The entity that has it already, if one has.
+    pub owner: Option<EntityId>,
+}
+
+/// What deciding about one entity led to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// What is owed, in the order it must happen. Empty: in step.
+    pub operations: Vec<Operation>,
+    /// When to look again though nothing changes, e.g. when a deletion's grace is over.
+    pub look_at: Option<Timestamp>,
+    /// What a person should know.
+    pub notes: Vec<Note>,
+}
+
+/// How many objects of a kind this store has live: what guards measure by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Population {
+    /// Live customers.
+    pub customers: u64,
+    /// Live contacts.
+    pub contacts: u64,
+    /// Live onboardings.
+    pub onboardings: u64,
+}
+
+impl Population {
+    /// The number for one kind.
+    pub const fn of(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Customer => self.customers,
+            Kind::Contact => self.contacts,
+            Kind::Onboarding => self.onboardings,
+        }
+    }
+}
+
+/// A rule that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleProblem {
+    /// The configuration key, e.g. `customers.fields.name`.
+    pub key: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+/// Bindings of one cluster, in key order.
+pub type Bindings = Vec<(SourceKey, Binding)>;
+
+/// The unit `mrr` is written in; without it, it is not written.
+pub type Unit = Option<MrrUnit>;
