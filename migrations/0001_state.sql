@@ -32,7 +32,8 @@ CREATE TABLE record (
     merged_into TEXT,                          -- the surviving external id, when state is merged
     facts       TEXT NOT NULL,                 -- JSON: identity facts, typed
     properties  TEXT NOT NULL,                 -- JSON: the properties that some rule reads
-    problem     TEXT,                          -- why it could not be read or bound, in words
+    problem     TEXT,                          -- why it could not be bound, in words: an ambiguity that a person decides
+    unreadable  TEXT,                          -- why the source's last showing of it could not be read; older facts stay valid
     changed_at  TEXT,                          -- when the source last changed it, if it says
     seen_at     TEXT NOT NULL,                 -- when it was last stored here because it differed
     gone_at     TEXT,                          -- when it was first seen gone
@@ -41,6 +42,7 @@ CREATE TABLE record (
     PRIMARY KEY (stream, external_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX record_by_entity ON record (entity_id);
+CREATE INDEX record_by_state ON record (stream, state);
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 
 -- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.
@@ -61,8 +63,8 @@ CREATE TABLE entity (
     dirty         INTEGER NOT NULL DEFAULT 1,  -- 1 when a record or a rule changed since it was last planned
     settled       INTEGER NOT NULL DEFAULT 0,  -- 1 when nothing was owed at the last look
     look_at       TEXT,                        -- look again then, e.g. when a deletion's grace is over
-    wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal
-    gone_since    TEXT,                        -- when its last record was first seen gone
+    wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
+    gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
     display_id    INTEGER,                     -- the number in Pivotal's pages
     pivotal_parent TEXT,                       -- cuid of the customer the object lives under
@@ -70,8 +72,12 @@ CREATE TABLE entity (
     state         TEXT,                        -- live, deleted, lost
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
     written_at    TEXT,
-    refused       TEXT                         -- JSON: fingerprint and reason, while the last operation stands refused
+    refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused
+    slug          TEXT AS (written ->> '$.slug') VIRTUAL -- the slug as last written
 ) STRICT;
+CREATE INDEX entity_by_slug ON entity (slug) WHERE slug IS NOT NULL;
+CREATE INDEX entity_by_display_id ON entity (object, display_id) WHERE display_id IS NOT NULL;
+CREATE INDEX entity_live ON entity (object) WHERE state = 'live';
 CREATE INDEX entity_by_parent ON entity (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX entity_to_look_at ON entity (object, id) WHERE dirty = 1 OR settled = 0;
 CREATE INDEX entity_later ON entity (look_at) WHERE look_at IS NOT NULL;
@@ -90,6 +96,7 @@ CREATE TABLE mapping (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mapping_by_pivotal_id ON mapping (pivotal_id);
 CREATE INDEX mapping_by_entity ON mapping (entity_id);
+CREATE INDEX mapping_by_display_id ON mapping (object, display_id);
 
 -- What Pivotal held when it was last walked: the base of adoption.
 CREATE TABLE remote (
@@ -113,7 +120,7 @@ CREATE INDEX remote_by_parent ON remote (parent) WHERE parent IS NOT NULL;
 
 -- One difference between what Pivotal should say and our mirror, as the last run that looked at it planned it.
 CREATE TABLE operation (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, though plans that were never carried out are dropped
     run_id      INTEGER NOT NULL REFERENCES run (id),
     entity_id   INTEGER NOT NULL REFERENCES entity (id),
     object      TEXT NOT NULL,
@@ -123,7 +130,7 @@ CREATE TABLE operation (
     pivotal_id  TEXT,
     changes     TEXT NOT NULL,                 -- JSON: field -> {from, to}
     reason      TEXT NOT NULL,                 -- why it is owed
-    state       TEXT NOT NULL,                 -- planned, done, held, quarantined, owed, superseded
+    state       TEXT NOT NULL,                 -- planned, done, held, quarantined, owed; superseded: a later plan replaced it after it was tried
     why         TEXT,                          -- why it is held, quarantined or still owed
     settled_at  TEXT
 ) STRICT;
@@ -149,6 +156,7 @@ CREATE TABLE attempt (
     error           TEXT,                      -- what went wrong, in words
     pivotal_id      TEXT                       -- the object it made or changed
 ) STRICT;
+CREATE INDEX attempt_by_operation ON attempt (operation_id);
 CREATE INDEX attempt_by_entity ON attempt (entity_id);
 CREATE INDEX attempt_open ON attempt (id) WHERE outcome IN ('pending', 'unknown');
 CREATE INDEX attempt_by_run ON attempt (run_id);
@@ -159,13 +167,17 @@ CREATE TABLE fact (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row per Pivotal customer.
+-- One row per Pivotal customer. Where several records share it, a live one is shown before one that is gone.
 CREATE VIEW v_customers AS
 SELECT e.pivotal_id,
        e.display_id,
        e.name,
-       (SELECT m.external_id FROM mapping m WHERE m.entity_id = e.id AND m.stream = 'hubspot.companies' ORDER BY m.external_id LIMIT 1) AS hubspot_company_id,
-       (SELECT m.external_id FROM mapping m WHERE m.entity_id = e.id AND m.stream = 'stripe.customers' ORDER BY m.external_id LIMIT 1) AS stripe_customer_id,
+       (SELECT m.external_id FROM mapping m LEFT JOIN record r ON r.stream = m.stream AND r.external_id = m.external_id
+         WHERE m.entity_id = e.id AND m.stream = 'hubspot.companies'
+         ORDER BY r.state IS NOT 'live', m.external_id LIMIT 1) AS hubspot_company_id,
+       (SELECT m.external_id FROM mapping m LEFT JOIN record r ON r.stream = m.stream AND r.external_id = m.external_id
+         WHERE m.entity_id = e.id AND m.stream = 'stripe.customers'
+         ORDER BY r.state IS NOT 'live', m.external_id LIMIT 1) AS stripe_customer_id,
        e.state
 FROM entity e
 WHERE e.object = 'customer' AND e.pivotal_id IS NOT NULL;

@@ -1,0 +1,54 @@
+//! One process per store: an advisory lock on `<store>.lock`, held by the system until the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+/// Proof that this process alone works on a store. Given back when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock, making the store's folder if it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the other process's number when someone has it; [`StoreError::CannotOpen`] and the like
+    /// when the lock file cannot be made.
+    pub fn acquire(store_path: &Path) -> Result<Self, StoreError> {
+        let path = lock_path(store_path);
+        let failed = |e| StoreError::from_io(&path, e);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut options = OpenOptions::new();
+        // Not truncated before it is ours: the holder's number stands in it.
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // A number that cannot be read is no reason to hide that the store is held.
+                let _ = file.read_to_string(&mut pid);
+                return Err(StoreError::Locked { path: store_path.to_owned(), pid: pid.trim().parse().ok() });
+            }
+            Err(TryLockError::Error(e)) => return Err(failed(e)),
+        }
+        file.set_len(0).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn lock_path(store_path: &Path) -> PathBuf {
+    let mut name = store_path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}

@@ -1,0 +1,121 @@
+//! Runs: begun, finished, listed.
+
+use super::error::Trouble;
+use super::{RunLock, Store, StoreError, json, rows, time};
+use crate::domain::{Report, RunId, RunKind, RunStatus, Timestamp};
+
+/// One run as the store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its number.
+    pub id: RunId,
+    /// Why it was made.
+    pub kind: RunKind,
+    /// Who asked: `command`, `schedule`, `webhook`, `signal`.
+    pub asked_by: String,
+    /// How it ended, or `running`.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What it said of itself; `None` while it runs, and for one that was killed.
+    pub report: Option<Report>,
+}
+
+impl Store {
+    /// Begins a run. Since the lock proves that no other process works here, runs that still say `running` were killed: they
+    /// are closed as interrupted first, and what they had planned and not done is owed.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn begin_run(
+        &self,
+        _proof: &RunLock,
+        kind: RunKind,
+        asked_by: &str,
+        now: Timestamp,
+    ) -> Result<RunId, StoreError> {
+        let (kind, now) = (kind.as_str(), time::text(now));
+        self.told(async {
+            let mut tx = self.begin().await?;
+            sqlx::query!(
+                "UPDATE operation SET state = 'owed', why = 'run ' || run_id || ' was interrupted'
+                 WHERE state = 'planned' AND run_id IN (SELECT id FROM run WHERE status = 'running')"
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!("UPDATE run SET status = 'interrupted', finished_at = ? WHERE status = 'running'", now)
+                .execute(&mut *tx)
+                .await?;
+            let id = sqlx::query!(
+                "INSERT INTO run (kind, asked_by, status, started_at) VALUES (?, ?, 'running', ?)",
+                kind,
+                asked_by,
+                now
+            )
+            .execute(&mut *tx)
+            .await?
+            .last_insert_rowid();
+            tx.commit().await?;
+            Ok(RunId(id))
+        })
+        .await
+    }
+
+    /// Stores what a run says of itself.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or there is no such run.
+    pub async fn finish_run(&self, report: &Report) -> Result<(), StoreError> {
+        let (status, finished_at) = (report.status.as_str(), report.finished_at.map(time::text));
+        self.told(async {
+            let text = json(report)?;
+            let mut tx = self.begin().await?;
+            let done = sqlx::query!(
+                "UPDATE run SET status = ?, finished_at = ?, report = ? WHERE id = ?",
+                status,
+                finished_at,
+                text,
+                report.run.0
+            )
+            .execute(&mut *tx)
+            .await?;
+            if done.rows_affected() != 1 {
+                return Err(Trouble::bad("run", format_args!("there is no run {}", report.run)));
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    /// The newest runs, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn runs(&self, most: u32) -> Result<Vec<RunRow>, StoreError> {
+        self.told(async {
+            let found = sqlx::query!(
+                "SELECT id, kind, asked_by, status, started_at, finished_at, report FROM run ORDER BY id DESC LIMIT ?",
+                most
+            )
+            .fetch_all(self.read())
+            .await?;
+            found
+                .into_iter()
+                .map(|row| {
+                    Ok(RunRow {
+                        id: RunId(row.id),
+                        kind: rows::word("run", &row.kind)?,
+                        asked_by: row.asked_by,
+                        status: rows::word("run", &row.status)?,
+                        started_at: time::instant("run", &row.started_at)?,
+                        finished_at: time::maybe("run", row.finished_at.as_deref())?,
+                        report: row.report.as_deref().map(|text| rows::parse("run", text)).transpose()?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+}
