@@ -129,7 +129,10 @@ impl StoreError {
                 format!("let the user that runs this write {} and its folder", path.display())
             }
             Self::CannotOpen { path, .. } => {
-                format!("check that {} and its folder exist, belong to this user and are on a sound disk", path.display())
+                format!(
+                    "check that {} and its folder exist, belong to this user and are on a sound disk",
+                    path.display()
+                )
             }
             Self::OldSqlite { .. } => "build with the bundled SQLite".to_owned(),
             Self::Query { source, .. } if primary_code(source) == Some(5) => {
@@ -157,7 +160,10 @@ impl StoreError {
 #[derive(Debug)]
 pub(super) enum Trouble {
     Sql(sqlx::Error),
-    BadRow { table: &'static str, what: String },
+    BadRow {
+        table: &'static str,
+        what: String,
+    },
     OpenedForReading,
     /// The writer has ended: the store is closed.
     Closed,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use super::error::by_code;
 use super::journal::Journal;
@@ -59,10 +59,8 @@ impl Store {
             Err(e) => return Err(StoreError::from_io(path, e)),
             Ok(_) => {}
         }
-        let read = pool(READERS, false)
-            .connect_with(options(path).read_only(true))
-            .await
-            .map_err(|e| by_code(path, e))?;
+        let read =
+            pool(READERS, false).connect_with(options(path).read_only(true)).await.map_err(|e| by_code(path, e))?;
         check_library(path, &read).await?;
         let owned = path.to_owned();
         match schema(path, &read).await? {
@@ -113,12 +111,7 @@ fn pool(connections: u32, writes: bool) -> SqlitePoolOptions {
     }
     // After a full disk SQLite has rolled back by itself; sqlx's own ROLLBACK then fails, and it would count one open
     // transaction for ever. Such a connection is given up for a new one.
-    pool.before_acquire(|connection, _| {
-        Box::pin(async move {
-            use sqlx::TransactionManager;
-            Ok(sqlx::sqlite::SqliteTransactionManager::get_transaction_depth(connection) == 0)
-        })
-    })
+    pool.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Makes folder and file; SQLite gives the WAL and its index the file's own mode.

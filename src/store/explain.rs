@@ -1,0 +1,191 @@
+//! What a person calls a thing, and the entities it names.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::Trouble;
+use super::rows::stream;
+use super::{Store, StoreError, Story, json};
+use crate::domain::{ExternalId, Kind, PivotalId, SourceKey};
+
+/// Entities told at most: a domain that names more is no answer for a person.
+const MOST: i64 = 100;
+
+/// What a person calls a thing (design section 6, REF).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// `hubspot:company:123`
+    Record(SourceKey),
+    /// `pivotal:customer:42`
+    Display(Kind, i64),
+    /// A cuid, bare or as `pivotal:customer:<cuid>`.
+    Cuid(PivotalId),
+    /// A domain, in lower case.
+    Domain(String),
+    /// An email, in lower case.
+    Email(String),
+}
+
+/// A text that is no reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' names nothing; write hubspot:company:123, stripe:customer:cus_123, pivotal:customer:42, a Pivotal id, a domain or an email"
+)]
+pub struct ParseReferenceError(pub String);
+
+impl FromStr for Reference {
+    type Err = ParseReferenceError;
+
+    fn from_str(given: &str) -> Result<Self, Self::Err> {
+        let text = given.trim();
+        let bad = || ParseReferenceError(given.to_owned());
+        if let Ok(key) = text.parse() {
+            return Ok(Self::Record(key));
+        }
+        if let Some(rest) = text.strip_prefix("pivotal:") {
+            let (kind, id) = rest.split_once(':').filter(|(_, id)| !id.is_empty()).ok_or_else(bad)?;
+            let kind = kind.parse().map_err(|_| bad())?;
+            let number = id.bytes().all(|b| b.is_ascii_digit());
+            return if number {
+                Ok(Self::Display(kind, id.parse().map_err(|_| bad())?))
+            } else {
+                Ok(Self::Cuid(PivotalId::new(id)))
+            };
+        }
+        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || matches!(c, ':' | '/')) {
+            return Err(bad());
+        }
+        match text.split_once('@') {
+            Some((name, host)) if !name.is_empty() && !host.is_empty() => Ok(Self::Email(text.to_lowercase())),
+            Some(_) => Err(bad()),
+            None if text.contains('.') => Ok(Self::Domain(text.trim_matches('.').to_lowercase())),
+            // Ids are opaque (pivotal-api.md 9 knows several shapes), but none is a bare number or a short word.
+            None if text.len() >= 8 && text.bytes().any(|b| !b.is_ascii_digit()) => {
+                Ok(Self::Cuid(PivotalId::new(text)))
+            }
+            None => Err(bad()),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(key) => key.fmt(f),
+            Self::Display(kind, id) => write!(f, "pivotal:{kind}:{id}"),
+            Self::Cuid(id) => id.fmt(f),
+            Self::Domain(text) | Self::Email(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What a reference names: entities, and records that are bound to none.
+#[derive(Default)]
+pub(super) struct Named {
+    pub entities: BTreeSet<i64>,
+    pub records: Vec<SourceKey>,
+}
+
+impl Store {
+    /// Everything about the entities a reference names; a record without an entity is a story of its own. Empty when nothing
+    /// here bears the name.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn explain(&self, reference: &Reference) -> Result<Vec<Story>, StoreError> {
+        self.told(async {
+            let named = match reference {
+                Reference::Record(key) => self.named_by_key(key).await?,
+                Reference::Display(kind, id) => self.named_by_number(*kind, *id).await?,
+                Reference::Cuid(id) => self.named_by_cuid(id).await?,
+                Reference::Email(email) => self.named_by_token(&format!("email:{email}")).await?,
+                Reference::Domain(domain) => self.named_by_domain(domain).await?,
+            };
+            self.stories(named).await
+        })
+        .await
+    }
+
+    async fn named_by_key(&self, key: &SourceKey) -> Result<Named, Trouble> {
+        let (stream, id) = (key.stream.as_str(), key.id.as_str());
+        let found =
+            sqlx::query_scalar!("SELECT entity_id FROM record WHERE stream = ? AND external_id = ?", stream, id)
+                .fetch_optional(self.read())
+                .await?;
+        Ok(match found {
+            None => Named::default(),
+            Some(None) => Named { records: vec![key.clone()], ..Named::default() },
+            Some(Some(entity)) => Named { entities: BTreeSet::from([entity]), ..Named::default() },
+        })
+    }
+
+    async fn named_by_number(&self, kind: Kind, id: i64) -> Result<Named, Trouble> {
+        let kind = kind.as_str();
+        let found = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM entity WHERE object = ?1 AND display_id = ?2
+               UNION SELECT entity_id FROM mapping WHERE object = ?1 AND display_id = ?2"#,
+            kind,
+            id
+        )
+        .fetch_all(self.read())
+        .await?;
+        Ok(Named { entities: found.into_iter().collect(), ..Named::default() })
+    }
+
+    async fn named_by_cuid(&self, id: &PivotalId) -> Result<Named, Trouble> {
+        let id = id.as_str();
+        let found = sqlx::query_scalar!(
+            r#"SELECT id AS "id!: i64" FROM entity WHERE pivotal_id = ?1
+               UNION SELECT entity_id FROM mapping WHERE pivotal_id = ?1"#,
+            id
+        )
+        .fetch_all(self.read())
+        .await?;
+        Ok(Named { entities: found.into_iter().collect(), ..Named::default() })
+    }
+
+    /// Tokens hold registrable domains: a host below one is looked up by its parents until something answers.
+    async fn named_by_domain(&self, domain: &str) -> Result<Named, Trouble> {
+        let mut rest = domain;
+        loop {
+            let named = self.named_by_token(&format!("domain:{rest}")).await?;
+            match rest.split_once('.') {
+                Some((_, above)) if named.is_empty() && above.contains('.') => rest = above,
+                _ => return Ok(named),
+            }
+        }
+    }
+
+    async fn named_by_token(&self, token: &str) -> Result<Named, Trouble> {
+        let tokens = json(&[token])?;
+        let found = sqlx::query!(
+            r#"SELECT r.stream, r.external_id, r.entity_id FROM json_each(?) j
+               CROSS JOIN evidence e ON e.token = j.value
+               CROSS JOIN record r ON r.stream = e.stream AND r.external_id = e.external_id LIMIT ?"#,
+            tokens,
+            MOST
+        )
+        .fetch_all(self.read())
+        .await?;
+        let mut named = Named::default();
+        for row in found {
+            match row.entity_id {
+                Some(entity) => {
+                    named.entities.insert(entity);
+                }
+                None => {
+                    let stream = stream("evidence", &row.stream)?;
+                    named.records.push(SourceKey { stream, id: ExternalId::new(row.external_id) });
+                }
+            }
+        }
+        Ok(named)
+    }
+}
+
+impl Named {
+    fn is_empty(&self) -> bool {
+        self.entities.is_empty() && self.records.is_empty()
+    }
+}

@@ -1,0 +1,251 @@
+//! Which entities a plan must look at, with everything it needs to decide, and what each look led to.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::error::Trouble;
+use super::rows::{self, ParentRow, RawEntity, RawRecord, SubjectRow};
+use super::{KnownRow, Look, Store, StoreError, json, time};
+use crate::domain::{EntityId, Kind, PivotalId, Quarantine, Role, Stream, Timestamp};
+
+/// Streams whose records decide whether an entity is gone: a subscription outlives its customer at times and never keeps one.
+fn deciding() -> impl Iterator<Item = Stream> {
+    Stream::ALL.into_iter().filter(|s| s.role() != Role::Subscription)
+}
+
+#[derive(Serialize)]
+struct LookRow<'a> {
+    id: i64,
+    name: &'a str,
+    wanted: &'a str,
+    settled: bool,
+    look_at: Option<String>,
+}
+
+impl Store {
+    /// Entities of a kind that are dirty, unsettled or due again (`full`: all), in id order: the next `most` after `after`,
+    /// with all their records and their account. An entity without records comes only while it has a Pivotal object.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn to_look_at(
+        &self,
+        kind: Kind,
+        full: bool,
+        now: Timestamp,
+        after: Option<EntityId>,
+        most: u32,
+    ) -> Result<Vec<SubjectRow>, StoreError> {
+        self.told(async {
+            let entities =
+                if full { self.every(kind, after, most).await? } else { self.due(kind, now, after, most).await? };
+            let ids = json(&entities.iter().map(|e| e.id).collect::<Vec<_>>())?;
+            let parents: HashSet<i64> = entities.iter().filter_map(|e| e.parent_id).collect();
+            let mut records = self.records_of(&ids).await?;
+            let parents = self.parents(&json(&parents)?).await?;
+            entities
+                .into_iter()
+                .map(|mut raw| {
+                    let records = records.remove(&raw.id).unwrap_or_default();
+                    let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
+                    let wanted_before = raw.wanted.take();
+                    Ok(SubjectRow { entity: raw.entity(gone_since(&records))?, wanted_before, records, parent })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn every(&self, kind: Kind, after: Option<EntityId>, most: u32) -> Result<Vec<RawEntity>, Trouble> {
+        let (kind, after) = (kind.as_str(), after.map_or(0, |e| e.0));
+        Ok(sqlx::query_as!(
+            RawEntity,
+            "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, refused, wanted
+             FROM entity
+             WHERE object = ? AND id > ?
+               AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
+             ORDER BY id LIMIT ?",
+            kind,
+            after,
+            most
+        )
+        .fetch_all(self.read())
+        .await?)
+    }
+
+    async fn due(
+        &self,
+        kind: Kind,
+        now: Timestamp,
+        after: Option<EntityId>,
+        most: u32,
+    ) -> Result<Vec<RawEntity>, Trouble> {
+        let (kind, after, now) = (kind.as_str(), after.map_or(0, |e| e.0), time::text(now));
+        Ok(sqlx::query_as!(
+            RawEntity,
+            r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
+                      n.origin, n.state, n.written, n.refused, n.wanted
+               FROM (SELECT id FROM entity WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
+                     UNION SELECT id FROM entity WHERE look_at <= ?3 AND object = ?1 AND id > ?2) due
+               CROSS JOIN entity n ON n.id = due.id
+               WHERE n.pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = n.id)
+               ORDER BY n.id LIMIT ?4"#,
+            kind,
+            after,
+            now,
+            most
+        )
+        .fetch_all(self.read())
+        .await?)
+    }
+
+    async fn records_of(&self, entities: &str) -> Result<HashMap<i64, Vec<KnownRow>>, Trouble> {
+        let found = sqlx::query_as!(
+            RawRecord,
+            "SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,
+                    r.unreadable, r.changed_at, r.gone_at
+             FROM json_each(?) j CROSS JOIN record r ON r.entity_id = j.value
+             WHERE r.state <> 'malformed' ORDER BY r.entity_id, r.stream, r.external_id",
+            entities
+        )
+        .fetch_all(self.read())
+        .await?;
+        let mut records: HashMap<i64, Vec<KnownRow>> = HashMap::new();
+        for raw in found {
+            if let Some(entity) = raw.entity_id {
+                records.entry(entity).or_default().push(raw.known()?);
+            }
+        }
+        Ok(records)
+    }
+
+    async fn parents(&self, ids: &str) -> Result<HashMap<i64, ParentRow>, Trouble> {
+        let found = sqlx::query!(
+            r#"SELECT n.id AS "id!", n.wanted, n.pivotal_id, n.state, n.refused,
+                      (SELECT COALESCE(o.why, '') FROM operation o
+                       WHERE o.state = 'held' AND o.entity_id = n.id LIMIT 1) AS "held: String"
+               FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value"#,
+            ids
+        )
+        .fetch_all(self.read())
+        .await?;
+        let parents = found.into_iter().map(|row| {
+            let refused = row.refused.as_deref().map(|text| rows::parse::<Quarantine>("entity", text)).transpose()?;
+            let parent = ParentRow {
+                entity: EntityId(row.id),
+                wanted: row.wanted.as_deref() == Some("yes"),
+                pivotal_id: row.pivotal_id.map(PivotalId::new),
+                state: row.state.as_deref().map(|text| rows::word("entity", text)).transpose()?,
+                refused: refused.map(|q| q.reason),
+                held: row.held,
+            };
+            Ok((row.id, parent))
+        });
+        parents.collect()
+    }
+
+    /// Stores what looks led to: the entities are clean now. When a customer's being wanted flips, its children are looked at.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn save_looks(&self, looks: &[Look], _now: Timestamp) -> Result<(), StoreError> {
+        self.told(async {
+            let looks: Vec<_> = looks
+                .iter()
+                .map(|look| LookRow {
+                    id: look.entity.0,
+                    name: &look.name,
+                    wanted: look.unwanted.as_deref().unwrap_or("yes"),
+                    settled: look.settled,
+                    look_at: look.look_at.map(time::text),
+                })
+                .collect();
+            let looks = json(&looks)?;
+            let deciding = json(&deciding().map(Stream::as_str).collect::<Vec<_>>())?;
+            let mut tx = self.begin().await?;
+            // Before the entities themselves: a child in the same list ends clean, as it was looked at knowing its account.
+            sqlx::query!(
+                "UPDATE entity SET dirty = 1 WHERE dirty = 0 AND parent_id IN
+                     (SELECT p.id FROM json_each(?) j CROSS JOIN entity p ON p.id = j.value ->> '$.id'
+                      WHERE p.object = 'customer'
+                        AND (COALESCE(p.wanted, '') = 'yes') <> (j.value ->> '$.wanted' = 'yes'))",
+                looks
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!(
+                "UPDATE entity SET name = j.value ->> '$.name', wanted = j.value ->> '$.wanted',
+                     settled = j.value ->> '$.settled', look_at = j.value ->> '$.look_at', dirty = 0,
+                     gone_since = (SELECT CASE WHEN min(r.state <> 'live') THEN max(r.gone_at) END FROM record r
+                                   WHERE r.entity_id = entity.id AND r.state <> 'malformed'
+                                     AND r.stream IN (SELECT value FROM json_each(?2)))
+                 FROM json_each(?1) j WHERE entity.id = j.value ->> '$.id'",
+                looks,
+                deciding
+            )
+            .execute(&mut *tx)
+            .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    /// Has the next plan look at every entity: a rule changed.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn mark_all_dirty(&self) -> Result<(), StoreError> {
+        self.told(async {
+            let mut tx = self.begin().await?;
+            sqlx::query!("UPDATE entity SET dirty = 1 WHERE dirty = 0").execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    /// How many live Pivotal objects of each kind are ours.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn population(&self) -> Result<[(Kind, u64); 3], StoreError> {
+        self.told(self.mapped()).await
+    }
+
+    pub(super) async fn mapped(&self) -> Result<[(Kind, u64); 3], Trouble> {
+        let found =
+            sqlx::query!(r#"SELECT object, count(*) AS "live!: i64" FROM entity WHERE state = 'live' GROUP BY object"#)
+                .fetch_all(self.read())
+                .await?;
+        Ok(Kind::ALL.map(|kind| {
+            let live = found.iter().find(|row| row.object == kind.as_str()).map_or(0, |row| row.live);
+            (kind, rows::count(live))
+        }))
+    }
+
+    /// Which of these slugs our own objects, or those seen on the last walk, have.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn slugs_in_use(&self, slugs: &[String]) -> Result<HashSet<String>, StoreError> {
+        self.told(async {
+            let slugs = json(slugs)?;
+            let found = sqlx::query_scalar!(
+                r#"SELECT j.value || '' AS "slug!: String" FROM json_each(?) j
+                   WHERE EXISTS (SELECT 1 FROM entity n WHERE n.slug = j.value)
+                      OR EXISTS (SELECT 1 FROM remote m WHERE m.slug = j.value)"#,
+                slugs
+            )
+            .fetch_all(self.read())
+            .await?;
+            Ok(found.into_iter().collect())
+        })
+        .await
+    }
+}
+
+/// When the last of an entity's deciding records was first seen gone; `None` while one is there.
+fn gone_since(records: &[KnownRow]) -> Option<Timestamp> {
+    let times = records.iter().filter(|known| deciding().any(|s| s == known.record.key.stream));
+    times.map(|known| known.gone.as_ref().map(|(_, at)| *at)).collect::<Option<Vec<_>>>()?.into_iter().max()
+}

@@ -1,0 +1,170 @@
+//! What Pivotal held when it was last walked: the base of adoption.
+
+use serde::Serialize;
+
+use super::error::Trouble;
+use super::{RemoteQuery, RemoteRow, Store, StoreError, json, rows, time};
+use crate::domain::{EntityId, ExternalId, Fields, Kind, PivotalId, Timestamp, Value};
+use crate::ports::RemoteObject;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    object: &'a str,
+    display_id: Option<i64>,
+    parent: Option<&'a str>,
+    company: Option<String>,
+    stripe: Option<String>,
+    domain: Option<String>,
+    slug: Option<String>,
+    email: Option<String>,
+    fields: String,
+}
+
+impl<'a> Row<'a> {
+    fn new(object: &'a RemoteObject) -> Result<Self, Trouble> {
+        let field = |name| plain(&object.fields, name);
+        Ok(Self {
+            id: object.id.as_str(),
+            object: object.kind.as_str(),
+            display_id: object.display_id,
+            parent: object.parent.as_ref().map(PivotalId::as_str),
+            company: field("hubspot_company_id"),
+            stripe: field("stripe_customer_id"),
+            domain: field("domain").map(|d| d.to_lowercase()),
+            slug: field("slug"),
+            email: field("email").map(|e| e.to_lowercase()),
+            fields: json(&object.fields)?,
+        })
+    }
+}
+
+/// A field that names something: text, or a number where an API writes an id as one. Blank is none.
+fn plain(fields: &Fields, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::Text(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
+        number @ Value::Number(_) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// One thing looked for, with the number of the query that asks.
+#[derive(Serialize)]
+struct Wanted<'a> {
+    query: usize,
+    by: &'static str,
+    value: &'a str,
+    object: &'a str,
+}
+
+fn wanted(queries: &[RemoteQuery]) -> Vec<Wanted<'_>> {
+    let mut all = Vec::new();
+    for (query, asked) in queries.iter().enumerate() {
+        match asked {
+            RemoteQuery::Customers { hubspot_company_ids, stripe_customer_ids, domains } => {
+                let object = Kind::Customer.as_str();
+                let by = |by| move |value| Wanted { query, by, value, object };
+                all.extend(hubspot_company_ids.iter().map(ExternalId::as_str).map(by("company")));
+                all.extend(stripe_customer_ids.iter().map(ExternalId::as_str).map(by("stripe")));
+                all.extend(domains.iter().map(String::as_str).map(by("domain")));
+            }
+            RemoteQuery::Children { kind, parent } => {
+                all.push(Wanted { query, by: "parent", value: parent.as_str(), object: kind.as_str() });
+            }
+        }
+    }
+    all
+}
+
+impl Store {
+    /// Keeps objects as Pivotal showed them, in place of what was kept of them.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn save_remote(&self, objects: &[RemoteObject], now: Timestamp) -> Result<(), StoreError> {
+        let now = time::text(now);
+        self.told(async {
+            let rows = json(&objects.iter().map(Row::new).collect::<Result<Vec<_>, _>>()?)?;
+            let mut tx = self.begin().await?;
+            sqlx::query!(
+                "INSERT OR REPLACE INTO remote (pivotal_id, object, display_id, parent, hubspot_company_id,
+                                                stripe_customer_id, domain, slug, email, fields, seen_at)
+                 SELECT value ->> '$.id', value ->> '$.object', value ->> '$.display_id', value ->> '$.parent',
+                        value ->> '$.company', value ->> '$.stripe', value ->> '$.domain', value ->> '$.slug',
+                        value ->> '$.email', value ->> '$.fields', ?1
+                 FROM json_each(?2)",
+                now,
+                rows
+            )
+            .execute(&mut *tx)
+            .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    /// Forgets the objects of a kind, before they are walked anew.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn clear_remote(&self, kind: Kind) -> Result<(), StoreError> {
+        let kind = kind.as_str();
+        self.told(async {
+            let mut tx = self.begin().await?;
+            sqlx::query!("DELETE FROM remote WHERE object = ?", kind).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    /// One answer for each query, each object at most once in it, in cuid order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remote(&self, queries: &[RemoteQuery]) -> Result<Vec<Vec<RemoteRow>>, StoreError> {
+        self.told(async {
+            let wanted = json(&wanted(queries))?;
+            let found = sqlx::query!(
+                r#"WITH asked AS MATERIALIZED (
+                       SELECT value ->> '$.query' AS query, value ->> '$.by' AS "by", value ->> '$.value' AS value,
+                              value ->> '$.object' AS object
+                       FROM json_each(?)),
+                   hit AS (
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.hubspot_company_id = a.value WHERE a."by" = 'company'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.stripe_customer_id = a.value WHERE a."by" = 'stripe'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.domain = a.value WHERE a."by" = 'domain'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.parent = a.value WHERE a."by" = 'parent')
+                   SELECT h.query AS "query!: i64", m.pivotal_id AS "pivotal_id!", m.object AS "object!", m.display_id,
+                          m.parent, m.fields AS "fields!",
+                          (SELECT n.id FROM entity n WHERE n.pivotal_id = m.pivotal_id) AS "owner: i64"
+                   FROM hit h CROSS JOIN remote m ON m.pivotal_id = h.pivotal_id AND m.object = h.object
+                   ORDER BY 1, 2"#,
+                wanted
+            )
+            .fetch_all(self.read())
+            .await?;
+            let mut answers: Vec<Vec<RemoteRow>> = queries.iter().map(|_| Vec::new()).collect();
+            for row in found {
+                let object = RemoteRow {
+                    id: PivotalId::new(row.pivotal_id),
+                    kind: rows::kind("remote", &row.object)?,
+                    display_id: row.display_id,
+                    parent: row.parent.map(PivotalId::new),
+                    fields: rows::parse("remote", &row.fields)?,
+                    owner: row.owner.map(EntityId),
+                };
+                let answer = usize::try_from(row.query).ok().and_then(|query| answers.get_mut(query));
+                answer.ok_or_else(|| Trouble::bad("remote", "an answer to no query"))?.push(object);
+            }
+            Ok(answers)
+        })
+        .await
+    }
+}
