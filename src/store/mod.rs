@@ -18,6 +18,7 @@ mod lock;
 mod look;
 mod open;
 mod operations;
+mod page;
 mod people;
 mod pull;
 mod remote;

@@ -1,133 +1,13 @@
-//! Pages of records, stored with their cursor in one transaction; only what differs is rewritten.
+//! Pages of records, stored with their cursor in one transaction.
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::error::Trouble;
+use super::page::{Before, Effects};
 use super::{PageEffect, PageRow, PageToSave, Store, StoreError, StreamState, json, rows, time};
-use crate::domain::{Cursor, ExternalId, Pulled, Stream};
-
-/// A record's row as it stood before the page.
-struct Before {
-    state: String,
-    merged_into: Option<String>,
-    facts: String,
-    properties: String,
-    unreadable: Option<String>,
-    changed_at: Option<String>,
-    gone_at: Option<String>,
-    entity_id: Option<i64>,
-    /// A JSON list.
-    tokens: String,
-}
-
-/// A row to be written whole.
-#[derive(Serialize)]
-struct Rewritten<'a> {
-    id: &'a str,
-    state: &'a str,
-    merged_into: Option<&'a str>,
-    facts: String,
-    properties: String,
-    unreadable: Option<&'a str>,
-    changed_at: Option<String>,
-    gone_at: Option<String>,
-    touched: u8,
-}
-
-/// What a page comes to, worked out in memory after one read.
-#[derive(Default)]
-struct Effects<'a> {
-    rewritten: Vec<Rewritten<'a>>,
-    /// Rows whose older facts stay, but whose last showing could not be read: id and why.
-    unreadable: Vec<(&'a str, &'a str)>,
-    /// Everything shown that keeps its row.
-    same: Vec<&'a str>,
-    /// Rows that never held anything readable and are gone.
-    forgotten: Vec<&'a str>,
-    /// Ids whose tokens are replaced.
-    retold: Vec<&'a str>,
-    tokens: Vec<(&'a str, &'a str)>,
-    dirty: Vec<i64>,
-    counts: PageEffect,
-}
-
-impl<'a> Effects<'a> {
-    fn take(&mut self, row: &'a PageRow, before: Option<&Before>, now: &str) -> Result<(), Trouble> {
-        let id = row.pulled.key().id.as_str();
-        match &row.pulled {
-            Pulled::Live(record) => {
-                let (facts, properties) = (json(&record.facts)?, json(&record.properties)?);
-                let differs =
-                    before.is_none_or(|b| b.state != "live" || b.facts != facts || b.properties != properties);
-                let retold = before.is_none_or(|b| !tells(&b.tokens, row));
-                if !differs && !retold && before.is_none_or(|b| b.unreadable.is_none()) {
-                    self.same.push(id);
-                    return Ok(());
-                }
-                self.counts.changed += u64::from(differs);
-                if retold {
-                    self.retold.push(id);
-                    self.tokens.extend(row.tokens.iter().map(|token| (token.as_str(), id)));
-                }
-                let changed_at = record.changed_at.map(time::text);
-                self.rewrite(before, Rewritten::new(id, "live", facts, properties, changed_at));
-            }
-            Pulled::Gone(_, gone) => {
-                // A record that was never kept leaves nothing behind.
-                let Some(b) = before else { return Ok(()) };
-                let (state, merged_into) = rows::gone_words(gone);
-                if b.state == "malformed" {
-                    self.forgotten.push(id);
-                } else if b.state == state && b.merged_into.as_deref() == merged_into {
-                    self.same.push(id);
-                } else {
-                    self.counts.gone += u64::from(b.state == "live");
-                    let row = Rewritten::new(id, state, b.facts.clone(), b.properties.clone(), b.changed_at.clone());
-                    let gone_at = Some(b.gone_at.clone().unwrap_or_else(|| now.to_owned()));
-                    self.rewrite(before, Rewritten { merged_into, gone_at, ..row });
-                }
-            }
-            Pulled::Malformed(_, why) => {
-                self.counts.malformed += 1;
-                match before {
-                    None => {
-                        let row = Rewritten::new(id, "malformed", "null".to_owned(), "{}".to_owned(), None);
-                        // Nothing to bind: there are no facts.
-                        self.rewrite(None, Rewritten { unreadable: Some(why), touched: 0, ..row });
-                    }
-                    Some(b) if b.unreadable.as_deref() != Some(why) => self.unreadable.push((id, why)),
-                    Some(_) => self.same.push(id),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn rewrite(&mut self, before: Option<&Before>, row: Rewritten<'a>) {
-        self.dirty.extend(before.and_then(|b| b.entity_id));
-        self.rewritten.push(row);
-    }
-}
-
-impl<'a> Rewritten<'a> {
-    fn new(id: &'a str, state: &'a str, facts: String, properties: String, changed_at: Option<String>) -> Self {
-        let (merged_into, unreadable, gone_at, touched) = (None, None, None, 1);
-        Self { id, state, merged_into, facts, properties, unreadable, changed_at, gone_at, touched }
-    }
-}
-
-/// Whether the stored tokens (a JSON list) are the row's. They can change while the facts do not: by another free-mail list.
-fn tells(stored: &str, row: &PageRow) -> bool {
-    let mut tokens: Vec<&str> = row.tokens.iter().map(String::as_str).collect();
-    tokens.sort_unstable();
-    tokens.dedup();
-    let Ok(mut stored) = serde_json::from_str::<Vec<String>>(stored) else { return false };
-    stored.sort_unstable();
-    stored == tokens
-}
+use crate::domain::{Cursor, ExternalId, Stream};
 
 impl Store {
     /// Where a stream's pull stands; `None` before its first page.
