@@ -1,0 +1,61 @@
+use super::*;
+use crate::domain::ExternalId;
+use crate::ports::RemoteObject;
+
+fn object(id: &str, kind: Kind, parent: Option<&str>, pairs: &[(&str, Value)]) -> RemoteObject {
+    let fields = Fields(pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
+    let parent = parent.map(PivotalId::new);
+    RemoteObject { kind, id: PivotalId::new(id), display_id: Some(1), parent, fields, created_at: None }
+}
+
+fn customers(companies: &[&str], stripe: &[&str], domains: &[&str]) -> RemoteQuery {
+    RemoteQuery::Customers {
+        hubspot_company_ids: companies.iter().map(|id| ExternalId::new(*id)).collect(),
+        stripe_customer_ids: stripe.iter().map(|id| ExternalId::new(*id)).collect(),
+        domains: domains.iter().map(|d| (*d).to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn objects_are_found_by_any_evidence_once_per_query() {
+    let scene = Scene::new().await;
+    let number = Value::Number(123.into());
+    let both = [("hubspot_company_id", number), ("domain", "Acme.COM".into()), ("stripe_customer_id", "cus_X".into())];
+    let objects = [
+        object("p1", Kind::Customer, None, &both),
+        object("p2", Kind::Customer, None, &[("domain", "acme.com".into()), ("hubspot_company_id", Value::Null)]),
+        object("c1", Kind::Contact, Some("p1"), &[("email", "A@acme.com".into())]),
+        object("o1", Kind::Onboarding, Some("p1"), &[]),
+    ];
+    scene.store.save_remote(&objects, at(1)).await.unwrap();
+    let entity = scene.account("1").await;
+    scene.create(entity, Kind::Customer, "p2").await;
+    let children = |kind| RemoteQuery::Children { kind, parent: PivotalId::new("p1") };
+    let queries = [
+        customers(&["123"], &["cus_X"], &["acme.com"]),
+        customers(&[], &["cus_x"], &["none.com"]),
+        children(Kind::Contact),
+        children(Kind::Onboarding),
+    ];
+    let answers = scene.store.remote(&queries).await.unwrap();
+    let ids: Vec<Vec<&str>> = answers.iter().map(|a| a.iter().map(|r| r.id.as_str()).collect()).collect();
+    assert_eq!(ids, [vec!["p1", "p2"], vec![], vec!["c1"], vec!["o1"]], "ids are case-sensitive");
+    assert_eq!(answers[0][0].owner, None);
+    assert_eq!(answers[0][1].owner, Some(entity));
+    assert_eq!(answers[0][0].fields, objects[0].fields);
+    assert_eq!(answers[2][0].parent, Some(PivotalId::new("p1")));
+    assert!(scene.store.remote(&[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_walk_replaces_what_it_shows_and_a_new_one_begins_empty() {
+    let scene = Scene::new().await;
+    let named = |domain: &str| object("p1", Kind::Customer, None, &[("domain", domain.into())]);
+    scene.store.save_remote(&[named("a.com"), object("c1", Kind::Contact, Some("p1"), &[])], at(1)).await.unwrap();
+    scene.store.save_remote(&[named("b.com")], at(2)).await.unwrap();
+    let found = scene.store.remote(&[customers(&[], &[], &["a.com"]), customers(&[], &[], &["b.com"])]).await.unwrap();
+    assert_eq!((found[0].len(), found[1].len()), (0, 1));
+    scene.store.clear_remote(Kind::Customer).await.unwrap();
+    assert!(scene.store.remote(&[customers(&[], &[], &["b.com"])]).await.unwrap()[0].is_empty());
+    assert_eq!(scene.one::<i64>("SELECT count(*) FROM remote").await, 1);
+}

@@ -1,0 +1,170 @@
+//! What each outcome leaves behind.
+
+use super::*;
+use crate::domain::Quarantine;
+
+/// A sent create for a fresh account.
+async fn sent(scene: &Scene) -> (EntityId, OperationId, AttemptId) {
+    let entity = scene.account("1").await;
+    scene.look(entity, None).await;
+    sqlx::query("UPDATE entity SET settled = 0").execute(scene.store.inner.write.as_ref().unwrap()).await.unwrap();
+    let action = creating(entity, Kind::Customer);
+    let operation = scene.plan(action.clone()).await;
+    let attempt = scene.send(operation, &action).await;
+    (entity, operation, attempt)
+}
+
+async fn settle(scene: &Scene, outcome: Settled) -> (EntityId, OperationId, AttemptId) {
+    let (entity, operation, attempt) = sent(scene).await;
+    scene.store.settle(vec![settlement(Some(attempt), operation, entity, outcome)]).await.unwrap();
+    (entity, operation, attempt)
+}
+
+async fn said(scene: &Scene) -> String {
+    scene
+        .one(
+            "SELECT concat_ws(' ', o.state, a.outcome, a.status, o.why, a.error) FROM operation o
+              JOIN attempt a ON a.operation_id = o.id",
+        )
+        .await
+}
+
+#[tokio::test]
+async fn written_makes_mirror_and_mapping_and_calms_the_entity() {
+    let scene = Scene::new().await;
+    let (entity, ..) = settle(&scene, written("p1")).await;
+    assert_eq!(said(&scene).await, "done done 201");
+    let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
+    assert_eq!((subject.entity.mirror, subject.entity.quarantine), (Some(mirror("p1")), None));
+    let mapped: String = scene
+        .one("SELECT concat_ws(' ', stream, external_id, object, pivotal_id, display_id, origin, state) FROM mapping")
+        .await;
+    assert_eq!(mapped, "hubspot.companies 1 customer p1 42 created live");
+    assert!(scene.due(Kind::Customer).await.is_empty());
+    assert!(scene.store.open_attempts().await.unwrap().is_empty());
+    let customer: String =
+        scene.one("SELECT pivotal_id || ' ' || hubspot_company_id || ' ' || state FROM v_customers").await;
+    assert_eq!(customer, "p1 1 live");
+    let history: String =
+        scene.one("SELECT pivotal_id || ' ' || outcome || ' ' || (changes ->> '$.name.to') FROM v_history").await;
+    assert_eq!(history, "p1 done Acme");
+    assert_eq!(entity, subject.entity.id);
+}
+
+#[tokio::test]
+async fn an_entity_with_another_open_operation_stays_unsettled() {
+    let scene = Scene::new().await;
+    let (entity, operation, attempt) = sent(&scene).await;
+    let held = Operation { standing: Standing::Held("guard".to_owned()), ..creating(entity, Kind::Customer) };
+    // Planned together with what was sent, so it is not in its place.
+    sqlx::query("UPDATE operation SET entity_id = entity_id")
+        .execute(scene.store.inner.write.as_ref().unwrap())
+        .await
+        .unwrap();
+    let ids = scene.store.record_operations(scene.run, &[creating(entity, Kind::Customer), held], at(3)).await.unwrap();
+    scene.store.settle(vec![settlement(Some(attempt), operation, entity, written("p1"))]).await.unwrap();
+    scene.store.settle(vec![settlement(None, ids[0], entity, written("p1"))]).await.unwrap();
+    assert_eq!(scene.due(Kind::Customer).await, [entity]);
+}
+
+#[tokio::test]
+async fn deleted_keeps_the_mapping_and_lets_the_entity_be_created_again() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    scene.create(entity, Kind::Customer, "p1").await;
+    let object = crate::ports::RemoteObject {
+        kind: Kind::Customer,
+        id: PivotalId::new("p1"),
+        display_id: None,
+        parent: None,
+        fields: fields("acme"),
+        created_at: None,
+    };
+    scene.store.save_remote(&[object], at(1)).await.unwrap();
+    let action = Operation { action: Action::Delete { id: PivotalId::new("p1") }, ..creating(entity, Kind::Customer) };
+    let operation = scene.plan(action.clone()).await;
+    let attempt = scene.send(operation, &action).await;
+    scene.store.settle(vec![settlement(Some(attempt), operation, entity, Settled::Deleted)]).await.unwrap();
+    let kept: String = scene.one("SELECT pivotal_id || ' ' || state FROM mapping").await;
+    assert_eq!(kept, "p1 deleted");
+    assert_eq!(scene.one::<String>("SELECT state FROM entity WHERE pivotal_id IS NULL").await, "deleted");
+    assert_eq!(scene.one::<String>("SELECT pivotal_id FROM attempt ORDER BY id DESC LIMIT 1").await, "p1");
+    assert_eq!(scene.one::<i64>("SELECT count(*) FROM remote").await, 0, "what is deleted is not adopted");
+    assert_eq!(scene.store.population().await.unwrap()[0].1, 0);
+    scene.create(entity, Kind::Customer, "p2").await;
+    assert_eq!(scene.one::<String>("SELECT pivotal_id || ' ' || state FROM mapping").await, "p2 live");
+}
+
+#[tokio::test]
+async fn lost_is_held_and_never_forgotten() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    scene.create(entity, Kind::Customer, "p1").await;
+    let action = creating(entity, Kind::Customer);
+    let operation = scene.plan(action.clone()).await;
+    let attempt = scene.send(operation, &action).await;
+    let lost = Settled::Lost("Pivotal says it is not there".to_owned());
+    scene.store.settle(vec![settlement(Some(attempt), operation, entity, lost)]).await.unwrap();
+    let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
+    let mirror = subject.entity.mirror.unwrap();
+    assert_eq!((mirror.id, mirror.state), (PivotalId::new("p1"), MirrorState::Lost));
+    assert_eq!(scene.one::<String>("SELECT state FROM mapping").await, "lost");
+    assert_eq!(scene.store.open_operations(Some("held"), 9).await.unwrap()[0].id, operation);
+    assert_eq!(scene.one::<String>("SELECT outcome FROM attempt ORDER BY id DESC").await, "failed");
+}
+
+#[tokio::test]
+async fn refused_is_quarantined_until_something_is_written() {
+    let scene = Scene::new().await;
+    let quarantine = Quarantine { fingerprint: "f1".to_owned(), reason: "invalid \"domain\"".to_owned() };
+    let (entity, ..) = settle(&scene, Settled::Refused(quarantine.clone())).await;
+    assert_eq!(said(&scene).await, "quarantined refused 201 invalid \"domain\" invalid \"domain\"");
+    let subject = scene.store.to_look_at(Kind::Customer, false, at(9), None, 9).await.unwrap().remove(0);
+    assert_eq!((subject.entity.quarantine, subject.entity.mirror), (Some(quarantine), None));
+    scene.create(entity, Kind::Customer, "p1").await;
+    let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
+    assert_eq!(subject.entity.quarantine, None);
+}
+
+#[tokio::test]
+async fn held_and_owed_leave_the_mirror_alone() {
+    for (outcome, state) in [
+        (Settled::Held("email_taken".to_owned()), "held failed 201 email_taken email_taken"),
+        (Settled::Owed("503 three times".to_owned()), "owed failed 201 503 three times 503 three times"),
+    ] {
+        let scene = Scene::new().await;
+        let (entity, ..) = settle(&scene, outcome).await;
+        assert_eq!(said(&scene).await, state);
+        assert_eq!(scene.due(Kind::Customer).await, [entity], "still unsettled");
+        assert_eq!(scene.one::<i64>("SELECT count(*) FROM entity WHERE state IS NULL").await, 1);
+        assert!(scene.store.open_attempts().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn unknown_is_settled_first_at_the_next_start() {
+    let scene = Scene::new().await;
+    let (entity, operation, attempt) = settle(&scene, Settled::Unknown("no answer".to_owned())).await;
+    let open = scene.store.open_attempts().await.unwrap();
+    assert_eq!(open.len(), 1);
+    let action = creating(entity, Kind::Customer);
+    let as_sent = OpenAttempt { attempt, operation, action, prepared: post(), planned_at: at(4) };
+    assert_eq!(open[0], as_sent, "byte for byte, under the same key");
+    assert_eq!(scene.store.open_operations(Some("owed"), 9).await.unwrap()[0].id, operation);
+    assert_eq!(scene.one::<i64>("SELECT count(*) FROM attempt WHERE answered_at IS NULL").await, 1);
+    // Looked up after all: it was carried out.
+    scene.store.settle(vec![settlement(Some(attempt), operation, entity, written("p1"))]).await.unwrap();
+    assert!(scene.store.open_attempts().await.unwrap().is_empty());
+    assert!(scene.due(Kind::Customer).await.is_empty());
+}
+
+#[tokio::test]
+async fn several_settlements_of_one_entity_keep_their_order() {
+    let scene = Scene::new().await;
+    let (entity, operation, attempt) = sent(&scene).await;
+    let unknown = Settled::Unknown("?".to_owned());
+    let all = [written("p1"), unknown, Settled::Deleted].map(|o| settlement(Some(attempt), operation, entity, o));
+    scene.store.settle(all.to_vec()).await.unwrap();
+    assert_eq!(scene.one::<String>("SELECT state FROM entity").await, "deleted");
+    assert_eq!(said(&scene).await, "done done 201");
+}
