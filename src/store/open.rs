@@ -42,6 +42,8 @@ impl Store {
                 MIGRATIONS.run(&write).await.map_err(|source| migration_failed(path, source))?;
             }
         }
+        // SQLite opens a file that may not be written for reading, and says so only at the first write: here.
+        sqlx::query("UPDATE fact SET value = value WHERE false").execute(&write).await.map_err(|e| by_code(path, e))?;
         let journal = Journal::start(write.clone());
         let inner = Inner { path: path.to_owned(), read, write: Some(write), journal: Some(journal) };
         Ok(Self { inner: Arc::new(inner) })

@@ -49,7 +49,7 @@ async fn a_full_disk_fails_an_intent_before_anything_is_sent() {
     let mut prepared = post();
     prepared.body = Some("x".repeat(100_000));
     let intent = Intent { operation, run: scene.run, action: creating(entity, Kind::Customer), prepared };
-    let error = scene.store.intend(&[intent.clone()], at(4)).await.unwrap_err();
+    let error = scene.store.intend(std::slice::from_ref(&intent), at(4)).await.unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(scene.store.open_attempts().await.unwrap().is_empty());
     cap(&scene, 1000).await;
