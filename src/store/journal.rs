@@ -41,6 +41,14 @@ impl Journal {
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, MOST).await > 0 {
+                // Those that the last batch just answered are about to hand in their next part: let them, or every other batch
+                // would be a small one.
+                tokio::task::yield_now().await;
+                while batch.len() < MOST
+                    && let Ok(part) = waiting.try_recv()
+                {
+                    batch.push(part);
+                }
                 let end = batch.iter().position(|part| matches!(part, Part::End(_)));
                 let last = end.map(|at| batch.split_off(at));
                 write_batch(&pool, std::mem::take(&mut batch)).await;

@@ -175,12 +175,17 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             sqlx::query!(
-                "UPDATE entity SET name = j.value ->> '$.name', wanted = j.value ->> '$.wanted',
-                     settled = j.value ->> '$.settled', look_at = j.value ->> '$.look_at', dirty = 0,
-                     gone_since = (SELECT CASE WHEN min(r.state <> 'live') THEN max(r.gone_at) END FROM record r
-                                   WHERE r.entity_id = entity.id AND r.state <> 'malformed'
-                                     AND r.stream IN (SELECT value FROM json_each(?2)))
-                 FROM json_each(?1) j WHERE entity.id = j.value ->> '$.id'",
+                "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at, dirty = 0,
+                     gone_since = l.gone_since
+                 FROM (SELECT value ->> '$.id' AS id, value ->> '$.name' AS name, value ->> '$.wanted' AS wanted,
+                              value ->> '$.settled' AS settled, value ->> '$.look_at' AS look_at,
+                              (SELECT CASE WHEN min(r.state <> 'live') THEN max(r.gone_at) END FROM record r
+                               WHERE r.entity_id = value ->> '$.id' AND r.state <> 'malformed'
+                                 AND r.stream IN (SELECT value FROM json_each(?2))) AS gone_since
+                       FROM json_each(?1)) l
+                 WHERE entity.id = l.id
+                   AND (entity.dirty, entity.name, entity.wanted, entity.settled, entity.look_at, entity.gone_since)
+                       IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.gone_since)",
                 looks,
                 deciding
             )
