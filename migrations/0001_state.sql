@@ -157,7 +157,6 @@ CREATE TABLE attempt (
     pivotal_id      TEXT                       -- the object it made or changed
 ) STRICT;
 CREATE INDEX attempt_by_operation ON attempt (operation_id);
-CREATE INDEX attempt_by_entity ON attempt (entity_id);
 CREATE INDEX attempt_open ON attempt (id) WHERE outcome IN ('pending', 'unknown');
 CREATE INDEX attempt_by_run ON attempt (run_id);
 

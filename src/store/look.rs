@@ -86,10 +86,15 @@ impl Store {
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
                       n.origin, n.state, n.written, n.refused, n.wanted
-               FROM (SELECT id FROM entity WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
-                     UNION SELECT id FROM entity WHERE look_at <= ?3 AND object = ?1 AND id > ?2) due
+               FROM (SELECT * FROM (
+                         SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
+                           AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
+                         ORDER BY id LIMIT ?4)
+                     UNION SELECT * FROM (
+                         SELECT id FROM entity e WHERE look_at <= ?3 AND object = ?1 AND id > ?2
+                           AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
+                         ORDER BY id LIMIT ?4)) due
                CROSS JOIN entity n ON n.id = due.id
-               WHERE n.pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = n.id)
                ORDER BY n.id LIMIT ?4"#,
             kind,
             after,
@@ -203,7 +208,13 @@ impl Store {
     pub async fn mark_all_dirty(&self) -> Result<(), StoreError> {
         self.told(async {
             let mut tx = self.begin().await?;
-            sqlx::query!("UPDATE entity SET dirty = 1 WHERE dirty = 0").execute(&mut *tx).await?;
+            // Not those that are nobody: no look would make them clean again.
+            sqlx::query!(
+                "UPDATE entity SET dirty = 1 WHERE dirty = 0
+                   AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))"
+            )
+            .execute(&mut *tx)
+            .await?;
             Ok(tx.commit().await?)
         })
         .await

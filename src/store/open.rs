@@ -98,6 +98,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(BUSY)
+        // A page of rows crosses from SQLite's thread in one go instead of 50 at a time.
+        .row_buffer_size(1024)
         .disable_statement_logging()
 }
 

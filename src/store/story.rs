@@ -262,9 +262,10 @@ impl Store {
             r#"SELECT a.id AS "id!", a.entity_id, a.run_id, o.verb, o.changes, o.reason, a.method, a.path, a.planned_at,
                       a.answered_at, a.outcome, a.status, a.error, a.pivotal_id
                FROM json_each(?) j
-               CROSS JOIN attempt a ON a.entity_id = j.value
-                   AND a.id IN (SELECT b.id FROM attempt b WHERE b.entity_id = j.value ORDER BY b.id DESC LIMIT 10)
-               CROSS JOIN operation o ON o.id = a.operation_id
+               CROSS JOIN operation o ON o.entity_id = j.value
+               CROSS JOIN attempt a ON a.operation_id = o.id
+                   AND a.id IN (SELECT b.id FROM operation p CROSS JOIN attempt b ON b.operation_id = p.id
+                                WHERE p.entity_id = j.value ORDER BY b.id DESC LIMIT 10)
                ORDER BY a.id DESC"#,
             ids
         )

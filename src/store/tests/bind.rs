@@ -64,6 +64,9 @@ async fn an_entity_without_object_that_lost_its_last_record_is_nobody() {
     scene.store.bind(&[bound(&key(COMPANIES, "1"), Place::Existing(joined), Kind::Customer)], at(3)).await.unwrap();
     assert_eq!(scene.due(Kind::Customer).await, [joined]);
     assert_eq!(scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().len(), 1);
+    scene.store.mark_all_dirty().await.unwrap();
+    let first = scene.store.to_look_at(Kind::Customer, false, at(9), None, 1).await.unwrap();
+    assert_eq!(first[0].entity.id, joined, "nobody takes no place in a page");
     assert!(scene.store.open_operations(None, 9).await.unwrap().is_empty());
     assert_eq!(scene.one::<i64>("SELECT count(*) FROM mapping").await, 0);
 }
