@@ -91,7 +91,7 @@ impl Store {
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
                          ORDER BY id LIMIT ?4)
                      UNION SELECT * FROM (
-                         SELECT id FROM entity e WHERE look_at <= ?3 AND object = ?1 AND id > ?2
+                         SELECT id FROM entity e INDEXED BY entity_later WHERE look_at <= ?3 AND object = ?1 AND id > ?2
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
                          ORDER BY id LIMIT ?4)) due
                CROSS JOIN entity n ON n.id = due.id

@@ -56,11 +56,6 @@ async fn an_entity_with_another_open_operation_stays_unsettled() {
     let scene = Scene::new().await;
     let (entity, operation, attempt) = sent(&scene).await;
     let held = Operation { standing: Standing::Held("guard".to_owned()), ..creating(entity, Kind::Customer) };
-    // Planned together with what was sent, so it is not in its place.
-    sqlx::query("UPDATE operation SET entity_id = entity_id")
-        .execute(scene.store.inner.write.as_ref().unwrap())
-        .await
-        .unwrap();
     let ids = scene.store.record_operations(scene.run, &[creating(entity, Kind::Customer), held], at(3)).await.unwrap();
     scene.store.settle(vec![settlement(Some(attempt), operation, entity, written("p1"))]).await.unwrap();
     scene.store.settle(vec![settlement(None, ids[0], entity, written("p1"))]).await.unwrap();
