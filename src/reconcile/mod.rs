@@ -1,9 +1,172 @@
-//! Pure: identity, desire, rules, plan, guard.
+//! The pure centre: which records are one, what Pivotal should say of them, what is owed, and how much of it goes unasked.
+//!
+//! Rules: no async, no SQL, no HTTP, no clock, no environment, no log; `now` is a parameter. The same input gives the same
+//! output in the same order, however it was shuffled. Nothing here panics on anything a source may say.
 
+mod adopt;
+mod billing;
+mod bind;
+mod context;
+mod desire;
+mod freemail;
+mod guard;
+mod identity;
+mod limits;
+mod order;
+mod plan;
+mod rules;
 mod settings;
-
-pub use settings::*;
-
+mod slug;
+mod tree;
 mod types;
+mod view;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{AccountLink, Fields, Kind, Operation, Record, SourceKey, Timestamp};
+
+pub use adopt::Adoption;
+pub use guard::{FREE_DELETES, SMALLEST_POPULATION};
+pub use order::order;
+pub use plan::fingerprint_of;
+pub use settings::*;
 pub use types::*;
+
+use desire::RuleSet;
+use tree::Reads;
+
+/// Counts up when this code, not the configuration, changes what would be desired.
+const REVISION: u32 = 1;
+
+/// Everything that decides, compiled from the configuration.
+#[derive(Debug)]
+pub struct Reconciler {
+    settings: Settings,
+    unit: Unit,
+    customers: RuleSet,
+    contacts: RuleSet,
+    /// Nothing when onboardings are not enabled.
+    onboardings: Option<RuleSet>,
+    reads: Reads,
+    own_free: BTreeSet<String>,
+}
+
+impl Reconciler {
+    /// Compiles every rule. The error lists every problem of every rule at once.
+    ///
+    /// The rules of `[onboardings]` are checked even when it is not enabled, but then read nothing.
+    pub fn new(settings: &Settings, unit: Unit) -> Result<Self, Vec<RuleProblem>> {
+        let mut problems = Vec::new();
+        let mut reads = Reads::new();
+        let Settings { customers, contacts, onboardings, .. } = settings;
+        let customer_rules =
+            RuleSet::compile(Kind::Customer, &customers.r#where, &customers.fields, &mut reads, &mut problems);
+        let contact_rules =
+            RuleSet::compile(Kind::Contact, &contacts.r#where, &contacts.fields, &mut reads, &mut problems);
+        let mut idle = Reads::new();
+        let deal_reads = if onboardings.enabled { &mut reads } else { &mut idle };
+        let onboarding_rules =
+            RuleSet::compile(Kind::Onboarding, &onboardings.r#where, &onboardings.fields, deal_reads, &mut problems);
+        match (customer_rules, contact_rules) {
+            (Some(customers), Some(contacts)) if problems.is_empty() => Ok(Self {
+                settings: settings.clone(),
+                unit,
+                customers,
+                contacts,
+                onboardings: onboarding_rules.filter(|_| onboardings.enabled),
+                reads,
+                own_free: identity::own_free_domains(&settings.identity.free_mail_domains),
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// What a person should know of the configuration, in words.
+    pub fn findings(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        if self.unit.is_none() && self.customers.writes_money() {
+            findings.push("mrr is not written until pivotal.mrr_unit is set".to_owned());
+        }
+        findings
+    }
+
+    /// Namespace (`company`, `contact`, `deal`, `stripe`) to the source properties that rules read. What is derived
+    /// from subscriptions (`stripe.mrr` and its like) and `id` are not among them: no source need keep those.
+    pub fn reads(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+        self.reads.clone()
+    }
+
+    /// Changes when a rule or policy changes what would be desired: then every entity must be looked at again.
+    pub fn fingerprint(&self) -> String {
+        let Settings { customers, contacts, onboardings, identity, guard: _ } = &self.settings;
+        let unit = self.unit;
+        let text = format!("{REVISION}\n{customers:?}\n{contacts:?}\n{onboardings:?}\n{identity:?}\n{unit:?}");
+        hex::encode(Sha256::digest(text))
+    }
+
+    /// Evidence tokens of a record: `is:`, `domain:`, `email:` and `of:`, each followed by what it names. Sorted.
+    pub fn tokens(&self, record: &Record) -> Vec<String> {
+        identity::tokens(record, &self.own_free)
+    }
+
+    /// Which account records of a cluster are one account. Independent of the order of the input, and stable: binding again
+    /// with the outcome stored changes nothing. A record that is ambiguous belongs in an entity of its own.
+    pub fn bind(&self, cluster: &[Bindable]) -> Bindings {
+        bind::bind(cluster)
+    }
+
+    /// The account a person or a deal belongs to: the primary one; when none is primary the one with the lowest id, numbers
+    /// by size and before words (hubspot-api.md trap 15).
+    pub fn account_of(&self, links: &[AccountLink]) -> Option<SourceKey> {
+        identity::account_of(links)
+    }
+
+    /// What Pivotal should say about an entity. An account's subject must hold its subscriptions, and its deals when
+    /// `hubspot_deal_id` is to be written.
+    pub fn desire(&self, subject: &Subject, now: Timestamp) -> Desired {
+        self.desired(subject, now)
+    }
+
+    /// Whether one of the candidates is this entity. `fields` is what is desired of it. Onboardings and contacts are looked
+    /// for among the candidates under their customer.
+    pub fn adopt(&self, subject: &Subject, fields: &Fields, candidates: &[Candidate]) -> Adoption {
+        adopt::adopt(subject, fields, candidates, &self.own_free)
+    }
+
+    /// The slug a create sends: made from the name, with a suffix from the source id while `taken` says so.
+    pub fn slug(&self, subject: &Subject, name: &str, taken: &dyn Fn(&str) -> bool) -> String {
+        let records = subject.records.iter().map(|known| &known.record.key);
+        let key = records.filter(|key| key.stream.customer_field().is_some()).min_by(|a, b| identity::key_order(a, b));
+        let nobody = SourceKey::new(crate::domain::Stream::HubspotCompanies, subject.entity.id.to_string());
+        slug::free_slug(name, key.unwrap_or(&nobody), taken)
+    }
+
+    /// What a create is retried under after Pivotal said `slug_taken` and the owner is a stranger.
+    pub fn fallback_slug(&self, subject_key: &SourceKey, slug: &str) -> String {
+        slug::fallback_slug(subject_key, slug)
+    }
+
+    /// What is owed to one entity. Without `adoption` nothing is taken over. See `plan.rs` for how held things show.
+    pub fn decide(
+        &self,
+        subject: &Subject,
+        desired: &Desired,
+        adoption: Option<&Adoption>,
+        slug: Option<&str>,
+        now: Timestamp,
+    ) -> Decision {
+        plan::Case { settings: &self.settings, subject, desired, adoption, slug, now }.decide()
+    }
+
+    /// Holds all operations of a kind and verb of which there are more than `[guard]` allows. Measured by what is ready;
+    /// archiving counts as deleting, and so does the first half of a move. `asked_to_grow` is not used yet.
+    pub fn guard(&self, operations: &mut [Operation], population: &Population, asked_to_grow: bool) {
+        let _ = asked_to_grow;
+        guard::guard(&self.settings.guard, operations, population);
+    }
+}
+
+#[cfg(test)]
+mod sample;

@@ -1,0 +1,208 @@
+//! Whether something that is already in Pivotal is this entity: by external id first, then by domain; contacts by address,
+//! onboardings by their notes. Ambiguity is held, never guessed (design: settled points).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Facts, Fields, Kind, SourceKey, Stream};
+
+use super::freemail;
+use super::identity;
+use super::types::{Candidate, Subject};
+
+/// What there is to take over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// This object is the entity.
+    Take(Candidate),
+    /// Nothing there is.
+    Nothing,
+    /// A person must say. In words, with the command.
+    Held(String),
+}
+
+/// Looks through the candidates.
+pub(super) fn adopt(
+    subject: &Subject,
+    fields: &Fields,
+    candidates: &[Candidate],
+    own_free: &BTreeSet<String>,
+) -> Adoption {
+    let mut sorted: Vec<&Candidate> = candidates.iter().collect();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    sorted.dedup_by(|a, b| a.id == b.id);
+    let search = Search { subject, fields, candidates: sorted, own_free };
+    match subject.entity.kind {
+        Kind::Customer => search.customer(),
+        Kind::Contact => search.contact(),
+        Kind::Onboarding => search.onboarding(),
+    }
+}
+
+struct Search<'a> {
+    subject: &'a Subject,
+    fields: &'a Fields,
+    candidates: Vec<&'a Candidate>,
+    /// Mail domains that the configuration says belong to nobody.
+    own_free: &'a BTreeSet<String>,
+}
+
+impl Search<'_> {
+    fn customer(&self) -> Adoption {
+        let own = self.own_ids();
+        let by_id: Vec<&Candidate> = self.candidates.iter().filter(|c| carries(c, &own)).copied().collect();
+        if let Some(stranger) = by_id.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
+            return Adoption::Held(format!(
+                "{} carries an id of {} but already belongs to another account; {}",
+                self.name(stranger),
+                self.key(),
+                self.command(stranger)
+            ));
+        }
+        match by_id.as_slice() {
+            [one] => return Adoption::Take((*one).clone()),
+            [] => {}
+            several => return self.torn(several, "carry ids of this account"),
+        }
+        let Some(domain) = self.fields.text("domain").and_then(identity::host) else { return Adoption::Nothing };
+        if freemail::is_free(&domain) || self.own_free.contains(&domain) {
+            return Adoption::Nothing;
+        }
+        let fits =
+            |candidate: &Candidate| candidate.fields.text("domain").and_then(identity::host).as_ref() == Some(&domain);
+        let by_domain: Vec<&Candidate> =
+            self.candidates.iter().filter(|c| fits(c) && !self.belongs_elsewhere(c)).copied().collect();
+        match by_domain.as_slice() {
+            [] => Adoption::Nothing,
+            [one] => match other_id(one) {
+                None => Adoption::Take((*one).clone()),
+                Some((field, id)) => Adoption::Held(format!(
+                    "{} has the domain {domain} but carries another {field} ({id}); {}",
+                    self.name(one),
+                    self.command(one)
+                )),
+            },
+            several => self.torn(several, &format!("have the domain {domain}")),
+        }
+    }
+
+    fn contact(&self) -> Adoption {
+        let Some(email) = self.fields.text("email").and_then(identity::email) else { return Adoption::Nothing };
+        let same =
+            |candidate: &Candidate| candidate.fields.text("email").and_then(identity::email).as_ref() == Some(&email);
+        let matching: Vec<&Candidate> =
+            self.candidates.iter().filter(|c| self.under_parent(c) && same(c)).copied().collect();
+        if let Some(taken) = matching.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
+            let link = self.command(taken);
+            return Adoption::Held(format!(
+                "{} has the address {email} but is another person's; {link}",
+                self.name(taken)
+            ));
+        }
+        match matching.as_slice() {
+            [] => Adoption::Nothing,
+            [one] => Adoption::Take((*one).clone()),
+            several => self.torn(several, &format!("have the address {email}")),
+        }
+    }
+
+    /// An onboarding is recognised by its notes; one that nobody knows the deal of might be this one.
+    fn onboarding(&self) -> Adoption {
+        let mine = self.fields.text("notes").map(str::trim);
+        let free: Vec<&Candidate> =
+            self.candidates.iter().filter(|c| self.under_parent(c) && !self.belongs_elsewhere(c)).copied().collect();
+        let notes = |candidate: &Candidate| candidate.fields.text("notes").map(|text| text.trim().to_owned());
+        let same: Vec<&Candidate> =
+            free.iter().filter(|c| mine.is_some() && notes(c).as_deref() == mine).copied().collect();
+        match same.as_slice() {
+            [one] => return Adoption::Take((*one).clone()),
+            [] => {}
+            several => return self.torn(several, "have the same notes"),
+        }
+        let of_a_deal = |candidate: &&&Candidate| notes(candidate).is_some_and(|text| names_a_deal(&text));
+        match free.iter().find(|candidate| !of_a_deal(candidate)) {
+            None => Adoption::Nothing,
+            Some(unknown) => Adoption::Held(format!(
+                "{} is open already, and nothing says for which deal; {}",
+                self.name(unknown),
+                self.command(unknown)
+            )),
+        }
+    }
+
+    fn torn(&self, several: &[&Candidate], what: &str) -> Adoption {
+        let names: Vec<String> = several.iter().map(|candidate| self.name(candidate)).collect();
+        let link = several.first().map(|first| self.command(first)).unwrap_or_default();
+        Adoption::Held(format!("{} {what}, so nobody can say which one is {}; {link}", names.join(" and "), self.key()))
+    }
+
+    fn belongs_elsewhere(&self, candidate: &Candidate) -> bool {
+        candidate.owner.is_some_and(|owner| owner != self.subject.entity.id)
+    }
+
+    fn under_parent(&self, candidate: &Candidate) -> bool {
+        let parent = self.subject.parent.as_ref().and_then(|parent| parent.pivotal_id.as_ref());
+        match (parent, &candidate.parent) {
+            (Some(mine), Some(its)) => mine == its,
+            _ => true,
+        }
+    }
+
+    /// How a person names a candidate.
+    fn name(&self, candidate: &Candidate) -> String {
+        let number = candidate.display_id.filter(|_| self.subject.entity.kind == Kind::Customer);
+        number.map_or_else(|| candidate.id.to_string(), |number| format!("pivotal:customer:{number}"))
+    }
+
+    fn command(&self, candidate: &Candidate) -> String {
+        format!("say so with `pivotal-sync link {} {}`", self.key(), self.name(candidate))
+    }
+
+    fn key(&self) -> String {
+        let role = |stream: Stream| stream.role();
+        let records = self.subject.records.iter().map(|known| &known.record.key);
+        let first = records.min_by(|a, b| role(a.stream).cmp(&role(b.stream)).then_with(|| identity::key_order(a, b)));
+        first.map_or_else(|| "REF".to_owned(), ToString::to_string)
+    }
+
+    /// Every id this account ever had, by the Pivotal field that carries it: a store may have been lost before a merge.
+    fn own_ids(&self) -> BTreeMap<&'static str, BTreeSet<&str>> {
+        let mut ids: BTreeMap<&'static str, BTreeSet<&str>> = BTreeMap::new();
+        let mut add = |key: &'static str, id| {
+            ids.entry(key).or_default().insert(id);
+        };
+        for known in &self.subject.records {
+            let merged: &[SourceKey] = match &known.record.facts {
+                Facts::Account(account) => &account.merged,
+                _ => &[],
+            };
+            for key in merged.iter().chain([&known.record.key]) {
+                if let Some(field) = key.stream.customer_field() {
+                    add(field, key.id.as_str());
+                }
+            }
+        }
+        ids
+    }
+}
+
+fn carries(candidate: &Candidate, own: &BTreeMap<&'static str, BTreeSet<&str>>) -> bool {
+    own.iter().any(|(field, ids)| candidate.fields.text(field).is_some_and(|id| ids.contains(id)))
+}
+
+/// An id on a candidate that carries none of ours: so somebody else's.
+fn other_id(candidate: &Candidate) -> Option<(&'static str, &str)> {
+    let fields = Stream::ALL.into_iter().filter_map(Stream::customer_field);
+    fields.filter_map(|field| Some((field, candidate.fields.text(field)?))).find(|(_, id)| !id.trim().is_empty())
+}
+
+/// Whether notes read like those of the default rule, for some deal.
+fn names_a_deal(notes: &str) -> bool {
+    let mut words = notes.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("deal")).skip(1);
+    words
+        .next()
+        .is_some_and(|id| id.trim_matches(|c: char| !c.is_ascii_alphanumeric()).bytes().any(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;

@@ -1,0 +1,305 @@
+//! Which account records speak of the same account.
+//!
+//! The records of the first account stream in a cluster (companies) are *anchors*: each is an account of its own, even when
+//! two share a domain. Every other account record looks for its anchor: the one an explicit id names, else the one that
+//! shares a domain. Exactly one: they are one account. None: it is an account of its own. Several: a person decides.
+//!
+//! A record whose entity has a Pivotal object is settled and stays where it is, whatever the evidence says today; a
+//! person moves it with `link` and `unlink`. A record that is gone stays where it is too. So the outcome depends on
+//! neither the order of the input nor on how often it is worked out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Binding, EntityId, SourceKey, Stream};
+
+use super::identity::key_order;
+use super::types::{Bindable, Bindings};
+
+/// Binds one cluster. The outcome is in key order.
+pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
+    let mut records: Vec<&Bindable> = cluster.iter().collect();
+    records.sort_by(|a, b| key_order(&a.key, &b.key));
+    records.dedup_by(|a, b| a.key == b.key);
+    let places = Cluster::new(&records).place();
+    name(&records, places)
+}
+
+/// Where a record belongs before entities are given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// In an entity that exists.
+    Entity(EntityId),
+    /// With the account of the record at this index (its own index: an account of its own).
+    With(usize),
+    /// Nobody can say.
+    Unclear { candidates: Vec<SourceKey>, why: String },
+}
+
+struct Cluster<'a> {
+    records: &'a [&'a Bindable],
+    anchor_stream: Option<Stream>,
+    /// Token to the live anchors that show it.
+    shown: BTreeMap<&'a str, Vec<usize>>,
+    /// An anchor to the anchors that say it was merged into them (hubspot-api.md traps 10, 11).
+    survivors: BTreeMap<usize, Vec<usize>>,
+}
+
+impl<'a> Cluster<'a> {
+    fn new(records: &'a [&'a Bindable]) -> Self {
+        let anchor_stream = records.first().map(|record| record.key.stream);
+        let mut cluster = Self { records, anchor_stream, shown: BTreeMap::new(), survivors: BTreeMap::new() };
+        let names: BTreeMap<String, usize> = (0..records.len())
+            .filter(|&index| cluster.is_anchor(index))
+            .map(|index| (format!("is:{}", records[index].key), index))
+            .collect();
+        for (index, record) in records.iter().enumerate().filter(|(_, record)| record.live) {
+            if Some(record.key.stream) != anchor_stream {
+                continue;
+            }
+            for token in &record.tokens {
+                cluster.shown.entry(token.as_str()).or_default().push(index);
+                if let Some(&old) = names.get(token).filter(|&&old| old != index) {
+                    cluster.survivors.entry(old).or_default().push(index);
+                }
+            }
+        }
+        cluster
+    }
+
+    fn place(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = (0..self.records.len()).map(Place::With).collect();
+        for (index, record) in self.records.iter().enumerate() {
+            if let Some(entity) = record.entity.filter(|_| record.settled || !record.live) {
+                places[index] = Place::Entity(entity);
+            }
+        }
+        let evidence: BTreeMap<usize, Evidence> = (0..self.records.len())
+            .filter(|&index| self.records[index].live && !self.is_anchor(index))
+            .map(|index| (index, self.evidence(index)))
+            .collect();
+        let claims = self.claims(&places, &evidence);
+        for (&anchor, claim) in &claims {
+            places[anchor] = claim.clone();
+        }
+        for anchor in self.anchors().filter(|&anchor| self.root(anchor) != anchor) {
+            if !matches!(places[anchor], Place::Entity(_)) {
+                places[anchor] = places[self.root(anchor)].clone();
+            }
+        }
+        for (&index, found) in &evidence {
+            if !matches!(places[index], Place::Entity(_)) {
+                places[index] = self.follow(index, found, &places);
+            }
+        }
+        places
+    }
+
+    fn is_anchor(&self, index: usize) -> bool {
+        Some(self.records[index].key.stream) == self.anchor_stream
+    }
+
+    fn anchors(&self) -> impl Iterator<Item = usize> {
+        (0..self.records.len()).filter(|&index| self.is_anchor(index) && self.records[index].live)
+    }
+
+    /// The live anchors that a record's evidence names: by explicit id, else by domain. One that was merged into another
+    /// is not a second possibility.
+    fn evidence(&self, index: usize) -> Evidence {
+        let sharing = |prefix: &str| -> Vec<usize> {
+            let mine = self.records[index].tokens.iter().filter(|token| token.starts_with(prefix));
+            let found: BTreeSet<usize> = mine
+                .filter_map(|token| self.shown.get(token.as_str()))
+                .flatten()
+                .map(|&anchor| self.root(anchor))
+                .collect();
+            found.into_iter().collect()
+        };
+        let named = sharing("is:");
+        if named.is_empty() {
+            Evidence { anchors: sharing("domain:"), by: "its domain fits" }
+        } else {
+            Evidence { anchors: named, by: "an explicit id names" }
+        }
+    }
+
+    /// Whether anchor `survivor` took over `old` by a merge. When each says so of the other, the later one survived.
+    fn took_over(&self, survivor: usize, old: usize) -> bool {
+        let says = |a: usize, b: usize| self.survivors.get(&b).is_some_and(|list| list.contains(&a));
+        says(survivor, old) && (!says(old, survivor) || survivor > old)
+    }
+
+    /// The live anchor at the end of a chain of merges; itself when it was never merged away.
+    fn root(&self, anchor: usize) -> usize {
+        let mut at = anchor;
+        for _ in 0..self.records.len() {
+            let next = self.survivors.get(&at).and_then(|list| list.iter().find(|&&next| self.took_over(next, at)));
+            match next {
+                Some(&next) if next != anchor => at = next,
+                _ => break,
+            }
+        }
+        at
+    }
+
+    /// Unsettled anchors that belong with something that is there already: the record they took over by a merge, or
+    /// the settled billing records that point to them alone.
+    fn claims(&self, places: &[Place], evidence: &BTreeMap<usize, Evidence>) -> BTreeMap<usize, Place> {
+        let unsettled: BTreeSet<usize> = self
+            .anchors()
+            .filter(|&anchor| matches!(places[anchor], Place::With(_)) && self.root(anchor) == anchor)
+            .collect();
+        let mut claims = BTreeMap::new();
+        for &anchor in &unsettled {
+            if let Some(entity) = self.inherited(anchor) {
+                claims.insert(anchor, Place::Entity(entity));
+            }
+        }
+        let with_anchor: BTreeSet<EntityId> = self
+            .anchors()
+            .filter_map(|anchor| match &places[anchor] {
+                Place::Entity(entity) => Some(*entity),
+                _ => None,
+            })
+            .chain(claims.values().filter_map(|place| match place {
+                Place::Entity(entity) => Some(*entity),
+                _ => None,
+            }))
+            .collect();
+        let mut pointed: BTreeMap<usize, BTreeMap<EntityId, usize>> = BTreeMap::new();
+        for (&index, found) in evidence {
+            if let (Place::Entity(entity), [anchor]) = (&places[index], found.anchors.as_slice())
+                && unsettled.contains(anchor)
+                && !claims.contains_key(anchor)
+                && !with_anchor.contains(entity)
+            {
+                pointed.entry(*anchor).or_default().entry(*entity).or_insert(index);
+            }
+        }
+        for (&anchor, entities) in &pointed {
+            let place = match entities.iter().next() {
+                Some((&entity, &index)) if entities.len() == 1 => self.meet(anchor, entity, index, &pointed),
+                _ => self.torn(anchor, entities.values().copied().collect()),
+            };
+            claims.insert(anchor, place);
+        }
+        claims
+    }
+
+    /// One settled account points to this anchor. If it points to another anchor as well, nobody can say.
+    fn meet(
+        &self,
+        anchor: usize,
+        entity: EntityId,
+        index: usize,
+        pointed: &BTreeMap<usize, BTreeMap<EntityId, usize>>,
+    ) -> Place {
+        let rival = pointed.iter().any(|(&other, entities)| other != anchor && entities.contains_key(&entity));
+        if rival { self.torn(anchor, vec![index]) } else { Place::Entity(entity) }
+    }
+
+    fn torn(&self, anchor: usize, indexes: Vec<usize>) -> Place {
+        let candidates: Vec<SourceKey> = indexes.iter().map(|&index| self.records[index].key.clone()).collect();
+        let names = spell(&candidates);
+        let key = &self.records[anchor].key;
+        Place::Unclear {
+            why: format!(
+                "{key} could be the account of {names}, and Pivotal has these as customers that do not fit together; \
+                 say which with `pivotal-sync link {key} PIVOTAL-REF`, or leave it out with `pivotal-sync ignore {key}`"
+            ),
+            candidates,
+        }
+    }
+
+    /// The entity of a record this anchor took over by a merge: the settled one, the oldest of several.
+    fn inherited(&self, anchor: usize) -> Option<EntityId> {
+        let old = self.survivors.keys().filter(|&&old| self.took_over(anchor, old)).map(|&old| self.records[old]);
+        let mut entities: Vec<(bool, EntityId)> = old
+            .filter(|old| old.settled || !old.live)
+            .filter_map(|old| old.entity.map(|entity| (!old.settled, entity)))
+            .collect();
+        entities.sort_unstable();
+        entities.first().map(|&(_, entity)| entity)
+    }
+
+    /// Where a record that is not settled goes by its evidence.
+    fn follow(&self, index: usize, found: &Evidence, places: &[Place]) -> Place {
+        let key = &self.records[index].key;
+        let keys = |anchors: &[usize]| -> Vec<SourceKey> {
+            anchors.iter().map(|&anchor| self.records[anchor].key.clone()).collect()
+        };
+        match found.anchors.as_slice() {
+            [] => Place::With(index),
+            [anchor] => match &places[*anchor] {
+                Place::Unclear { .. } => Place::Unclear {
+                    candidates: keys(&found.anchors),
+                    why: format!("{key} belongs to {}, which itself waits for a decision", self.records[*anchor].key),
+                },
+                place => place.clone(),
+            },
+            several => {
+                let candidates = keys(several);
+                Place::Unclear {
+                    why: format!(
+                        "{key} could belong to {}: {} each of them; say which with `pivotal-sync link {key} \
+                         PIVOTAL-REF`, or leave it out with `pivotal-sync ignore {key}`",
+                        spell(&candidates),
+                        found.by
+                    ),
+                    candidates,
+                }
+            }
+        }
+    }
+}
+
+struct Evidence {
+    anchors: Vec<usize>,
+    by: &'static str,
+}
+
+fn spell(keys: &[SourceKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// Gives entities to the places: an account keeps the entity one of its records has, the lowest record's first; no entity
+/// goes to two accounts.
+fn name(records: &[&Bindable], places: Vec<Place>) -> Bindings {
+    let mut taken: BTreeSet<EntityId> = places
+        .iter()
+        .filter_map(|place| match place {
+            Place::Entity(entity) => Some(*entity),
+            _ => None,
+        })
+        .collect();
+    let mut homes: BTreeMap<usize, Binding> = BTreeMap::new();
+    let mut next = 0;
+    for (index, place) in places.iter().enumerate() {
+        let Place::With(home) = place else { continue };
+        if homes.contains_key(home) {
+            continue;
+        }
+        let members = (index..places.len()).filter(|&other| places[other] == Place::With(*home));
+        let own = members.filter_map(|other| records[other].entity).find(|entity| !taken.contains(entity));
+        let binding = match own {
+            Some(entity) => {
+                taken.insert(entity);
+                Binding::Join(entity)
+            }
+            None => {
+                next += 1;
+                Binding::New(next - 1)
+            }
+        };
+        homes.insert(*home, binding);
+    }
+    let bindings = places.into_iter().map(|place| match place {
+        Place::Entity(entity) => Binding::Join(entity),
+        Place::With(home) => homes.get(&home).cloned().unwrap_or(Binding::New(home)),
+        Place::Unclear { candidates, why } => Binding::Ambiguous { candidates, why },
+    });
+    records.iter().map(|record| record.key.clone()).zip(bindings).collect()
+}
+
+#[cfg(test)]
+#[path = "bind_tests.rs"]
+mod tests;

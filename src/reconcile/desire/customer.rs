@@ -1,0 +1,65 @@
+//! Accounts become customers.
+
+use crate::domain::{Facts, Fields, Role, Stream, Timestamp, Value};
+
+use super::super::Reconciler;
+use super::super::context::Scope;
+use super::super::types::{Desired, Subject, Wanted};
+use super::super::view::View;
+use super::{Start, onboarding};
+
+fn speaks(stream: Stream) -> bool {
+    stream.role() == Role::Account
+}
+
+/// What Pivotal should say about an account.
+pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp) -> Desired {
+    let start = Start::new(subject, speaks);
+    if let Some(since) = start.gone(speaks) {
+        return start.end(Wanted::Gone(since), Vec::new());
+    }
+    if start.view.role(Role::Account).is_empty() {
+        return start.end(Wanted::NotSelected("no source record speaks of it".to_owned()), Vec::new());
+    }
+    let rules = &reconciler.customers;
+    let scope = Scope::of_account(&start.view);
+    let key = start.key.clone();
+    let held = |why: String| Wanted::Held(format!("{why} ({key})"));
+    match rules.selection.holds(&scope) {
+        Err(why) => return start.end(held(why), Vec::new()),
+        Ok(false) => {
+            let why = format!("customers.where does not hold for {key}");
+            return start.end(Wanted::NotSelected(why), Vec::new());
+        }
+        Ok(true) => {}
+    }
+    if let Some(problem) = start.problem(speaks) {
+        let problem = problem.to_owned();
+        return start.end(Wanted::Held(problem), Vec::new());
+    }
+    match rules.write(&scope, reconciler.unit) {
+        Err(why) => start.end(held(why), Vec::new()),
+        Ok((fields, _)) if fields.get("name").is_none() => {
+            let why = "customers.fields.name yields nothing, and Pivotal needs a name; name it at the source or give \
+                       the rule something to fall back on";
+            start.end(held(why.to_owned()), Vec::new())
+        }
+        Ok((mut fields, notes)) => {
+            always_sent(&mut fields, &start.view);
+            if let Some(deal) = onboarding::newest_deal(reconciler, &start.view, now) {
+                fields.set("hubspot_deal_id", deal.id.as_str());
+            }
+            start.end(Wanted::Yes(fields), notes)
+        }
+    }
+}
+
+/// The ids that a lost store is rebuilt by (design section 5).
+fn always_sent(fields: &mut Fields, view: &View<'_>) {
+    for stream in Stream::ALL {
+        if let Some(name) = stream.customer_field() {
+            let id = view.primary(stream).filter(|record| matches!(record.facts, Facts::Account(_)));
+            fields.set(name, id.map_or(Value::Null, |record| Value::text(record.key.id.as_str())));
+        }
+    }
+}

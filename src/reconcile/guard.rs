@@ -1,0 +1,91 @@
+//! How much one run may do unasked. A tripped guard holds every operation of that kind and verb, not only the excess.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Action, EntityId, Kind, Operation, Standing, Value};
+
+use super::settings::Guard;
+use super::types::Population;
+
+/// Shares mean nothing among a handful: below so many live objects of a kind only counts are measured.
+pub const SMALLEST_POPULATION: u64 = 10;
+
+/// However small the share, one deletion a run is never too many.
+pub const FREE_DELETES: u64 = 1;
+
+/// Turns the operations of every tripped kind and verb into held ones.
+pub(super) fn guard(settings: &Guard, operations: &mut [Operation], population: &Population) {
+    for kind in Kind::ALL {
+        guard_removals(settings, operations, kind, population.of(kind));
+        guard_updates(settings, operations, kind, population.of(kind));
+    }
+}
+
+fn guard_removals(settings: &Guard, operations: &mut [Operation], kind: Kind, live: u64) {
+    let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && removes(operation);
+    let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
+    let share = u128::from(live) * u128::from(settings.max_delete_percent) / 100;
+    let by_share = live >= SMALLEST_POPULATION && u128::from(count) > share.max(u128::from(FREE_DELETES));
+    let limit = if count > settings.max_deletes {
+        format!("guard.max_deletes = {}", settings.max_deletes)
+    } else if by_share {
+        format!("guard.max_delete_percent = {}", settings.max_delete_percent)
+    } else {
+        return;
+    };
+    let why = format!(
+        "{count} of {live} {kind}s would be removed at once ({}), more than {limit} allows; look at `pivotal-sync plan`, \
+         then let them go with `pivotal-sync approve`",
+        percent(count, live)
+    );
+    let mut moving: BTreeSet<EntityId> = BTreeSet::new();
+    for operation in operations.iter_mut().filter(|operation| ours(operation)) {
+        operation.standing = Standing::Held(why.clone());
+        moving.insert(operation.entity);
+    }
+    let appears = |operation: &Operation| matches!(operation.action, Action::Create { .. } | Action::Adopt { .. });
+    for operation in operations.iter_mut().filter(|operation| operation.is_ready() && appears(operation)) {
+        if moving.contains(&operation.entity) {
+            operation.standing = Standing::Waiting("the deletion before it is held".to_owned());
+        }
+    }
+}
+
+fn guard_updates(settings: &Guard, operations: &mut [Operation], kind: Kind, live: u64) {
+    let updates = |operation: &Operation| matches!(operation.action, Action::Update { .. }) && !removes(operation);
+    let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && updates(operation);
+    let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
+    let allowed = u128::from(live) * u128::from(settings.max_updates_percent) / 100;
+    if live < SMALLEST_POPULATION || u128::from(count) <= allowed {
+        return;
+    }
+    let why = format!(
+        "{count} of {live} {kind}s would be updated at once ({}), more than guard.max_updates_percent = {} allows; look at \
+         `pivotal-sync plan`, then let them go with `pivotal-sync approve`",
+        percent(count, live),
+        settings.max_updates_percent
+    );
+    for operation in operations.iter_mut().filter(|operation| ours(operation)) {
+        operation.standing = Standing::Held(why.clone());
+    }
+}
+
+/// A deletion, or the archiving that stands for one.
+fn removes(operation: &Operation) -> bool {
+    match &operation.action {
+        Action::Delete { .. } => true,
+        Action::Update { changes, .. } => {
+            changes.0.get("status").is_some_and(|change| change.to == Value::from("archived"))
+        }
+        Action::Create { .. } | Action::Adopt { .. } => false,
+    }
+}
+
+fn percent(count: u64, live: u64) -> String {
+    let tenths = (u128::from(count) * 1000).checked_div(u128::from(live)).unwrap_or(1000);
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

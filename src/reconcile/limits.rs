@@ -1,0 +1,233 @@
+//! What Pivotal's fields take (pivotal-api.md 10). Lengths are UNKNOWN there; these are ours, generous for a field's screen.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::domain::{Kind, MrrUnit, Value};
+
+use super::identity;
+use super::types::Unit;
+
+/// The form of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One line of text, at most so many characters.
+    Line(usize),
+    /// Text with line breaks, at most so many characters.
+    Prose(usize),
+    /// A host name, lower case.
+    Domain,
+    /// A mail address, lower case.
+    Email,
+    /// An amount in major units, written whole in the configured unit.
+    Money,
+    /// A whole number.
+    Whole,
+    /// True or false.
+    Flag,
+    /// Short texts.
+    Labels(usize),
+}
+
+/// A field that a rule may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field {
+    /// Its name at Pivotal.
+    pub(super) name: &'static str,
+    /// Its form.
+    pub(super) form: Form,
+    /// Whether it can be emptied. One that cannot is left alone when its rule yields nothing.
+    pub(super) clears: bool,
+}
+
+const fn field(name: &'static str, form: Form) -> Field {
+    Field { name, form, clears: true }
+}
+
+const fn fixed(name: &'static str, form: Form) -> Field {
+    Field { name, form, clears: false }
+}
+
+const CUSTOMER: [Field; 8] = [
+    fixed("name", Form::Line(255)),
+    field("domain", Form::Domain),
+    fixed("status", Form::Line(64)),
+    field("plan", Form::Line(255)),
+    field("mrr", Form::Money),
+    field("monthly_orders", Form::Whole),
+    field("intercom_company_id", Form::Line(255)),
+    field("slack_channel_id", Form::Line(255)),
+];
+
+const CONTACT: [Field; 5] = [
+    fixed("name", Form::Line(255)),
+    fixed("email", Form::Email),
+    field("title", Form::Line(255)),
+    fixed("is_primary", Form::Flag),
+    field("labels", Form::Labels(64)),
+];
+
+const ONBOARDING: [Field; 11] = [
+    fixed("name", Form::Line(255)),
+    field("notes", Form::Prose(10_000)),
+    fixed("template_id", Form::Line(255)),
+    fixed("phase", Form::Line(64)),
+    fixed("state", Form::Line(64)),
+    field("target_launch_date", Form::Line(64)),
+    field("csm_id", Form::Line(255)),
+    field("se_id", Form::Line(255)),
+    field("designer_id", Form::Line(255)),
+    field("product_ops_id", Form::Line(255)),
+    fixed("waiting_on_customer", Form::Flag),
+];
+
+/// The fields of a kind that rules may set.
+pub(super) fn fields(kind: Kind) -> &'static [Field] {
+    match kind {
+        Kind::Customer => &CUSTOMER,
+        Kind::Contact => &CONTACT,
+        Kind::Onboarding => &ONBOARDING,
+    }
+}
+
+/// The field of that name, or why no rule may set it.
+pub(super) fn field_of(kind: Kind, name: &str) -> Result<Field, String> {
+    if let Some(field) = fields(kind).iter().find(|field| field.name == name) {
+        return Ok(*field);
+    }
+    let known: Vec<&str> = fields(kind).iter().map(|field| field.name).collect();
+    Err(match (kind, name) {
+        (Kind::Customer, "slug") => {
+            "a slug is made from the name when the customer is created; no rule sets it".to_owned()
+        }
+        (Kind::Customer, "hubspot_company_id" | "stripe_customer_id" | "hubspot_deal_id") => {
+            format!("'{name}' is always sent; no rule sets it")
+        }
+        _ => format!("Pivotal's {kind} has no field '{name}' to write; it has {}", known.join(", ")),
+    })
+}
+
+/// A value in a field's form, and what a person should know if it had to be bent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fitted {
+    pub(super) value: Value,
+    pub(super) note: Option<String>,
+}
+
+/// Brings a rule's outcome into a field's form. The error says in words why it cannot be.
+pub(super) fn fit(form: Form, value: &Value, unit: Unit) -> Result<Fitted, String> {
+    let exactly = |value: Value| Ok(Fitted { value, note: None });
+    if value.is_null() {
+        return exactly(Value::Null);
+    }
+    match form {
+        Form::Line(longest) => text_of(value).map(|text| cut(&one_line(&text), longest)),
+        Form::Prose(longest) => text_of(value).map(|text| cut(&prose(&text), longest)),
+        Form::Domain => text_of(value).map(|text| match identity::host(&text) {
+            Some(host) => Fitted { value: Value::Text(host), note: None },
+            None => Fitted { value: Value::Null, note: Some(format!("'{}' is no domain; left empty", brief(&text))) },
+        }),
+        Form::Email => match text_of(value)? {
+            text if identity::email(&text).is_some_and(|email| email.len() <= 254) => {
+                exactly(identity::email(&text).map_or(Value::Null, Value::Text))
+            }
+            text => Err(format!("yields '{}', which is no mail address", brief(&text))),
+        },
+        Form::Money => {
+            let scale = if unit == Some(MrrUnit::Cents) { Decimal::ONE_HUNDRED } else { Decimal::ONE };
+            let amount = number(value)?.checked_mul(scale).ok_or("yields an amount that is too large")?;
+            whole(amount).and_then(exactly)
+        }
+        Form::Whole => whole(number(value)?).and_then(exactly),
+        Form::Flag => match value {
+            Value::Bool(flag) => exactly(Value::Bool(*flag)),
+            Value::Text(text) if text.eq_ignore_ascii_case("true") => exactly(Value::Bool(true)),
+            Value::Text(text) if text.eq_ignore_ascii_case("false") => exactly(Value::Bool(false)),
+            other => Err(format!("yields '{}', neither true nor false", brief(&other.to_string()))),
+        },
+        Form::Labels(longest) => labels(value, longest),
+    }
+}
+
+fn labels(value: &Value, longest: usize) -> Result<Fitted, String> {
+    let items = match value {
+        Value::List(items) => items.clone(),
+        // hubspot-api.md 5: a multi-select is one text joined by semicolons.
+        Value::Text(text) => text.split(';').map(Value::text).collect(),
+        other => vec![other.clone()],
+    };
+    let mut labels = Vec::new();
+    let mut note = None;
+    for item in items.iter().filter(|item| !item.is_null()) {
+        let fitted = cut(&one_line(&text_of(item)?), longest);
+        note = note.or(fitted.note);
+        labels.push(fitted.value);
+    }
+    // hubspot-api.md trap 22: the order of a multi-select is not stable, so it must not count.
+    labels.retain(|label| !label.is_null());
+    labels.sort();
+    labels.dedup();
+    Ok(Fitted { value: if labels.is_empty() { Value::Null } else { Value::List(labels) }, note })
+}
+
+fn text_of(value: &Value) -> Result<String, String> {
+    match value {
+        Value::Map(_) => Err("yields named values where text is expected".to_owned()),
+        Value::List(items) if items.iter().any(|item| matches!(item, Value::Map(_) | Value::List(_))) => {
+            Err("yields a list of lists or named values where text is expected".to_owned())
+        }
+        other => Ok(other.to_string()),
+    }
+}
+
+fn number(value: &Value) -> Result<Decimal, String> {
+    match value {
+        Value::Number(number) => Ok(*number),
+        Value::Text(text) => text.trim().parse().map_err(|_| format!("yields '{}', which is no number", brief(text))),
+        other => Err(format!("yields '{}', which is no number", brief(&other.to_string()))),
+    }
+}
+
+/// Rounded half to even; at most 15 digits, which every JSON reader keeps exact.
+fn whole(number: Decimal) -> Result<Value, String> {
+    let rounded = number.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+    if rounded.abs() >= Decimal::from(1_000_000_000_000_000_i64) {
+        return Err(format!("yields {rounded}, which is too large"));
+    }
+    Ok(Value::Number(if rounded.is_zero() { Decimal::ZERO } else { rounded.normalize() }))
+}
+
+/// Runs of blanks, line breaks and control characters as one blank.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn prose(text: &str) -> String {
+    let kept: String =
+        text.replace("\r\n", "\n").chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    kept.trim().to_owned()
+}
+
+/// Cut on a character boundary (hubspot-api.md trap 21).
+fn cut(text: &str, longest: usize) -> Fitted {
+    let length = text.chars().count();
+    if length == 0 {
+        return Fitted { value: Value::Null, note: None };
+    }
+    if length <= longest {
+        return Fitted { value: Value::text(text), note: None };
+    }
+    let kept: String = text.chars().take(longest).collect();
+    let note = Some(format!("was cut from {length} to {longest} characters"));
+    Fitted { value: Value::text(kept.trim_end()), note }
+}
+
+fn brief(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod tests;

@@ -1,0 +1,49 @@
+//! The order in which operations are applied.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Action, EntityId, Operation, Value};
+
+use super::identity::key_order;
+
+/// Sorts operations as they must be applied, the same for the same set however it came.
+///
+/// First all that appears or changes, customers before contacts before onboardings, a primary contact before its
+/// colleagues (Pivotal promotes the first; pivotal-api.md 10.2), then by record. Deletes come last, children before
+/// parents; but one that is the first half of a move stays right before its create.
+pub fn order(operations: &mut [Operation]) {
+    let appearing: BTreeSet<EntityId> = operations
+        .iter()
+        .filter(|operation| matches!(operation.action, Action::Create { .. } | Action::Adopt { .. }))
+        .map(|operation| operation.entity)
+        .collect();
+    let deletes = |operation: &Operation| matches!(operation.action, Action::Delete { .. });
+    let last = |operation: &Operation| deletes(operation) && !appearing.contains(&operation.entity);
+    // A stable sort: two operations of one entity and verb keep the order they were decided in.
+    operations.sort_by(|a, b| {
+        let kinds = if last(a) { b.kind.cmp(&a.kind) } else { a.kind.cmp(&b.kind) };
+        last(a)
+            .cmp(&last(b))
+            .then(kinds)
+            .then_with(|| is_primary(b).cmp(&is_primary(a)))
+            .then_with(|| key_order(&a.subject, &b.subject))
+            .then_with(|| a.entity.cmp(&b.entity))
+            .then_with(|| deletes(b).cmp(&deletes(a)))
+            .then_with(|| a.verb().cmp(&b.verb()))
+    });
+}
+
+fn is_primary(operation: &Operation) -> bool {
+    let primary = Value::Bool(true);
+    match &operation.action {
+        Action::Create { fields, .. } => fields.get("is_primary") == Some(&primary),
+        Action::Adopt { changes, .. } | Action::Update { changes, .. } => {
+            changes.0.get("is_primary").is_some_and(|change| change.to == primary)
+        }
+        Action::Delete { .. } => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -1,0 +1,318 @@
+//! What is owed to one entity: desired against mirror.
+//!
+//! * Held shows as an operation that would be done were it not held: a create where nothing exists, else an update. When
+//!   what it would say is not known, its fields or changes are empty, and it can never be sent as it is.
+//! * A null is owed only where this daemon wrote something: adoption never takes over what it does not say.
+//! * `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
+//! * A move of a contact is two operations, delete then create, in that order; only under a customer that exists.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{
+    Action, Change, Changes, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Standing,
+    Timestamp, Value,
+};
+
+use super::adopt::Adoption;
+use super::settings::{OnLeave, OnSourceDelete, Settings};
+use super::types::{Candidate, Decision, Desired, Note, Subject, Wanted};
+
+const STATUS: &str = "status";
+const ARCHIVED: &str = "archived";
+const ACTIVE: &str = "active";
+
+/// Everything one decision looks at.
+pub(super) struct Case<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) subject: &'a Subject,
+    pub(super) desired: &'a Desired,
+    pub(super) adoption: Option<&'a Adoption>,
+    pub(super) slug: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+impl Case<'_> {
+    /// What is owed.
+    pub(super) fn decide(&self) -> Decision {
+        let mut decision = match (&self.desired.wanted, self.mirror()) {
+            (Wanted::Yes(fields), None) => self.appear(fields),
+            (Wanted::Yes(fields), Some(mirror)) if mirror.state == MirrorState::Lost => self.lost(fields, mirror),
+            (Wanted::Yes(fields), Some(mirror)) => self.differ(fields, mirror),
+            (Wanted::Held(why), mirror) => self.held(why, mirror),
+            (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
+            (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
+            (Wanted::Gone(_) | Wanted::NotSelected(_), _) => Decision::default(),
+        };
+        for operation in &mut decision.operations {
+            self.stand(operation);
+        }
+        decision.notes.splice(0..0, self.desired.notes.iter().cloned());
+        decision
+    }
+
+    /// The mirror, unless what it mirrored was deleted by this daemon: Pivotal has no undelete, so it begins anew.
+    fn mirror(&self) -> Option<&Mirror> {
+        self.subject.entity.mirror.as_ref().filter(|mirror| mirror.state != MirrorState::Deleted)
+    }
+
+    fn kind(&self) -> Kind {
+        self.subject.entity.kind
+    }
+
+    fn operation(&self, action: Action, reason: String) -> Operation {
+        Operation {
+            entity: self.subject.entity.id,
+            kind: self.kind(),
+            subject: self.desired.subject.clone(),
+            name: self.desired.name.clone(),
+            action,
+            standing: Standing::Ready,
+            reason,
+        }
+    }
+
+    /// Nothing is there yet: take over what is, else create.
+    fn appear(&self, fields: &Fields) -> Decision {
+        match self.adoption {
+            Some(Adoption::Take(candidate)) => one(self.take(fields, candidate)),
+            Some(Adoption::Held(why)) => one(held(self.create(fields, "it may be in Pivotal already".to_owned()), why)),
+            Some(Adoption::Nothing) | None => {
+                let reason = format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject);
+                one(self.create(fields, reason))
+            }
+        }
+    }
+
+    fn create(&self, fields: &Fields, reason: String) -> Operation {
+        let mut fields = fields.without_nulls();
+        if let (Kind::Customer, Some(slug)) = (self.kind(), self.slug) {
+            fields.set("slug", slug);
+        }
+        self.operation(Action::Create { parent: self.parent(), fields }, reason)
+    }
+
+    fn parent(&self) -> Option<Parent> {
+        let parent = self.subject.parent.as_ref().filter(|_| self.kind() != Kind::Customer)?;
+        Some(parent.pivotal_id.clone().map_or(Parent::Planned(parent.entity), Parent::Known))
+    }
+
+    fn take(&self, fields: &Fields, candidate: &Candidate) -> Operation {
+        let said = fields.without_nulls();
+        let found = Fields(
+            candidate
+                .fields
+                .0
+                .iter()
+                .filter(|(name, _)| said.get(name).is_some())
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+        );
+        let changes = found.changes_to(&said);
+        let reason = match changes.is_empty() {
+            true => "already in Pivotal, and agrees".to_owned(),
+            false => format!("already in Pivotal; {}", differs(&changes)),
+        };
+        let action = Action::Adopt {
+            id: candidate.id.clone(),
+            display_id: candidate.display_id,
+            parent: candidate.parent.clone(),
+            origin: Origin::Adopted,
+            found,
+            changes,
+        };
+        self.operation(action, reason)
+    }
+
+    fn lost(&self, fields: &Fields, mirror: &Mirror) -> Decision {
+        let why = format!(
+            "Pivotal no longer has {} {}; someone may have deleted it on purpose. `pivotal-sync approve {}` creates it \
+             anew, `pivotal-sync ignore {}` lets it rest",
+            self.kind(),
+            shown(mirror),
+            self.desired.subject,
+            self.desired.subject
+        );
+        one(held(self.create(fields, "lost in Pivotal".to_owned()), &why))
+    }
+
+    fn differ(&self, fields: &Fields, mirror: &Mirror) -> Decision {
+        if let Some(decision) = self.moved(fields, mirror) {
+            return decision;
+        }
+        let mut changes = mirror.written.changes_to(fields);
+        changes.0.remove("slug");
+        let mut reason = differs(&changes);
+        let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.get(STATUS).is_none();
+        if self.kind() == Kind::Customer && archived_here {
+            changes.0.insert(STATUS.to_owned(), Change { from: ARCHIVED.into(), to: ACTIVE.into() });
+            reason = "wanted again, so no longer archived".to_owned();
+        }
+        if changes.is_empty() {
+            return Decision::default();
+        }
+        one(self.operation(Action::Update { id: mirror.id.clone(), changes }, reason))
+    }
+
+    /// A contact whose account is another customer now. The address may be unique in the workspace (pivotal-api.md 10.2), so
+    /// the old one goes first; and not before the new customer is there, lest the person be lost between the two.
+    fn moved(&self, fields: &Fields, mirror: &Mirror) -> Option<Decision> {
+        if self.kind() != Kind::Contact {
+            return None;
+        }
+        let parent = self.subject.parent.as_ref()?;
+        let old = mirror.parent.as_ref()?;
+        if parent.pivotal_id.as_ref() == Some(old) {
+            return None;
+        }
+        let create = match self.adoption {
+            Some(Adoption::Take(found)) if found.id != mirror.id => self.take(fields, found),
+            Some(Adoption::Held(why)) => return Some(one(held(self.create(fields, moves()), why))),
+            _ => self.create(fields, moves()),
+        };
+        let mut operations = Vec::new();
+        if mirror.origin == Origin::Created {
+            operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, moves()));
+        }
+        operations.push(create);
+        if parent.pivotal_id.is_none() {
+            for operation in &mut operations {
+                operation.standing = Standing::Waiting("its new customer is not in Pivotal yet".to_owned());
+            }
+        }
+        Some(Decision { operations, ..Decision::default() })
+    }
+
+    fn held(&self, why: &str, mirror: Option<&Mirror>) -> Decision {
+        let operation = match mirror {
+            Some(mirror) if mirror.state == MirrorState::Live => {
+                let action = Action::Update { id: mirror.id.clone(), changes: Changes::default() };
+                self.operation(action, "cannot be worked out".to_owned())
+            }
+            _ => self.operation(
+                Action::Create { parent: self.parent(), fields: Fields::new() },
+                "cannot be worked out".to_owned(),
+            ),
+        };
+        one(held(operation, why))
+    }
+
+    fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
+        let policy = self.settings.customers.on_source_delete;
+        let why = "gone at the source";
+        match (self.kind(), policy) {
+            (Kind::Onboarding, _) | (_, OnSourceDelete::Keep) => Decision::default(),
+            (Kind::Contact, OnSourceDelete::Archive) => Decision::default(),
+            // With its customer it vanishes, or is left along with it (pivotal-api.md 10.1, DELETE).
+            (Kind::Contact, _) if self.subject.parent.as_ref().is_some_and(|parent| !parent.wanted) => {
+                Decision::default()
+            }
+            (Kind::Customer, OnSourceDelete::Archive) => {
+                self.after_grace(since, why, |reason| self.archive(mirror, reason))
+            }
+            (_, OnSourceDelete::Delete) => self.delete(since, why, mirror),
+        }
+    }
+
+    fn left(&self, why: &str, mirror: &Mirror) -> Decision {
+        // A contact or an onboarding stays where it is; an object that no record speaks of was unlinked by a person.
+        if self.kind() != Kind::Customer || self.subject.records.is_empty() {
+            return Decision::default();
+        }
+        let since = self.subject.entity.gone_since.unwrap_or(self.now);
+        match self.settings.customers.on_leave {
+            OnLeave::Keep => Decision::default(),
+            OnLeave::Archive => self.after_grace(since, why, |reason| self.archive(mirror, reason)),
+            OnLeave::Delete => self.delete(since, why, mirror),
+        }
+    }
+
+    fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {
+        if mirror.origin != Origin::Created {
+            let message =
+                format!("{why}; left in Pivotal, since it was not created by pivotal-sync ({})", shown(mirror));
+            let note = Note { subject: self.desired.subject.clone(), message };
+            return Decision { notes: vec![note], ..Decision::default() };
+        }
+        self.after_grace(since, why, |reason| Some(self.operation(Action::Delete { id: mirror.id.clone() }, reason)))
+    }
+
+    fn archive(&self, mirror: &Mirror, reason: String) -> Option<Operation> {
+        let to = Fields::from([(STATUS, Value::from(ARCHIVED))]);
+        let changes = mirror.written.changes_to(&to);
+        let action = Action::Update { id: mirror.id.clone(), changes: changes.clone() };
+        (!changes.is_empty()).then(|| self.operation(action, reason))
+    }
+
+    fn after_grace(&self, since: Timestamp, why: &str, act: impl FnOnce(String) -> Option<Operation>) -> Decision {
+        let grace = self.settings.customers.delete_grace;
+        let due = since.checked_add_signed(grace.delta()).unwrap_or(Timestamp::MAX_UTC);
+        if self.now < due {
+            return Decision { look_at: Some(due), ..Decision::default() };
+        }
+        let ago = self.now.signed_duration_since(since).to_std().map(crate::domain::Span).unwrap_or_default();
+        let operation = act(format!("{why}, seen {ago} ago; grace was {grace}"));
+        Decision { operations: operation.into_iter().collect(), ..Decision::default() }
+    }
+
+    /// What keeps an operation back: a customer that cannot be written to, or an earlier refusal of the same.
+    fn stand(&self, operation: &mut Operation) {
+        if !operation.is_ready() {
+            return;
+        }
+        let deletes = matches!(operation.action, Action::Delete { .. });
+        let blocked = self.subject.parent.as_ref().filter(|_| self.kind() != Kind::Customer);
+        if let Some(why) = blocked.and_then(|parent| parent.blocked.as_ref()).filter(|_| !deletes) {
+            operation.standing = Standing::Waiting(format!("its customer: {why}"));
+            return;
+        }
+        if let Some(quarantine) = &self.subject.entity.quarantine
+            && quarantine.fingerprint == fingerprint_of(operation)
+        {
+            operation.standing = Standing::Quarantined(quarantine.reason.clone());
+        }
+    }
+}
+
+fn one(operation: Operation) -> Decision {
+    Decision { operations: vec![operation], ..Decision::default() }
+}
+
+fn held(mut operation: Operation, why: &str) -> Operation {
+    operation.standing = Standing::Held(why.to_owned());
+    operation
+}
+
+fn moves() -> String {
+    "belongs to another customer now".to_owned()
+}
+
+fn shown(mirror: &Mirror) -> String {
+    mirror.display_id.map_or_else(|| mirror.id.to_string(), |number| number.to_string())
+}
+
+/// `name differs`, `name and plan differ`, `domain, name and plan differ`.
+fn differs(changes: &Changes) -> String {
+    let names: Vec<&str> = changes.0.keys().map(String::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("{one} differs"),
+        [rest @ .., last] => format!("{} and {last} differ", rest.join(", ")),
+    }
+}
+
+/// SHA-256 in hex of what an operation would send: kind, verb, object and body. What is refused for good rests while this
+/// stays the same. The parent is left out: before it exists it has another name.
+pub fn fingerprint_of(operation: &Operation) -> String {
+    let body = match &operation.action {
+        Action::Create { fields, .. } => fields.clone(),
+        Action::Update { changes, .. } | Action::Adopt { changes, .. } => changes.after(),
+        Action::Delete { .. } => Fields::new(),
+    };
+    let id = operation.pivotal_id().map_or("", PivotalId::as_str);
+    let text = format!("{}\n{}\n{id}\n{}", operation.kind, operation.verb(), body.to_api_json());
+    hex::encode(Sha256::digest(text))
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

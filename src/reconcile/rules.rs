@@ -1,0 +1,138 @@
+//! Rules: minijinja expressions, checked before they run and typed on the way out.
+//!
+//! * A record that an account lacks, a property it lacks, and a blank text are all *undefined* to minijinja, so `or`,
+//!   `default`, `~` and filters treat them as nothing. `is none` and `is defined` are taught to agree.
+//! * An outcome that is undefined, none or blank text is [`Value::Null`]; text is trimmed.
+//! * An ordering puts nothing below everything: `company.size < 50` holds for a company without a size. Write
+//!   `company.size and company.size < 50`.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Expression, UndefinedBehavior};
+
+use crate::domain::Value;
+
+use super::context::Scope;
+use super::tree::{Reads, Section, Walk};
+use super::types::RuleProblem;
+
+/// Steps and 64-byte portions one evaluation may take: plenty for a rule over a 64 KiB text, soon over for a runaway one.
+const FUEL: u64 = 100_000;
+
+/// The deepest value a rule may yield.
+const DEEPEST: usize = 16;
+
+static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut language = Environment::new();
+    language.set_undefined_behavior(UndefinedBehavior::Chainable);
+    language.set_fuel(Some(FUEL));
+    language.add_test("none", |value: &minijinja::Value| value.is_none() || value.is_undefined());
+    language.add_test("defined", |value: &minijinja::Value| !value.is_none() && !value.is_undefined());
+    language.add_test("undefined", |value: &minijinja::Value| value.is_none() || value.is_undefined());
+    for name in ["debug", "namespace"] {
+        language.remove_global(name);
+    }
+    language.remove_filter("pprint");
+    language
+});
+
+/// One rule, compiled.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Its configuration key, e.g. `customers.fields.name`.
+    pub(super) key: String,
+    expression: Expression<'static, 'static>,
+}
+
+impl Rule {
+    /// Compiles a rule and adds what it reads to `reads`. Every problem goes to `problems`; then there is no rule.
+    pub(super) fn compile(
+        key: &str,
+        source: &str,
+        section: Section,
+        reads: &mut Reads,
+        problems: &mut Vec<RuleProblem>,
+    ) -> Option<Self> {
+        let mut report = |message: String| problems.push(RuleProblem { key: key.to_owned(), message });
+        let tree = match minijinja::machinery::parse_expr(source) {
+            Ok(tree) => tree,
+            Err(error) => {
+                report(format!("this is no expression: {}", words(&error)));
+                return None;
+            }
+        };
+        let state = LANGUAGE.empty_state();
+        let mut walk = Walk { section, state: &state, reads: Reads::new(), problems: Vec::new() };
+        walk.rule(&tree);
+        for (namespace, properties) in walk.reads {
+            reads.entry(namespace).or_insert_with(BTreeSet::new).extend(properties);
+        }
+        if !walk.problems.is_empty() {
+            walk.problems.into_iter().for_each(report);
+            return None;
+        }
+        match LANGUAGE.compile_expression_owned(source.to_owned()) {
+            Ok(expression) => Some(Self { key: key.to_owned(), expression }),
+            Err(error) => {
+                report(format!("this is no expression: {}", words(&error)));
+                None
+            }
+        }
+    }
+
+    /// What the rule yields. The error says in words why it could not.
+    pub(super) fn value(&self, scope: &Scope) -> Result<Value, String> {
+        let value = self.run(scope)?;
+        read(&value, scope, 0).map_err(|why| format!("{} {why}", self.key))
+    }
+
+    /// Whether the rule holds: anything but false, zero, nothing and emptiness does.
+    pub(super) fn holds(&self, scope: &Scope) -> Result<bool, String> {
+        self.run(scope).map(|value| value.is_true())
+    }
+
+    fn run(&self, scope: &Scope) -> Result<minijinja::Value, String> {
+        self.expression.eval(scope.root()).map_err(|error| format!("{} failed: {}", self.key, words(&error)))
+    }
+}
+
+fn words(error: &minijinja::Error) -> String {
+    let kind = error.kind();
+    error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}"))
+}
+
+/// A minijinja value as one of ours. Numbers that came from a source come back exact (see [`Scope`]).
+fn read(value: &minijinja::Value, scope: &Scope, depth: usize) -> Result<Value, String> {
+    if depth > DEEPEST {
+        return Err("yields a value that is nested too deep".to_owned());
+    }
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Ok(Value::Null),
+        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+        ValueKind::Number => scope.exact(value).map(Value::Number).ok_or_else(|| format!("yields {value}, no number")),
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default().trim();
+            Ok(if text.is_empty() { Value::Null } else { Value::text(text) })
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(|error| format!("failed: {}", words(&error)))?;
+            items.map(|item| read(&item, scope, depth + 1)).collect::<Result<Vec<_>, _>>().map(Value::List)
+        }
+        ValueKind::Map => {
+            let keys = value.try_iter().map_err(|error| format!("failed: {}", words(&error)))?;
+            let pairs = keys.map(|key| {
+                let item = value.get_item(&key).map_err(|error| format!("failed: {}", words(&error)))?;
+                Ok((key.to_string(), read(&item, scope, depth + 1)?))
+            });
+            pairs.collect::<Result<_, String>>().map(Value::Map)
+        }
+        ValueKind::Invalid => Err("failed while its value was read".to_owned()),
+        other => Err(format!("yields a {other}, which is no value")),
+    }
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! Which of an entity's records count, and which one of a stream is the primary.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Facts, Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp};
+
+use super::identity::key_order;
+use super::types::Subject;
+
+/// The records of an entity that are still there, in key order. A record that another one says was merged into it does not
+/// count, though it may not have been seen gone yet.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    records: Vec<&'a Record>,
+}
+
+impl<'a> View<'a> {
+    /// The records of a subject that count.
+    pub(super) fn of_subject(subject: &'a Subject) -> Self {
+        let live: Vec<&Record> =
+            subject.records.iter().filter(|known| known.gone.is_none()).map(|known| &known.record).collect();
+        let merged: BTreeSet<&SourceKey> = live.iter().flat_map(|record| merged_into(record)).collect();
+        let mut records: Vec<&Record> = live.iter().filter(|record| !merged.contains(&record.key)).copied().collect();
+        // Two that name each other: believe neither.
+        if records.is_empty() {
+            records = live;
+        }
+        records.sort_by(|a, b| key_order(&a.key, &b.key));
+        Self { records }
+    }
+
+    /// The records of one stream.
+    pub(super) fn of(&self, stream: Stream) -> Vec<&'a Record> {
+        self.records.iter().filter(|record| record.key.stream == stream).copied().collect()
+    }
+
+    /// The records of one role, in stream order.
+    pub(super) fn role(&self, role: Role) -> Vec<&'a Record> {
+        self.records.iter().filter(|record| record.key.stream.role() == role).copied().collect()
+    }
+
+    /// The record of a stream that speaks for the entity. Of paying customers the one with the best subscription, the oldest
+    /// of several (design: settled points); of deals the one won last; else the one with the lowest id.
+    pub(super) fn primary(&self, stream: Stream) -> Option<&'a Record> {
+        let records = self.of(stream);
+        match stream.role() {
+            Role::Account => records.into_iter().min_by_key(|record| {
+                let status = self.best_status(record);
+                let created = created_at(record);
+                (status.is_none(), status, created.is_none(), created)
+            }),
+            Role::Deal => records.into_iter().max_by_key(|record| match &record.facts {
+                Facts::Deal(deal) => (deal.won, deal.won_stage_at.max(deal.closed_at)),
+                _ => (false, None),
+            }),
+            Role::Person | Role::Subscription => records.into_iter().next(),
+        }
+    }
+
+    /// The subscriptions that pay under one account record.
+    pub(super) fn subscriptions_of(&self, account: &SourceKey) -> Vec<(&'a SourceKey, &'a SubscriptionFacts)> {
+        let subscriptions = self.records.iter().filter_map(|record| match &record.facts {
+            Facts::Subscription(facts) if facts.account == *account => Some((&record.key, facts)),
+            _ => None,
+        });
+        subscriptions.collect()
+    }
+
+    fn best_status(&self, record: &Record) -> Option<&'a SubscriptionStatus> {
+        self.subscriptions_of(&record.key).into_iter().map(|(_, facts)| &facts.status).min()
+    }
+}
+
+fn merged_into(record: &Record) -> impl Iterator<Item = &SourceKey> {
+    let merged = match &record.facts {
+        Facts::Account(account) => account.merged.as_slice(),
+        Facts::Person(person) => person.merged.as_slice(),
+        Facts::Deal(_) | Facts::Subscription(_) => &[],
+    };
+    // hubspot-api.md trap 11: a survivor may list itself.
+    merged.iter().filter(|key| **key != record.key)
+}
+
+fn created_at(record: &Record) -> Option<Timestamp> {
+    match &record.facts {
+        Facts::Account(account) => account.created_at,
+        _ => None,
+    }
+}
