@@ -1,1 +1,74 @@
+use super::super::sample::number;
 use super::*;
+
+fn fitted(form: Form, value: impl Into<Value>) -> Value {
+    fit(form, &value.into(), Some(MrrUnit::Dollars)).unwrap().value
+}
+
+#[test]
+fn amounts_are_rounded_half_to_even_in_the_unit() {
+    // Design, settled points, Stripe; pivotal-api.md 16.18: integers only.
+    for (amount, dollars, cents) in [
+        ("0.5", "0", "50"),
+        ("1.5", "2", "150"),
+        ("2.5", "2", "250"),
+        ("0.005", "0", "0"),
+        ("0.015", "0", "2"),
+        ("1234.56", "1235", "123456"),
+        ("-0.4", "0", "-40"),
+        ("2.4999999999999999999999999999", "2", "250"),
+    ] {
+        for (unit, expected) in [(MrrUnit::Dollars, dollars), (MrrUnit::Cents, cents)] {
+            let value = fit(Form::Money, &number(amount), Some(unit)).unwrap().value;
+            assert_eq!(value, number(expected), "{amount} {unit:?}");
+            assert!(value.to_api_json().is_i64(), "{amount} {unit:?}");
+        }
+    }
+    assert_eq!(fitted(Form::Money, " 12.0 "), number("12"));
+    for bad in [number("79228162514264337593543950335"), number("1000000000000000")] {
+        assert!(fit(Form::Money, &bad, Some(MrrUnit::Cents)).unwrap_err().contains("too large"));
+    }
+    assert!(fit(Form::Money, &"abc".into(), None).unwrap_err().contains("no number"));
+}
+
+#[test]
+fn long_texts_are_cut_between_characters_and_say_so() {
+    // hubspot-api.md trap 21.
+    let cut = fit(Form::Line(5), &"żółwżółw".into(), None).unwrap();
+    assert_eq!(cut, Fitted { value: "żółwż".into(), note: Some("was cut from 8 to 5 characters".to_owned()) });
+    assert_eq!(fit(Form::Line(8), &"żółwżółw".into(), None).unwrap().note, None);
+    assert_eq!(fitted(Form::Line(3), "ab cd"), "ab".into());
+}
+
+#[test]
+fn lines_have_no_breaks_and_prose_keeps_them() {
+    assert_eq!(fitted(Form::Line(99), " Acme\r\n\t Inc\u{0}. "), "Acme Inc .".into());
+    assert_eq!(fitted(Form::Prose(99), " one\r\ntwo\u{0} "), "one\ntwo".into());
+    assert_eq!(fitted(Form::Line(99), "\u{1}"), Value::Null);
+    assert_eq!(fitted(Form::Line(99), number("12.50")), "12.5".into());
+    assert_eq!(fitted(Form::Line(99), Value::List(vec!["a".into(), true.into()])), "a, true".into());
+    assert!(fit(Form::Line(99), &Value::Map(std::collections::BTreeMap::new()), None).is_err());
+}
+
+#[test]
+fn domains_addresses_flags_and_labels_take_their_form() {
+    assert_eq!(fitted(Form::Domain, "https://www.Acme.com/x"), "acme.com".into());
+    let none = fit(Form::Domain, &"n/a".into(), None).unwrap();
+    assert!(none.value.is_null() && none.note.unwrap().contains("no domain"));
+    assert_eq!(fitted(Form::Email, "Jane@ACME.com"), "jane@acme.com".into());
+    assert!(fit(Form::Email, &"jane".into(), None).unwrap_err().contains("no mail address"));
+    assert_eq!(fitted(Form::Flag, "TRUE"), true.into());
+    assert!(fit(Form::Flag, &number("1"), None).is_err());
+    // hubspot-api.md trap 22: the order of a multi-select means nothing.
+    assert_eq!(fitted(Form::Labels(9), "b; a;;b "), Value::List(vec!["a".into(), "b".into()]));
+    assert_eq!(fitted(Form::Labels(9), ";"), Value::Null);
+    assert_eq!(fitted(Form::Whole, number("3.5")), number("4"));
+}
+
+#[test]
+fn fields_that_rules_may_not_set_say_why() {
+    assert!(field_of(Kind::Customer, "slug").unwrap_err().contains("made from the name"));
+    assert!(field_of(Kind::Customer, "stripe_customer_id").unwrap_err().contains("always sent"));
+    assert!(field_of(Kind::Contact, "phone").unwrap_err().contains("name, email, title"));
+    assert!(field_of(Kind::Onboarding, "notes").is_ok());
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{Facts, Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp};
 
+use super::billing;
 use super::identity::key_order;
 use super::types::Subject;
 
@@ -46,7 +47,7 @@ impl<'a> View<'a> {
         match stream.role() {
             Role::Account => records.into_iter().min_by_key(|record| {
                 let status = self.best_status(record);
-                let created = created_at(record);
+                let created = created_at(record).filter(|_| stream.namespace() == billing::NAMESPACE);
                 (status.is_none(), status, created.is_none(), created)
             }),
             Role::Deal => records.into_iter().max_by_key(|record| match &record.facts {
