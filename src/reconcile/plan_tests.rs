@@ -1,1 +1,407 @@
+use proptest::prelude::*;
+
+use super::super::sample::{
+    acme, at, child, company, customer, gone, jane, mirror, number, parent, reconciler, rule, stripe, subscription,
+};
+use super::super::{Reconciler, Settings};
 use super::*;
+use crate::domain::{EntityId, Gone, Quarantine, Span, SubscriptionStatus};
+
+fn now() -> Timestamp {
+    at("2026-06-01")
+}
+
+fn decide_with(change: impl FnOnce(&mut Settings), subject: &Subject, adoption: Option<&Adoption>) -> Decision {
+    let reconciler = reconciler(change);
+    let desired = reconciler.desire(subject, now());
+    reconciler.decide(subject, &desired, adoption, Some("acme"), now())
+}
+
+fn decide(subject: &Subject) -> Decision {
+    decide_with(|_| {}, subject, None)
+}
+
+/// The operations, told briefly.
+fn told(decision: &Decision) -> Vec<String> {
+    let standing = |standing: &Standing| match standing {
+        Standing::Ready => "",
+        Standing::Held(_) => " held",
+        Standing::Quarantined(_) => " quarantined",
+        Standing::Waiting(_) => " waiting",
+    };
+    decision.operations.iter().map(|op| format!("{}{}: {}", op.verb(), standing(&op.standing), op.reason)).collect()
+}
+
+fn why(operation: &Operation) -> &str {
+    match &operation.standing {
+        Standing::Ready => "",
+        Standing::Held(why) | Standing::Quarantined(why) | Standing::Waiting(why) => why,
+    }
+}
+
+fn mirrored(mut subject: Subject, origin: Origin, written: Fields) -> Subject {
+    subject.entity.mirror = Some(mirror(origin, written));
+    subject
+}
+
+fn in_step() -> Fields {
+    let said = [("name", "Acme".into()), ("domain", "acme.com".into()), ("hubspot_company_id", Value::text("1"))];
+    Fields::from(said)
+}
+
+fn all_gone() -> Subject {
+    let mut subject = mirrored(customer([]), Origin::Created, in_step());
+    subject.records.push(gone(acme("1"), Gone::Archived, "2026-05-31"));
+    subject
+}
+
+#[test]
+fn a_new_account_is_created_with_a_slug_and_without_nulls() {
+    let decision = decide(&customer([acme("1")]));
+    assert_eq!(told(&decision), ["create: new company hubspot:company:1"]);
+    let mut expected = in_step();
+    expected.set("slug", "acme");
+    assert_eq!(decision.operations[0].action, Action::Create { parent: None, fields: expected });
+}
+
+#[test]
+fn what_agrees_owes_nothing_and_what_differs_only_that() {
+    assert_eq!(decide(&mirrored(customer([acme("1")]), Origin::Created, in_step())), Decision::default());
+    let mut old = in_step();
+    old.set("name", "Acme Ltd");
+    old.set("plan", "gold");
+    old.set("slug", "acme-ltd");
+    old.set("monthly_orders", number("3"));
+    let decision = decide(&mirrored(customer([acme("1")]), Origin::Created, old));
+    assert_eq!(told(&decision), ["update: name and plan differ"]);
+    let changes = decision.operations[0].changes();
+    assert_eq!(changes.after(), Fields::from([("name", "Acme".into()), ("plan", Value::Null)]));
+}
+
+#[test]
+fn adoption_takes_over_only_what_it_says() {
+    let fields = [("name", "ACME".into()), ("stripe_customer_id", Value::text("cus_strange")), ("plan", "gold".into())];
+    let found =
+        Candidate { id: PivotalId::new("p"), display_id: Some(3), parent: None, fields: fields.into(), owner: None };
+    let adoption = Adoption::Take(found);
+    let subject = customer([acme("1")]);
+    let decision = decide_with(|_| {}, &subject, Some(&adoption));
+    assert_eq!(told(&decision), ["adopt: already in Pivotal; domain, hubspot_company_id and name differ"]);
+    let Action::Adopt { found, changes, origin, .. } = &decision.operations[0].action else { panic!("adopts") };
+    // A null is sent only to clear what this daemon had set (design section 6): a stranger's id and plan stay.
+    assert_eq!((found, *origin), (&Fields::from([("name", "ACME".into())]), Origin::Adopted));
+    let after = mirrored(subject, Origin::Adopted, found.with(changes));
+    assert_eq!(decide(&after), Decision::default());
+}
+
+#[test]
+fn a_doubtful_adoption_is_held() {
+    let decision = decide_with(|_| {}, &customer([acme("1")]), Some(&Adoption::Held("two fit".to_owned())));
+    assert_eq!(told(&decision), ["create held: it may be in Pivotal already"]);
+    assert_eq!(why(&decision.operations[0]), "two fit");
+}
+
+#[test]
+fn what_pivotal_lost_is_never_made_again_unasked() {
+    // pivotal-api.md 16.15.
+    let mut subject = mirrored(customer([acme("1")]), Origin::Created, in_step());
+    subject.entity.mirror.as_mut().unwrap().state = MirrorState::Lost;
+    let decision = decide(&subject);
+    assert_eq!(told(&decision), ["create held: lost in Pivotal"]);
+    assert!(why(&decision.operations[0]).contains("`pivotal-sync approve hubspot:company:1`"));
+    subject.records[0].gone = Some((Gone::Deleted, at("2020-01-01")));
+    assert_eq!(decide(&subject), Decision::default());
+}
+
+#[test]
+fn what_this_daemon_deleted_begins_anew() {
+    let mut subject = mirrored(customer([acme("1")]), Origin::Created, in_step());
+    subject.entity.mirror.as_mut().unwrap().state = MirrorState::Deleted;
+    assert_eq!(told(&decide(&subject)), ["create: new company hubspot:company:1"]);
+}
+
+#[test]
+fn a_refused_body_rests_until_it_differs() {
+    let mut subject = mirrored(customer([acme("1")]), Origin::Created, Fields::from([("name", "Old".into())]));
+    let fingerprint = fingerprint_of(&decide(&subject).operations[0]);
+    subject.entity.quarantine = Some(Quarantine { fingerprint, reason: "plan: unknown".to_owned() });
+    let decision = decide(&subject);
+    assert_eq!(told(&decision), ["update quarantined: domain, hubspot_company_id and name differ"]);
+    assert_eq!(why(&decision.operations[0]), "plan: unknown");
+    let differs = decide_with(|settings| rule(&mut settings.customers.fields, "plan", "'gold'"), &subject, None);
+    assert!(differs.operations[0].is_ready());
+}
+
+#[test]
+fn a_deletion_waits_out_its_grace_then_follows_the_policy() {
+    let subject = all_gone();
+    let early = decide_with(|settings| settings.customers.delete_grace = "25h".parse().unwrap(), &subject, None);
+    assert_eq!((told(&early), early.look_at), (vec![], Some("2026-06-01T01:00:00Z".parse().unwrap())));
+    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, seen 1d ago; grace was 1d"]);
+    let archive = |settings: &mut Settings| settings.customers.on_source_delete = OnSourceDelete::Archive;
+    let archived = decide_with(archive, &subject, None);
+    assert_eq!(archived.operations[0].changes().after(), Fields::from([("status", "archived".into())]));
+    let mut done = subject.clone();
+    done.entity.mirror.as_mut().unwrap().written.set("status", "archived");
+    assert_eq!(told(&decide_with(archive, &done, None)), Vec::<String>::new());
+    let keep = |settings: &mut Settings| settings.customers.on_source_delete = OnSourceDelete::Keep;
+    assert_eq!(decide_with(keep, &subject, None), Decision::default());
+}
+
+#[test]
+fn no_grace_and_endless_grace_are_legal() {
+    let mut subject = all_gone();
+    subject.records[0].gone = Some((Gone::Deleted, now()));
+    let at_once = decide_with(|settings| settings.customers.delete_grace = Span::default(), &subject, None);
+    assert_eq!(told(&at_once), ["delete: gone at the source, seen 0s ago; grace was 0s"]);
+    let forever = |settings: &mut Settings| settings.customers.delete_grace = Span(std::time::Duration::MAX);
+    assert_eq!(decide_with(forever, &subject, None).look_at, Some(Timestamp::MAX_UTC));
+}
+
+#[test]
+fn only_what_this_daemon_created_is_deleted() {
+    for origin in [Origin::Adopted, Origin::Linked] {
+        let mut subject = all_gone();
+        subject.entity.mirror.as_mut().unwrap().origin = origin;
+        let decision = decide(&subject);
+        assert_eq!(told(&decision), Vec::<String>::new());
+        assert!(decision.notes[0].message.contains("not created by pivotal-sync"));
+    }
+}
+
+#[test]
+fn what_comes_back_is_no_longer_archived() {
+    let mut written = in_step();
+    written.set("status", "archived");
+    let subject = mirrored(customer([acme("1")]), Origin::Created, written.clone());
+    let decision = decide(&subject);
+    assert_eq!(told(&decision), ["update: wanted again, so no longer archived"]);
+    let after = mirrored(customer([acme("1")]), Origin::Created, written.with(&decision.operations[0].changes()));
+    assert_eq!(decide(&after), Decision::default());
+    let ruled = decide_with(|s| rule(&mut s.customers.fields, "status", "'archived'"), &subject, None);
+    assert_eq!(ruled, Decision::default(), "a rule that says so is obeyed");
+}
+
+#[test]
+fn leaving_the_selection_follows_its_own_policy_after_the_grace() {
+    let lead = || company("1", &[("name", "Acme".into()), ("lifecyclestage", "lead".into())]);
+    let mut subject = mirrored(customer([lead()]), Origin::Created, in_step());
+    assert_eq!(decide(&subject), Decision::default());
+    let delete = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Delete;
+    let first = decide_with(delete, &subject, None);
+    assert_eq!((told(&first), first.look_at), (vec![], Some(at("2026-06-02"))), "the grace begins");
+    subject.entity.gone_since = Some(at("2026-05-30"));
+    let reason = "delete: customers.where does not hold for hubspot:company:1, seen 2d ago; grace was 1d";
+    assert_eq!(told(&decide_with(delete, &subject, None)), [reason]);
+    let archive = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Archive;
+    assert_eq!(decide_with(archive, &subject, None).operations[0].changes().after().text("status"), Some("archived"));
+    subject.records.clear();
+    assert_eq!(decide_with(delete, &subject, None), Decision::default(), "unlinked by a person");
+}
+
+#[test]
+fn what_cannot_be_worked_out_shows_as_held() {
+    let mut subject = customer([acme("1")]);
+    subject.records[0].problem = Some("could be two".to_owned());
+    assert_eq!(told(&decide(&subject)), ["create held: cannot be worked out"]);
+    let subject = mirrored(subject, Origin::Created, in_step());
+    let decision = decide(&subject);
+    assert_eq!(told(&decision), ["update held: cannot be worked out"]);
+    assert_eq!((why(&decision.operations[0]), decision.operations[0].changes()), ("could be two", Changes::default()));
+}
+
+fn contact_under(old: &str) -> Subject {
+    let written = Fields::from([("name", "Jane Doe".into()), ("email", "jane@acme.com".into())]);
+    let mut subject = mirrored(child(Kind::Contact, jane()), Origin::Created, written);
+    subject.entity.mirror.as_mut().unwrap().parent = Some(PivotalId::new(old));
+    subject
+}
+
+#[test]
+fn a_contact_goes_under_its_customer_known_or_planned() {
+    let mut subject = child(Kind::Contact, jane());
+    let parent_of = |subject: &Subject| match &decide(subject).operations[0].action {
+        Action::Create { parent, fields } => {
+            assert_eq!(fields.get("slug"), None, "a contact has none");
+            parent.clone()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(parent_of(&subject), Some(Parent::Known(PivotalId::new("cust-9"))));
+    subject.parent = Some(parent(None));
+    assert_eq!(parent_of(&subject), Some(Parent::Planned(EntityId(9))));
+    subject.parent.as_mut().unwrap().blocked = Some("refused".to_owned());
+    let decision = decide(&subject);
+    assert_eq!(
+        (told(&decision)[0].as_str(), why(&decision.operations[0])),
+        ("create waiting: new contact hubspot:contact:7", "its customer: refused")
+    );
+}
+
+#[test]
+fn a_contact_that_changes_company_moves() {
+    // hubspot-api.md trap 12; pivotal-api.md 10.2: a contact cannot be moved.
+    assert_eq!(decide(&contact_under("cust-9")), Decision::default());
+    let reason = "belongs to another customer now";
+    let moving = contact_under("cust-1");
+    let decision = decide(&moving);
+    assert_eq!(told(&decision), [format!("delete: {reason}"), format!("create: {reason}")]);
+    assert_eq!(decision.operations[0].pivotal_id(), Some(&PivotalId::new("obj-1")));
+    let mut adopted = moving.clone();
+    adopted.entity.mirror.as_mut().unwrap().origin = Origin::Adopted;
+    assert_eq!(told(&decide(&adopted)), [format!("create: {reason}")]);
+    let mut early = moving;
+    early.parent = Some(parent(None));
+    assert_eq!(told(&decide(&early)), [format!("delete waiting: {reason}"), format!("create waiting: {reason}")]);
+}
+
+#[test]
+fn a_contact_is_deleted_unless_it_goes_with_its_customer() {
+    let mut subject = contact_under("cust-9");
+    subject.records[0].gone = Some((Gone::Archived, at("2026-05-01")));
+    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, seen 4w 3d ago; grace was 1d"]);
+    let archive = |settings: &mut Settings| settings.customers.on_source_delete = OnSourceDelete::Archive;
+    assert_eq!(decide_with(archive, &subject, None), Decision::default());
+    subject.parent.as_mut().unwrap().wanted = false;
+    assert_eq!(decide(&subject), Decision::default());
+    subject.records[0].gone = None;
+    assert_eq!(decide(&subject), Decision::default(), "its account left; it stays");
+}
+
+#[test]
+fn an_onboarding_is_kept_whatever_becomes_of_its_deal() {
+    let mut subject = child(Kind::Onboarding, super::super::sample::deal("5", false, "2026-05-01"));
+    subject.entity.mirror = Some(mirror(Origin::Created, Fields::new()));
+    assert_eq!(decide(&subject), Decision::default(), "hubspot-api.md trap 26");
+    subject.records[0].gone = Some((Gone::Deleted, at("2020-01-01")));
+    assert_eq!(decide(&subject), Decision::default());
+}
+
+#[test]
+fn a_fingerprint_is_of_what_would_be_sent() {
+    let create = |change: fn(&mut Settings)| decide_with(change, &customer([acme("1")]), None).operations.remove(0);
+    let plain = create(|_| {});
+    let mut told_otherwise = plain.clone();
+    told_otherwise.reason = "else".to_owned();
+    assert_eq!(fingerprint_of(&plain), fingerprint_of(&told_otherwise));
+    assert_ne!(fingerprint_of(&plain), fingerprint_of(&create(|s| rule(&mut s.customers.fields, "plan", "'x'"))));
+    assert_eq!(fingerprint_of(&plain).len(), 64);
+}
+
+/// The entity as it stands once its operations were carried out.
+fn applied(mut subject: Subject, decision: &Decision) -> Subject {
+    for operation in decision.operations.iter().filter(|operation| operation.is_ready()) {
+        let entity = &mut subject.entity;
+        let under = subject.parent.as_ref().and_then(|parent| parent.pivotal_id.clone());
+        match &operation.action {
+            Action::Create { fields, .. } => {
+                let made = mirror(Origin::Created, fields.clone());
+                entity.mirror = Some(Mirror { parent: under, ..made });
+            }
+            Action::Adopt { found, changes, id, parent, .. } => {
+                let taken = mirror(Origin::Adopted, found.with(changes));
+                entity.mirror = Some(Mirror { id: id.clone(), parent: parent.clone(), ..taken });
+            }
+            Action::Update { changes, .. } => {
+                if let Some(mirror) = &mut entity.mirror {
+                    mirror.written = mirror.written.with(changes);
+                }
+            }
+            Action::Delete { .. } => {
+                if let Some(mirror) = &mut entity.mirror {
+                    mirror.state = MirrorState::Deleted;
+                }
+            }
+        }
+    }
+    subject
+}
+
+fn some_text() -> impl Strategy<Value = Value> {
+    let mixed = prop_oneof![Just("Acme"), Just(" "), Just("acme.com"), Just("gold"), Just("customer"), Just("lead")];
+    prop_oneof![
+        Just(Value::Null),
+        mixed.prop_map(Value::text),
+        ".{0,12}".prop_map(Value::Text),
+        (-99_i64..99).prop_map(|n| number(&format!("{n}.5")))
+    ]
+}
+
+prop_compose! {
+    fn an_account()(
+        name in some_text(), domain in some_text(), stage in prop_oneof![Just("customer"), Just("lead")],
+        mrr in 0..9999_u32, paying in any::<bool>(), vanished in prop::bool::weighted(0.2),
+        written in prop::option::of((prop::collection::btree_map("name|domain|plan|mrr|status|stripe_customer_id",
+            some_text(), 0..6), any::<bool>())),
+    ) -> Subject {
+        let properties = [("name", name), ("domain", domain), ("lifecyclestage", stage.into())];
+        let mut subject = customer([company("1", &properties)]);
+        if paying {
+            let mrr = format!("{}.{:02}", mrr / 100, mrr % 100);
+            let more = [stripe("cus_1", "2026-01-01"), subscription("s", "cus_1", SubscriptionStatus::Active, "usd", &mrr)];
+            subject.records.extend(more.map(super::super::sample::live));
+        }
+        if vanished {
+            for known in &mut subject.records {
+                known.gone = Some((Gone::Deleted, at("2026-01-01")));
+            }
+        }
+        subject.entity.mirror = written.map(|(fields, ours)| {
+            mirror(if ours { Origin::Created } else { Origin::Adopted }, Fields(fields))
+        });
+        subject
+    }
+}
+
+fn policies() -> Vec<Reconciler> {
+    let archive = |settings: &mut Settings| {
+        settings.customers.on_source_delete = OnSourceDelete::Archive;
+        settings.customers.on_leave = OnLeave::Archive;
+        settings.customers.delete_grace = Span::default();
+    };
+    let ruled = |settings: &mut Settings| {
+        settings.customers.on_leave = OnLeave::Delete;
+        settings.customers.delete_grace = Span::default();
+        rule(&mut settings.customers.fields, "status", "company.name");
+        rule(&mut settings.customers.fields, "monthly_orders", "stripe.mrr * 2 if stripe else none");
+    };
+    vec![reconciler(|_| {}), reconciler(archive), reconciler(ruled)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn after_apply_the_plan_is_empty(subject in an_account(), taken in prop::option::of(some_text())) {
+        for reconciler in policies() {
+            let found = taken.as_ref().map(|plan| Adoption::Take(Candidate {
+                id: PivotalId::new("p"), display_id: None, parent: None, owner: None,
+                fields: Fields::from([("plan", plan.clone()), ("name", "Found".into())]),
+            }));
+            let look = |subject: &Subject| {
+                let desired = reconciler.desire(subject, now());
+                reconciler.decide(subject, &desired, found.as_ref(), Some("slug"), now())
+            };
+            let first = look(&subject);
+            for operation in &first.operations {
+                let ready = operation.is_ready();
+                let says_something = !matches!(&operation.action, Action::Update { changes, .. } if changes.is_empty());
+                prop_assert!(!ready || says_something, "an empty update is never ready: {:?}", operation);
+                if let Action::Create { fields, .. } = &operation.action {
+                    prop_assert!(fields.0.values().all(|value| !value.is_null()));
+                    prop_assert!(!ready || fields.text("name").is_some_and(|name| !name.trim().is_empty()));
+                }
+            }
+            let again = look(&applied(subject.clone(), &first));
+            prop_assert!(again.operations.iter().all(|operation| !operation.is_ready()), "{:?}", again.operations);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_records_does_not_matter(subject in an_account()) {
+        let mut backwards = subject.clone();
+        backwards.records.reverse();
+        let reconciler = reconciler(|_| {});
+        prop_assert_eq!(reconciler.desire(&subject, now()), reconciler.desire(&backwards, now()));
+    }
+}
