@@ -84,9 +84,16 @@ fn a_domain_decides_only_when_nothing_speaks_against_it() {
 }
 
 #[test]
+fn a_mail_domain_of_the_configuration_is_no_evidence() {
+    let own = reconciler(|settings| settings.identity.free_mail_domains = vec!["@Acme.com".to_owned()]);
+    let there = candidate("a", 1, &[SAME_DOMAIN]);
+    assert_eq!(own.adopt(&ours(), &desired(), &[there]), Adoption::Nothing);
+}
+
+#[test]
 fn one_that_carries_our_id_but_is_another_accounts_is_held() {
     let taken = owned(candidate("a", 1, &[("hubspot_company_id", "1")]), 8);
-    let why = told(&ours(), &desired(), &[taken.clone()]);
+    let why = told(&ours(), &desired(), std::slice::from_ref(&taken));
     assert!(why.contains("pivotal:customer:1 carries an id") && why.contains("pivotal-sync link"), "{why}");
     assert_eq!(told(&ours(), &desired(), &[owned(taken, 1)]), "a", "its own is its own");
 }

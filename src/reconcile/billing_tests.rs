@@ -55,6 +55,23 @@ fn the_primary_is_the_active_one_and_the_oldest_of_several() {
 }
 
 #[test]
+fn the_plan_is_that_of_the_largest_item_not_of_the_largest_sum() {
+    let weighing = |mut record: Record, weight: &str| {
+        if let Facts::Subscription(facts) = &mut record.facts {
+            facts.plan_weight = weight.parse().unwrap();
+        }
+        record
+    };
+    let records = vec![
+        stripe("cus_1", "2026-01-01"),
+        weighing(subscription("sub_1", "cus_1", Active, "usd", "100"), "10"),
+        weighing(subscription("sub_2", "cus_1", Active, "usd", "90"), "90"),
+        weighing(subscription("sub_3", "cus_1", Canceled, "usd", "0"), "500"),
+    ];
+    assert_eq!(figure(records, "plan"), "plan of sub_2".into());
+}
+
+#[test]
 fn churn_is_a_zero_not_a_blank() {
     // stripe-api.md trap 25.
     let records = || vec![stripe("cus_1", "2026-01-01"), subscription("sub_1", "cus_1", Canceled, "usd", "0")];

@@ -46,6 +46,12 @@ impl Case<'_> {
         for operation in &mut decision.operations {
             self.stand(operation);
         }
+        if decision.operations.iter().any(|operation| !operation.is_ready()) {
+            // Half a move would lose the person.
+            for operation in decision.operations.iter_mut().filter(|operation| operation.is_ready()) {
+                operation.standing = Standing::Waiting("the other half of its move cannot go ahead".to_owned());
+            }
+        }
         decision.notes.splice(0..0, self.desired.notes.iter().cloned());
         decision
     }
@@ -140,7 +146,6 @@ impl Case<'_> {
             return decision;
         }
         let mut changes = mirror.written.changes_to(fields);
-        changes.0.remove("slug");
         let mut reason = differs(&changes);
         let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.get(STATUS).is_none();
         if self.kind() == Kind::Customer && archived_here {
@@ -259,9 +264,8 @@ impl Case<'_> {
         if !operation.is_ready() {
             return;
         }
-        let deletes = matches!(operation.action, Action::Delete { .. });
         let blocked = self.subject.parent.as_ref().filter(|_| self.kind() != Kind::Customer);
-        if let Some(why) = blocked.and_then(|parent| parent.blocked.as_ref()).filter(|_| !deletes) {
+        if let Some(why) = blocked.and_then(|parent| parent.blocked.as_ref()) {
             operation.standing = Standing::Waiting(format!("its customer: {why}"));
             return;
         }
@@ -316,3 +320,7 @@ pub fn fingerprint_of(operation: &Operation) -> String {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_properties.rs"]
+mod properties;

@@ -6,7 +6,6 @@
 //! * An ordering puts nothing below everything: `company.size < 50` holds for a company without a size. Write
 //!   `company.size and company.size < 50`.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
@@ -67,7 +66,7 @@ impl Rule {
         let mut walk = Walk { section, state: &state, reads: Reads::new(), problems: Vec::new() };
         walk.rule(&tree);
         for (namespace, properties) in walk.reads {
-            reads.entry(namespace).or_insert_with(BTreeSet::new).extend(properties);
+            reads.entry(namespace).or_default().extend(properties);
         }
         if !walk.problems.is_empty() {
             walk.problems.into_iter().for_each(report);

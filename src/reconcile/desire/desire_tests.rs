@@ -121,6 +121,13 @@ fn a_record_merged_into_another_does_not_speak() {
 }
 
 #[test]
+fn of_several_companies_the_lowest_id_speaks_however_young() {
+    let born = |id: &str, day: &str| account(acme(id), |facts| facts.created_at = Some(at(day)));
+    let said = fields(desire(&customer([born("10", "2020-01-01"), born("9", "2026-01-01")])));
+    assert_eq!(said.text("hubspot_company_id"), Some("9"));
+}
+
+#[test]
 fn an_ambiguous_account_is_held_only_if_it_would_be_a_customer() {
     let mut account = customer([acme("1")]);
     account.records[0].problem = Some("could be two".to_owned());
