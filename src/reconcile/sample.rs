@@ -1,7 +1,6 @@
 //! Records and settings for the tests of this room.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::domain::{
     AccountFacts, AccountLink, Entity, EntityId, Facts, Fields, Gone, Kind, Mirror, MirrorState, MrrUnit, Origin,
@@ -28,8 +27,7 @@ pub(super) fn settings() -> Settings {
         identity: super::Identity,
         guard: super::Guard,
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/default.toml");
-    let sections: Sections = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let sections: Sections = toml::from_str(include_str!("../../config/default.toml")).unwrap();
     let Sections { customers, contacts, onboardings, identity, guard } = sections;
     Settings { customers, contacts, onboardings, identity, guard }
 }
