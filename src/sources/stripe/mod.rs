@@ -1,5 +1,133 @@
-//! Stripe.
+//! IO in: Stripe Billing.
+//!
+//! One job: show customers and subscriptions as records, all of them or those that changed, in the fewest requests.
+//!
+//! Rules:
+//! - Events say *what* was touched, never what it became: every touched object is read anew, once (stripe-api.md 4).
+//! - Only `resource_missing` and the `deleted` stub mean gone. A lost right, an empty page or another server's 404 never does.
+//! - Amounts are exact decimals in `mrr` and `money`, which are pure; nothing else counts money.
+//! - Objects on a test clock are left out: they live in simulated time, and lists hide them while events do not (trap 52).
+//! - Whatever must survive a restart is in the cursor; the catalogue is a cache.
+//!
+//! Cost: a delta in which nothing changed is one request for each stream, two in all: each stream has a cursor of its own, so
+//! each asks for its own types of events. Every touched object adds one request, and a product or coupon that a touched
+//! subscription refers to one more, the first time. A listing costs one request per 100 objects; that of subscriptions reads
+//! prices, products and coupons too, 100 at a time. Beyond 5,000 touched objects a delta turns into a listing by itself, and
+//! so it does when its cursor is older than the events Stripe keeps.
+//! Reference: stripe-api.md.
 
+mod api;
+mod catalogue;
+mod check;
+mod cursor;
+mod events;
+mod facts;
+mod money;
+mod mrr;
+mod pull;
 mod settings;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
 
 pub use settings::*;
+
+use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceName, Stream};
+use crate::http::{BuildError, Patience};
+use crate::ports::{Finding, Page, PullRequest, Source, Spent};
+
+use api::Api;
+use catalogue::Catalogue;
+use cursor::State;
+
+/// Grows when facts are read differently, so that streams read themselves again.
+const FACTS_VERSION: u32 = 1;
+
+/// The Stripe source.
+pub struct Stripe {
+    api: Api,
+    catalogue: Catalogue,
+    /// Whether this adapter has read the whole catalogue.
+    catalogue_read: AtomicBool,
+    /// Seconds a window of events reaches back behind the last one.
+    overlap: i64,
+    /// Seconds `high` stays behind Stripe's now.
+    lag: i64,
+    company_id_metadata: Vec<String>,
+    /// What rules read of `stripe`.
+    reads: BTreeSet<String>,
+}
+
+impl Stripe {
+    /// Builds the adapter; no request is made. `reads` names what rules read, by namespace; `stripe` is this source's
+    /// ([`Stream::namespace`]).
+    pub fn new(
+        settings: &Settings,
+        key: SecretString,
+        reads: &BTreeMap<&'static str, BTreeSet<String>>,
+    ) -> Result<Self, BuildError> {
+        Self::with_patience(settings, key, reads, Patience::default())
+    }
+
+    fn with_patience(
+        settings: &Settings,
+        key: SecretString,
+        reads: &BTreeMap<&'static str, BTreeSet<String>>,
+        patience: Patience,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            api: Api::new(settings, key, patience)?,
+            catalogue: Catalogue::default(),
+            catalogue_read: AtomicBool::new(false),
+            overlap: settings.overlap.delta().num_seconds(),
+            lag: settings.lag.delta().num_seconds(),
+            company_id_metadata: settings.company_id_metadata.clone(),
+            reads: reads.get(Stream::StripeCustomers.namespace()).cloned().unwrap_or_default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Source for Stripe {
+    fn name(&self) -> SourceName {
+        SourceName::Stripe
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        vec![Stream::StripeCustomers, Stream::StripeSubscriptions]
+    }
+
+    fn keeps(&self, stream: Stream) -> String {
+        let of_customers = || {
+            let properties: BTreeSet<_> = self.reads.iter().map(|read| facts::property(read)).collect();
+            let properties = properties.into_iter().filter(|name| facts::PROPERTIES.contains(name));
+            format!(" {}; {}", properties.collect::<Vec<_>>().join(" "), self.company_id_metadata.join(" "))
+        };
+        let kept = if stream == Stream::StripeCustomers { of_customers() } else { String::new() };
+        format!("{stream} {FACTS_VERSION}{kept}")
+    }
+
+    async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ApiError> {
+        self.page(request.stream, request.cursor.and_then(State::read), request.mode).await
+    }
+
+    fn is_listing(&self, _stream: Stream, cursor: &Cursor) -> bool {
+        matches!(State::read(cursor), Some(State::Listing(_)))
+    }
+
+    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
+        self.read_each(stream, ids.iter().map(ExternalId::as_str)).await
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.findings().await
+    }
+
+    fn spent(&self) -> Spent {
+        self.api.spent()
+    }
+}
