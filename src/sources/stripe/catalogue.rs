@@ -246,7 +246,7 @@ fn missing_coupons(shelf: &Shelf, subscriptions: &[&Subscription]) -> BTreeSet<S
 
 fn all_discounts(subscription: &Subscription) -> impl Iterator<Item = &Discount> {
     let of_items = subscription.items.data.iter().flat_map(|item| &item.discounts);
-    let customer =
-        subscription.customer.as_ref().and_then(Expandable::object).and_then(|payer| payer.discount.as_ref());
-    subscription.discounts.iter().chain(of_items).filter_map(Expandable::object).chain(customer)
+    let payer = subscription.customer.as_ref().and_then(Expandable::object);
+    let of_customer = payer.and_then(|payer| payer.discount.as_ref());
+    subscription.discounts.iter().chain(of_items).chain(of_customer).filter_map(Expandable::object)
 }

@@ -79,13 +79,14 @@ fn company_links(raw: &Raw, keys: &[String]) -> Vec<SourceKey> {
     ids.into_iter().map(|id| SourceKey::new(Stream::HubspotCompanies, id)).collect()
 }
 
-/// The subscription as a record, as of `now`. The error says why it cannot be one.
+/// The subscription as a record as of `now`, and the prices whose amount could not be told. The error says why it cannot
+/// be a record.
 pub(super) fn subscription(
     id: &str,
     subscription: &Subscription,
     shelf: &Shelf,
     now: Timestamp,
-) -> Result<Record, String> {
+) -> Result<(Record, Vec<String>), String> {
     let customer = match &subscription.customer {
         Some(Expandable::Id(id)) => id,
         Some(Expandable::Object(payer)) => &payer.id,
@@ -93,9 +94,6 @@ pub(super) fn subscription(
         None => return Err("it names no customer".to_owned()),
     };
     let figures = mrr::figures(subscription, shelf, now.timestamp());
-    for price in &figures.unpriced {
-        tracing::warn!(subscription = id, price, "the amount of this price cannot be told; it counts nothing");
-    }
     let facts = SubscriptionFacts {
         account: SourceKey::new(Stream::StripeCustomers, customer),
         status: status(&subscription.status),
@@ -106,12 +104,13 @@ pub(super) fn subscription(
         started_at: subscription.start_date.or(subscription.created).and_then(instant),
         changes_at: mrr::changes_at(subscription, now.timestamp()).and_then(instant),
     };
-    Ok(Record {
+    let record = Record {
         key: SourceKey::new(Stream::StripeSubscriptions, id),
         facts: Facts::Subscription(facts),
         properties: BTreeMap::new(),
         changed_at: None,
-    })
+    };
+    Ok((record, figures.unpriced))
 }
 
 /// The status by its word; a word this version does not know is kept (trap 15).

@@ -29,6 +29,7 @@ mod settings;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
@@ -36,7 +37,7 @@ use secrecy::SecretString;
 
 pub use settings::*;
 
-use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceName, Stream};
+use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceKey, SourceName, Stream};
 use crate::http::{BuildError, Patience};
 use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 
@@ -53,6 +54,8 @@ pub struct Stripe {
     catalogue: Catalogue,
     /// Whether this adapter has read the whole catalogue.
     catalogue_read: AtomicBool,
+    /// Prices already said to be unknown.
+    unpriced_told: Mutex<BTreeSet<String>>,
     /// Seconds a window of events reaches back behind the last one.
     overlap: i64,
     /// Seconds `high` stays behind Stripe's now.
@@ -83,6 +86,7 @@ impl Stripe {
             api: Api::new(settings, key, patience)?,
             catalogue: Catalogue::default(),
             catalogue_read: AtomicBool::new(false),
+            unpriced_told: Mutex::default(),
             overlap: settings.overlap.delta().num_seconds(),
             lag: settings.lag.delta().num_seconds(),
             company_id_metadata: settings.company_id_metadata.clone(),
@@ -120,7 +124,13 @@ impl Source for Stripe {
     }
 
     async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
-        self.read_each(stream, ids.iter().map(ExternalId::as_str)).await
+        let mut answers = self.read_each(stream, ids.iter().map(ExternalId::as_str)).await?;
+        let answered: BTreeSet<_> = answers.iter().map(|answer| answer.key().id.clone()).collect();
+        for id in ids.iter().filter(|id| !answered.contains(*id)) {
+            let key = SourceKey { stream, id: id.clone() };
+            answers.push(Pulled::Malformed(key, "it lives on a Stripe test clock, in simulated time".to_owned()));
+        }
+        Ok(answers)
     }
 
     async fn check(&self) -> Vec<Finding> {

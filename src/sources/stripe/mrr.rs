@@ -16,6 +16,9 @@ use super::catalogue::Shelf;
 use super::money::minor_unit;
 use super::wire::{Amounts, Coupon, Discount, Expandable, Item, Price, Recurring, Subscription, Tier, Transform};
 
+/// Places after the point of Stripe's decimal amounts (stripe-api.md 7).
+const STRIPE_DIGITS: u32 = 12;
+
 /// What one subscription contributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Figures {
@@ -221,7 +224,7 @@ fn discounts(found: &[Expandable<Discount>]) -> impl Iterator<Item = &Discount> 
 
 fn customer_discount(subscription: &Subscription) -> Option<&Discount> {
     let payer = subscription.customer.as_ref().and_then(Expandable::object)?;
-    payer.discount.as_ref().filter(|_| subscription.discounts.is_empty())
+    payer.discount.as_ref().filter(|_| subscription.discounts.is_empty()).and_then(Expandable::object)
 }
 
 /// The coupons that lower a normal month: in force, and for ever. `once` and `repeating` run out by themselves.
@@ -265,8 +268,8 @@ fn amount_off(coupon: &Coupon, currency: &str) -> Option<Decimal> {
     coupon.currency_options.as_ref()?.get(currency)?.amount_off.map(|exact| exact.0)
 }
 
-/// Takes an invoice's `amount` off the lines in proportion, never below zero. The last line takes what is left, so that the
-/// shares make up the amount exactly.
+/// Takes an invoice's `amount` off the lines in proportion, never below zero. Shares have the digits Stripe's own decimals
+/// have, and the last line takes what is left, so that they make up the amount exactly.
 fn spread(lines: &mut [&mut Line<'_>], amount: Decimal) {
     let sum = lines.iter().fold(Decimal::ZERO, |sum, line| sum.saturating_add(line.net));
     if sum.is_zero() || amount >= sum {
@@ -276,7 +279,7 @@ fn spread(lines: &mut [&mut Line<'_>], amount: Decimal) {
     let (mut left, last) = (amount, lines.len().saturating_sub(1));
     for (i, line) in lines.iter_mut().enumerate() {
         let share = if i == last { left } else { line.net.checked_mul(amount).map_or(Decimal::ZERO, |n| n / sum) };
-        let share = share.min(line.net);
+        let share = share.round_dp(STRIPE_DIGITS).min(line.net);
         line.net -= share;
         left -= share;
     }

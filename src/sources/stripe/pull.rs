@@ -1,6 +1,8 @@
 //! Pages: complete listings, and deltas by way of events (stripe-api.md 3, 4).
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use futures::stream::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
@@ -12,8 +14,8 @@ use crate::ports::{Page, PageEnd};
 use super::Stripe;
 use super::cursor::{Events, Filter, Listing, Shared, State, Walk};
 use super::events::{self, Touched};
+use super::facts;
 use super::wire::{Event, Item, List, Raw, Subscription, id_of, is_deleted, on_test_clock};
-use super::{api::Api, facts};
 
 /// Age at which events are no longer trusted to be all there: Stripe keeps them 30 days (trap 2).
 const EVENTS_KEPT: i64 = 29 * 86_400;
@@ -60,10 +62,10 @@ impl Stripe {
 
     /// The catalogue is read anew when a listing begins, and once when one goes on after a restart.
     async fn catalogue_for(&self, listing: &Listing) -> Result<(), ApiError> {
-        let fresh = self.catalogue_read.load(std::sync::atomic::Ordering::Relaxed);
+        let fresh = self.catalogue_read.load(Ordering::Relaxed);
         if listing.since.is_none() || !fresh {
             self.catalogue.read_all(&self.api).await?;
-            self.catalogue_read.store(true, std::sync::atomic::Ordering::Relaxed);
+            self.catalogue_read.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -218,8 +220,8 @@ impl Stripe {
         let mut query = vec![(shared.by.as_str(), shared.id.as_str())];
         query.extend(shared.after.iter().map(|after| ("starting_after", after.as_str())));
         let (list, now) = match self.listed(stream, &query).await {
-            // The customer is gone, and so are its subscriptions' discounts; their own events say the rest.
-            Err(error) if error.fault == Fault::NotFound => {
+            // What they shared is gone; their own events say the rest.
+            Err(error) if is_gone(&error) && error.field.as_deref() != Some("starting_after") => {
                 (List { data: Vec::new(), has_more: false }, Timestamp::default())
             }
             other => other?,
@@ -270,7 +272,7 @@ impl Stripe {
         let mut read = Vec::new();
         for raw in found {
             let id = id_of(&raw).unwrap_or_default().to_owned();
-            let decoded = if is_deleted(&raw) { Ok(None) } else { self.whole(&self.api, &id, raw).await?.map(Some) };
+            let decoded = if is_deleted(&raw) { Ok(None) } else { self.whole(&id, raw).await?.map(Some) };
             read.push((id, decoded));
         }
         let needed: Vec<_> = read.iter().filter_map(|(_, decoded)| decoded.as_ref().ok()?.as_ref()).collect();
@@ -279,7 +281,10 @@ impl Stripe {
             let key = || SourceKey::new(stream, id.as_str());
             match decoded {
                 Ok(Some(subscription)) => match facts::subscription(id, subscription, &shelf, now) {
-                    Ok(record) => Pulled::Live(record),
+                    Ok((record, unpriced)) => {
+                        self.tell_unpriced(unpriced);
+                        Pulled::Live(record)
+                    }
                     Err(why) => Pulled::Malformed(key(), why),
                 },
                 Ok(None) => Pulled::Gone(key(), Gone::Deleted),
@@ -287,6 +292,17 @@ impl Stripe {
             }
         });
         Ok(records.collect())
+    }
+
+    /// A price that cannot be told makes MRR too low; worth saying, once.
+    fn tell_unpriced(&self, prices: Vec<String>) {
+        let mut told = self.unpriced_told.lock().unwrap_or_else(PoisonError::into_inner);
+        for price in prices {
+            if !told.contains(&price) {
+                tracing::warn!(price, "the amount of this Stripe price cannot be told: it counts nothing towards MRR");
+                told.insert(price);
+            }
+        }
     }
 
     fn customer(&self, raw: &Raw) -> Pulled {
@@ -298,7 +314,7 @@ impl Stripe {
     }
 
     /// A subscription with all its items: Stripe shows only the first few with it (trap 28).
-    async fn whole(&self, api: &Api, id: &str, raw: Raw) -> Result<Result<Subscription, String>, ApiError> {
+    async fn whole(&self, id: &str, raw: Raw) -> Result<Result<Subscription, String>, ApiError> {
         let mut subscription: Subscription = match serde_json::from_value(Json::Object(raw)) {
             Ok(subscription) => subscription,
             Err(error) => return Ok(Err(error.to_string())),
@@ -311,7 +327,7 @@ impl Stripe {
             query.push(("expand[]", "data.discounts"));
         }
         let mut items = Vec::new();
-        for raw in api.every("/v1/subscription_items", &query).await? {
+        for raw in self.api.every("/v1/subscription_items", &query).await? {
             match serde_json::from_value::<Item>(Json::Object(raw)) {
                 Ok(item) => items.push(item),
                 Err(error) => return Ok(Err(error.to_string())),
@@ -336,5 +352,10 @@ const fn path(stream: Stream) -> &'static str {
 
 /// Whether the object a page was to go on after is not there any more.
 fn is_lost_place(error: &ApiError) -> bool {
-    matches!(error.fault, Fault::NotFound | Fault::Invalid) && error.field.as_deref() == Some("starting_after")
+    is_gone(error) && error.field.as_deref() == Some("starting_after")
+}
+
+/// Whether what a request named is not there: told as 404, or as 400 where a parameter named it.
+fn is_gone(error: &ApiError) -> bool {
+    error.code.as_deref() == Some("resource_missing") && matches!(error.fault, Fault::NotFound | Fault::Invalid)
 }

@@ -86,7 +86,7 @@ pub(super) struct Subscription {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Payer {
     pub id: String,
-    pub discount: Option<Discount>,
+    pub discount: Option<Expandable<Discount>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
