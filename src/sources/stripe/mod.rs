@@ -20,8 +20,11 @@ mod api;
 mod catalogue;
 mod check;
 mod cursor;
+mod delta;
 mod events;
 mod facts;
+#[cfg(test)]
+mod fake;
 mod money;
 mod mrr;
 mod pull;
@@ -37,7 +40,7 @@ use secrecy::SecretString;
 
 pub use settings::*;
 
-use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceKey, SourceName, Stream};
+use crate::domain::{ApiError, Cursor, ExternalId, PullMode, Pulled, SourceKey, SourceName, Stream};
 use crate::http::{BuildError, Patience};
 use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 
@@ -116,7 +119,12 @@ impl Source for Stripe {
     }
 
     async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ApiError> {
-        self.page(request.stream, request.cursor.and_then(State::read), request.mode).await
+        let state = request.cursor.and_then(State::read);
+        if state.is_none() && request.cursor.is_some() && request.mode == PullMode::Changes {
+            // Text of another version. The caller must see that a listing begins.
+            return Ok(delta::relist());
+        }
+        self.page(request.stream, state, request.mode).await
     }
 
     fn is_listing(&self, _stream: Stream, cursor: &Cursor) -> bool {

@@ -1,0 +1,163 @@
+//! Deltas: windows of events, collapsed to objects that are read anew (stripe-api.md 4).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::domain::{ApiError, Fault, Pulled, Stream, Timestamp};
+use crate::http::Request;
+use crate::ports::{Page, PageEnd};
+
+use super::Stripe;
+use super::cursor::{Events, Filter, Shared, State, Walk};
+use super::events::{self, Touched};
+use super::pull::{is_gone, is_lost_place};
+use super::wire::{Event, List, id_of};
+
+/// Age at which events are no longer trusted to be all there: Stripe keeps them 30 days (trap 2).
+const EVENTS_KEPT: i64 = 29 * 86_400;
+/// Objects fetched singly in one delta; a listing is cheaper beyond.
+const TOUCHED_MOST: usize = 5_000;
+/// Shared lists read in one delta; a listing is cheaper beyond.
+const LISTS_MOST: usize = 200;
+/// Event ids remembered of the overlap; those beyond only cause a second look.
+const SEEN_MOST: usize = 5_000;
+
+impl Stripe {
+    /// One page of a delta: of events and what they touch, or of subscriptions that share something which changed.
+    pub(super) async fn events_page(&self, stream: Stream, events: Events) -> Result<Page, ApiError> {
+        let Events { high, seen, walk } = events;
+        let reading = walk.as_ref().is_none_or(|walk| walk.after.is_some());
+        let (mut walk, records) = if reading {
+            let Some((list, now, walk)) = self.listed_events(stream, high, walk).await? else { return Ok(relist()) };
+            if now.timestamp() - high > EVENTS_KEPT {
+                tracing::info!(%stream, "the last pull is longer ago than Stripe keeps events: listing everything");
+                return Ok(relist());
+            }
+            // Younger events are followed too, but `high` stays behind them: older ones may still appear (trap 4).
+            let to = high.max(now.timestamp() - self.lag);
+            let mut walk = walk.unwrap_or_else(|| Walk { to, ..Walk::default() });
+            let Some(ids) = self.take_in(stream, &list, &seen, &mut walk).await? else { return Ok(relist()) };
+            let records = self.read_each(stream, ids.iter().map(String::as_str)).await?;
+            walk.done.extend(ids);
+            (walk, records)
+        } else {
+            let mut walk = walk.unwrap_or_default();
+            let records = self.shared_page(stream, &mut walk).await?;
+            (walk, records)
+        };
+        if walk.done.len() > TOUCHED_MOST || walk.lists.len() > LISTS_MOST {
+            tracing::info!(%stream, "more has changed than is worth fetching singly: listing everything");
+            return Ok(relist());
+        }
+        Ok(if walk.after.is_none() && walk.lists.is_empty() {
+            let state = State::followed(walk.to, std::mem::take(&mut walk.seen));
+            Page { records, cursor: state.cursor(), end: PageEnd::Delta }
+        } else {
+            let state = State::Events(Events { high, seen, walk: Some(walk) });
+            Page { records, cursor: state.cursor(), end: PageEnd::More }
+        })
+    }
+
+    /// One page of events, and the walk it belongs to; `None` when events can no longer be followed.
+    async fn listed_events(
+        &self,
+        stream: Stream,
+        high: i64,
+        walk: Option<Walk>,
+    ) -> Result<Option<(List, Timestamp, Option<Walk>)>, ApiError> {
+        let mut request = Request::get("/v1/events").query("created[gte]", (high - self.overlap).max(0).to_string());
+        for kind in events::types(stream) {
+            request = request.query("types[]", *kind);
+        }
+        let from_top = request.clone();
+        if let Some(after) = walk.as_ref().and_then(|walk| walk.after.as_ref()) {
+            request = request.query("starting_after", after);
+        }
+        match self.api.list(request).await {
+            Ok((list, now)) => Ok(Some((list, now, walk))),
+            Err(error) if error.fault == Fault::Expired => Ok(None),
+            // The event has aged out while a walk rested. A new walk begins, for what the old one fetched may have changed.
+            Err(error) if is_lost_place(&error) => {
+                let (list, now) = self.api.list(from_top).await?;
+                Ok(Some((list, now, None)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Collapses a page of events to the objects to fetch, and notes in the walk what else follows. `None` when nothing
+    /// short of a complete listing will do.
+    async fn take_in(
+        &self,
+        stream: Stream,
+        list: &List,
+        seen: &BTreeSet<String>,
+        walk: &mut Walk,
+    ) -> Result<Option<BTreeSet<String>>, ApiError> {
+        let mut ids = BTreeSet::new();
+        for raw in &list.data {
+            let Ok(event) = serde_json::from_value::<Event>(Json::Object(raw.clone())) else {
+                tracing::warn!(id = id_of(raw), "a Stripe event of an unknown shape is passed over");
+                continue;
+            };
+            if event.created >= walk.to - self.overlap && walk.seen.len() < SEEN_MOST {
+                walk.seen.insert(event.id.clone());
+            }
+            if seen.contains(&event.id) {
+                continue;
+            }
+            match events::touched(stream, &event) {
+                Touched::Record(id) if !walk.done.contains(&id) => drop(ids.insert(id)),
+                Touched::Shared(by, id) => self.share(walk, by, id).await,
+                Touched::Product(id) => {
+                    self.catalogue.forget(&id).await;
+                    for price in self.api.every("/v1/prices", &[("product", &id)]).await? {
+                        self.share(walk, Filter::Price, id_of(&price).unwrap_or_default().to_owned()).await;
+                    }
+                }
+                Touched::Everything => return Ok(None),
+                Touched::Record(_) | Touched::Nothing => {}
+            }
+        }
+        let last = list.data.last().and_then(id_of).filter(|_| list.has_more);
+        walk.after = last.map(str::to_owned);
+        Ok(Some(ids))
+    }
+
+    async fn share(&self, walk: &mut Walk, by: Filter, id: String) {
+        self.catalogue.forget(&id).await;
+        let shared = Shared { by, id, after: None };
+        if !walk.lists.iter().any(|list| list.by == by && list.id == shared.id) {
+            walk.lists.push(shared);
+        }
+    }
+
+    /// One page of a list of subscriptions that share something.
+    async fn shared_page(&self, stream: Stream, walk: &mut Walk) -> Result<Vec<Pulled>, ApiError> {
+        let Some(shared) = walk.lists.last_mut() else { return Ok(Vec::new()) };
+        let mut query = vec![(shared.by.as_str(), shared.id.as_str())];
+        query.extend(shared.after.iter().map(|after| ("starting_after", after.as_str())));
+        let (list, now) = match self.listed(stream, &query).await {
+            // What they shared is gone; their own events say the rest.
+            Err(error) if is_gone(&error) && error.field.as_deref() != Some("starting_after") => {
+                (List { data: Vec::new(), has_more: false }, Timestamp::default())
+            }
+            other => other?,
+        };
+        match list.data.last().and_then(id_of).filter(|_| list.has_more) {
+            Some(last) => shared.after = Some(last.to_owned()),
+            None => drop(walk.lists.pop()),
+        }
+        self.records(stream, list.data, now).await
+    }
+}
+
+/// A delta that cannot be followed turns into a listing, which begins with the next page.
+pub(super) fn relist() -> Page {
+    Page { records: Vec::new(), cursor: State::beginning().cursor(), end: PageEnd::More }
+}
+
+#[cfg(test)]
+#[path = "delta_tests.rs"]
+mod tests;
