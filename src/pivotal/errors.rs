@@ -26,13 +26,18 @@ struct Body {
     field: Option<String>,
 }
 
-/// Reads an error answer. A body that is no JSON (an HTML page of something in between) leaves all to the status.
+/// Reads an error answer. A body that is no JSON (an HTML page of something in between) leaves all to the status, but for 404:
+/// Pivotal says "not found" in its envelope, and nobody else is believed that an object is lost.
 pub(super) fn read_error(status: u16, headers: &HeaderMap, body: &[u8]) -> ErrorDetail {
     // Announced, not shipped yet (pivotal-api.md 5).
     let request_id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let told = serde_json::from_slice::<Envelope>(body).ok().map(|e| e.error);
     let Some(told) = told else {
-        let fault = (status == 409).then_some(Fault::KeyInUse);
+        let fault = match status {
+            404 => Some(Fault::Unexpected),
+            409 => Some(Fault::KeyInUse),
+            _ => None,
+        };
         return ErrorDetail { request_id, fault, ..ErrorDetail::default() };
     };
     let fault = match (status, &told.code) {

@@ -151,8 +151,10 @@ async fn an_answer_that_is_no_json_is_tolerated_5() {
         let (made, result) = sending(html(status), &create()).await;
         assert_eq!((result.unwrap_err().fault, made), (fault, 3));
     }
-    let (_, result) = sending(html(200), &create()).await;
-    assert_eq!(result.unwrap_err().fault, Fault::Unexpected);
+    for status in [200, 404] {
+        let (_, result) = sending(html(status), &create()).await;
+        assert_eq!(result.unwrap_err().fault, Fault::Unexpected, "{status}");
+    }
 }
 
 #[tokio::test]
