@@ -24,6 +24,9 @@ pub(super) struct Listing {
     /// Ids to go on after, the best first. The others are for when the first was deleted meanwhile (trap 18).
     #[serde(default)]
     pub after: Vec<String>,
+    /// Events met before the listing began. It shows what they did, so they are not to start another one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen: BTreeSet<String>,
 }
 
 /// Following events.
@@ -97,9 +100,9 @@ impl State {
         Cursor(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// The state in which a complete listing begins.
-    pub fn beginning() -> Self {
-        Self::Listing(Listing::default())
+    /// The state in which a complete listing begins, after these events were met.
+    pub fn beginning(seen: BTreeSet<String>) -> Self {
+        Self::Listing(Listing { seen, ..Listing::default() })
     }
 
     /// The state after everything until `high` was followed.
@@ -123,8 +126,8 @@ mod tests {
             lists: vec![Shared { by: Filter::Price, id: "price_1".to_owned(), after: None }],
         };
         for state in [
-            State::beginning(),
-            State::Listing(Listing { since: Some(5), after: vec!["cus_2".to_owned(), "cus_1".to_owned()] }),
+            State::beginning(set(&[])),
+            State::Listing(Listing { since: Some(5), after: vec!["cus_2".to_owned()], seen: set(&["evt_1"]) }),
             State::followed(7, set(&["evt_1"])),
             State::Events(Events { high: 7, seen: set(&[]), walk: Some(walk) }),
         ] {

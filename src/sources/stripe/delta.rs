@@ -29,15 +29,19 @@ impl Stripe {
         let Events { high, seen, walk } = events;
         let reading = walk.as_ref().is_none_or(|walk| walk.after.is_some());
         let (mut walk, records) = if reading {
-            let Some((list, now, walk)) = self.listed_events(stream, high, walk).await? else { return Ok(relist()) };
+            let Some((list, now, walk)) = self.listed_events(stream, high, walk).await? else {
+                return Ok(relist(BTreeSet::new()));
+            };
             if now.timestamp() - high > EVENTS_KEPT {
                 tracing::info!(%stream, "the last pull is longer ago than Stripe keeps events: listing everything");
-                return Ok(relist());
+                return Ok(relist(BTreeSet::new()));
             }
             // Younger events are followed too, but `high` stays behind them: older ones may still appear (trap 4).
             let to = high.max(now.timestamp() - self.lag);
             let mut walk = walk.unwrap_or_else(|| Walk { to, ..Walk::default() });
-            let Some(ids) = self.take_in(stream, &list, &seen, &mut walk).await? else { return Ok(relist()) };
+            let Some(ids) = self.take_in(stream, &list, &seen, &mut walk).await? else {
+                return Ok(relist(walk.seen));
+            };
             let records = self.read_each(stream, ids.iter().map(String::as_str)).await?;
             walk.done.extend(ids);
             (walk, records)
@@ -48,7 +52,7 @@ impl Stripe {
         };
         if walk.done.len() > TOUCHED_MOST || walk.lists.len() > LISTS_MOST {
             tracing::info!(%stream, "more has changed than is worth fetching singly: listing everything");
-            return Ok(relist());
+            return Ok(relist(walk.seen));
         }
         Ok(if walk.after.is_none() && walk.lists.is_empty() {
             let state = State::followed(walk.to, std::mem::take(&mut walk.seen));
@@ -95,7 +99,7 @@ impl Stripe {
         seen: &BTreeSet<String>,
         walk: &mut Walk,
     ) -> Result<Option<BTreeSet<String>>, ApiError> {
-        let mut ids = BTreeSet::new();
+        let (mut ids, mut everything) = (BTreeSet::new(), false);
         for raw in &list.data {
             let Ok(event) = serde_json::from_value::<Event>(Json::Object(raw.clone())) else {
                 tracing::warn!(id = id_of(raw), "a Stripe event of an unknown shape is passed over");
@@ -116,13 +120,13 @@ impl Stripe {
                         self.share(walk, Filter::Price, id_of(&price).unwrap_or_default().to_owned()).await;
                     }
                 }
-                Touched::Everything => return Ok(None),
+                Touched::Everything => everything = true,
                 Touched::Record(_) | Touched::Nothing => {}
             }
         }
         let last = list.data.last().and_then(id_of).filter(|_| list.has_more);
         walk.after = last.map(str::to_owned);
-        Ok(Some(ids))
+        Ok((!everything).then_some(ids))
     }
 
     async fn share(&self, walk: &mut Walk, by: Filter, id: String) {
@@ -154,8 +158,8 @@ impl Stripe {
 }
 
 /// A delta that cannot be followed turns into a listing, which begins with the next page.
-pub(super) fn relist() -> Page {
-    Page { records: Vec::new(), cursor: State::beginning().cursor(), end: PageEnd::More }
+pub(super) fn relist(seen: BTreeSet<String>) -> Page {
+    Page { records: Vec::new(), cursor: State::beginning(seen).cursor(), end: PageEnd::More }
 }
 
 #[cfg(test)]

@@ -209,3 +209,17 @@ async fn a_renamed_product_touches_the_subscriptions_to_its_prices_trap_14() {
         (3, None, "10")
     );
 }
+
+#[tokio::test]
+async fn a_changed_coupon_lists_everything_once_trap_14() {
+    let fake = Fake::default();
+    fake.put("products", gold());
+    fake.put("subscriptions", subscription("sub_1", "cus_1", "active"));
+    let stripe = fake.adapter().await;
+    let (_, cursor, _) = pull(&stripe, SUBSCRIPTIONS, None, PullMode::Changes).await;
+    fake.event("evt_1", "coupon.updated", &json!({"id": "half"}), 0);
+    let (records, cursor, end) = pull(&stripe, SUBSCRIPTIONS, Some(&cursor), PullMode::Changes).await;
+    assert_eq!((ids(&records), end), (vec!["sub_1"], PageEnd::Listing));
+    // The event still lies in the overlap; the listing has shown what it did.
+    assert!(changes(&stripe, SUBSCRIPTIONS, &cursor).await.0.is_empty());
+}

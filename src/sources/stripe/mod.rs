@@ -122,7 +122,7 @@ impl Source for Stripe {
         let state = request.cursor.and_then(State::read);
         if state.is_none() && request.cursor.is_some() && request.mode == PullMode::Changes {
             // Text of another version. The caller must see that a listing begins.
-            return Ok(delta::relist());
+            return Ok(delta::relist(BTreeSet::new()));
         }
         self.page(request.stream, state, request.mode).await
     }

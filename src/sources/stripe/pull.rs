@@ -1,6 +1,5 @@
 //! Pages: complete listings, single objects, and how both become records (stripe-api.md 3).
 
-use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -44,10 +43,10 @@ impl Stripe {
         let has_more = list.has_more;
         let records = self.records(stream, list.data, now).await?;
         Ok(if has_more {
-            let state = State::Listing(Listing { since: Some(since), after });
+            let state = State::Listing(Listing { since: Some(since), after, seen: listing.seen });
             Page { records, cursor: state.cursor(), end: PageEnd::More }
         } else {
-            Page { records, cursor: State::followed(since, BTreeSet::new()).cursor(), end: PageEnd::Listing }
+            Page { records, cursor: State::followed(since, listing.seen).cursor(), end: PageEnd::Listing }
         })
     }
 

@@ -1,5 +1,7 @@
 //! Listings, single reads and rights over a small Stripe on loopback (traps 15 to 28, 52 to 56).
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::super::fake::*;
