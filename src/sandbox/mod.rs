@@ -1,1 +1,4 @@
 //! The three APIs on loopback.
+
+pub mod hubspot;
+pub mod stripe;
