@@ -1,0 +1,1 @@
+//! Traps of the sheet, over the router.
