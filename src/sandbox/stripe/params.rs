@@ -31,11 +31,6 @@ impl Params {
         self.0.iter().filter(|(key, _)| mine(key)).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Is there such a parameter in any form?
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(key, _)| base(key) == name)
-    }
-
     /// Refuses a parameter that the endpoint does not know.
     pub(super) fn allow(&self, names: &[&str], paging: bool) -> Result<(), Reply> {
         let known = |key: &str| key == "expand" || names.contains(&key) || (paging && PAGING.contains(&key));
