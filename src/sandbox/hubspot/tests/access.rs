@@ -103,7 +103,8 @@ async fn trap_30_the_date_header_is_the_portals_own_clock() {
 async fn trap_27_deactivated_owners_are_listed_on_request_only() {
     let portal = Portal::open().await;
     let seed = |email: &str| OwnerSeed { email: email.into(), first_name: "A".into(), last_name: "B".into() };
-    let (one, two) = (portal.world().add_owner(seed("a@x.example")), portal.world().add_owner(seed("b@x.example")));
+    let one = portal.world().add_owner(seed("a@x.example"));
+    let two = portal.world().add_owner(seed("b@x.example"));
     portal.world().archive_owner(&two);
     let live = portal.get("/crm/owners/2026-09?limit=100").await;
     assert_eq!(live.ids(), vec![one.clone()]);
