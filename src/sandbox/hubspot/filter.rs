@@ -128,8 +128,8 @@ impl Filter {
                 value.and_then(|value| key(*kind, &value))
             }
             Field::Linked(to) => {
-                let keys = world.live_links(object, view.record.id, *to).into_iter();
-                return keys.map(|(id, _)| Key::Text(id.to_string())).any(|held| self.test.passes(Some(&held)));
+                let links = world.live_links(object, view.record.id, *to, 0);
+                return links.map(|(id, _)| Key::Text(id.to_string())).any(|held| self.test.passes(Some(&held)));
             }
         };
         self.test.passes(held.as_ref())

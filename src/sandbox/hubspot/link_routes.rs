@@ -35,11 +35,15 @@ fn types(from: ObjectType, to: ObjectType) -> Option<(u32, Option<u32>)> {
 }
 
 impl World {
-    /// Links of a live record to live records.
-    pub(super) fn live_links(&self, from: ObjectType, id: u64, to: ObjectType) -> Vec<(u64, &Link)> {
-        let mut links = self.links.of(from, id, to);
-        links.retain(|(other, _)| self.is_live(to, *other));
-        links
+    /// Links of a record to live records beyond `after`.
+    pub(super) fn live_links(
+        &self,
+        from: ObjectType,
+        id: u64,
+        to: ObjectType,
+        after: u64,
+    ) -> impl Iterator<Item = (u64, &Link)> {
+        self.links.of(from, id, to, after).filter(move |(other, _)| self.is_live(to, *other))
     }
 
     /// `POST /crm/associations/{version}/{from}/{to}/batch/read`: at most 1,000 inputs; each record pages on its own
@@ -57,10 +61,10 @@ impl World {
         let asked = text(&input.id)?;
         let id = self.record(from, &asked).filter(|record| record.archived.is_none())?.id;
         let after: u64 = input.after.as_ref().and_then(text).and_then(|after| after.parse().ok()).unwrap_or(0);
-        let mut links = self.live_links(from, id, to);
-        links.retain(|(other, _)| *other > after);
-        let more = links.len() > self.switches.association_page;
-        links.truncate(self.switches.association_page);
+        let page = self.switches.association_page;
+        let mut links: Vec<(u64, &Link)> = self.live_links(from, id, to, after).take(page + 1).collect();
+        let more = links.len() > page;
+        links.truncate(page);
         let shown: Vec<Value> = links.iter().map(|(other, link)| self.shown_link(from, to, *other, link)).collect();
         let last = links.last()?.0;
         let mut body = json!({ "from": { "id": id.to_string() }, "to": shown });

@@ -1,6 +1,7 @@
 //! Associations: kept from both ends, changed without moving any timestamp (trap 12).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::world::{NoSuchRecord, ObjectType, World};
 
@@ -117,20 +118,32 @@ impl Links {
         }
     }
 
-    pub(super) fn to_company(&mut self, from: ObjectType, id: u64, company: u64, primary: bool) {
+    pub(super) fn add_company(&mut self, from: ObjectType, id: u64, company: u64, primary: bool) {
         if let Some(pair) = self.company_pair(from) {
             pair.add(id, company, primary);
         }
     }
 
-    /// What `id` is linked to, ascending by id, archived ends included.
-    pub(super) fn of(&self, from: ObjectType, id: u64, to: ObjectType) -> Vec<(u64, &Link)> {
-        let Some((pair, near)) = self.pair(from, to) else { return Vec::new() };
-        if near {
-            return pair.forth.get(&id).into_iter().flatten().map(|(to, link)| (*to, link)).collect();
+    /// What `id` is linked to beyond `after`, ascending by id, archived ends included.
+    pub(super) fn of(
+        &self,
+        from: ObjectType,
+        id: u64,
+        to: ObjectType,
+        after: u64,
+    ) -> Box<dyn Iterator<Item = (u64, &Link)> + '_> {
+        let beyond = (Bound::Excluded(after), Bound::Unbounded);
+        match self.pair(from, to) {
+            None => Box::new(std::iter::empty()),
+            Some((pair, true)) => {
+                let links = pair.forth.get(&id).into_iter();
+                Box::new(links.flat_map(move |links| links.range(beyond)).map(|(to, link)| (*to, link)))
+            }
+            Some((pair, false)) => {
+                let back = pair.back.get(&id).into_iter().flat_map(move |ids| ids.range(beyond));
+                Box::new(back.filter_map(move |other| Some((*other, pair.forth.get(other)?.get(&id)?))))
+            }
         }
-        let back = pair.back.get(&id).into_iter().flatten();
-        back.filter_map(|other| Some((*other, pair.forth.get(other)?.get(&id)?))).collect()
     }
 
     /// Gives everything linked to `old` to `new`.
@@ -177,7 +190,7 @@ impl World {
     /// [`NoSuchRecord`] for either end.
     pub fn associate(&mut self, from: ObjectType, id: &str, company: &str, primary: bool) -> Result<(), NoSuchRecord> {
         let (id, company) = (self.live(from, id)?, self.live(ObjectType::Company, company)?);
-        self.links.to_company(from, id, company, primary);
+        self.links.add_company(from, id, company, primary);
         Ok(())
     }
 
@@ -236,8 +249,7 @@ impl World {
 
     /// The primary company of a contact or deal, if it is live.
     pub(super) fn primary_company(&self, from: ObjectType, id: u64) -> Option<u64> {
-        let links = self.links.of(from, id, ObjectType::Company);
-        let primary = links.into_iter().find(|(_, link)| link.primary)?.0;
+        let primary = self.links.of(from, id, ObjectType::Company, 0).find(|(_, link)| link.primary)?.0;
         self.is_live(ObjectType::Company, primary).then_some(primary)
     }
 

@@ -57,7 +57,7 @@ impl World {
         let mut links = Map::new();
         for to in linked {
             let mut results = Vec::new();
-            for (id, link) in self.live_links(object, record.id, *to) {
+            for (id, link) in self.live_links(object, record.id, *to, 0) {
                 let kind = format!("{}_to_{}", object.singular(), to.singular());
                 if link.primary {
                     results.push(json!({ "id": id.to_string(), "type": kind }));

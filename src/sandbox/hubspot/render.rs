@@ -40,9 +40,7 @@ impl<'a> View<'a> {
                 owned(world.primary_company(object, record.id).map(|id| id.to_string()))
             }
             "num_associated_contacts" => {
-                let contacts = world.links.of(object, record.id, ObjectType::Contact);
-                let live = contacts.iter().filter(|(id, _)| world.is_live(ObjectType::Contact, *id)).count();
-                owned(Some(live.to_string()))
+                owned(Some(world.live_links(object, record.id, ObjectType::Contact, 0).count().to_string()))
             }
             _ => self.properties.get(name).map(|value| Cow::Borrowed(value.as_str())),
         }

@@ -288,7 +288,7 @@ impl World {
         if let Some((company, primary)) = seed.company
             && let Ok(company) = self.live(ObjectType::Company, &company)
         {
-            self.links.to_company(ObjectType::Contact, id, company, primary);
+            self.links.add_company(ObjectType::Contact, id, company, primary);
         }
         id.to_string()
     }
@@ -301,7 +301,7 @@ impl World {
         if let Some(company) = seed.company
             && let Ok(company) = self.live(ObjectType::Company, &company)
         {
-            self.links.to_company(ObjectType::Deal, id, company, true);
+            self.links.add_company(ObjectType::Deal, id, company, true);
         }
         id.to_string()
     }

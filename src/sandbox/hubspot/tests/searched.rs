@@ -98,23 +98,23 @@ async fn operators_read_values_by_type() {
         |name: &str, operator: &str, value: &str| json!({ "propertyName": name, "operator": operator, "value": value });
     let values = |name: &str, operator: &str, values: &[&str]| json!({ "propertyName": name, "operator": operator, "values": values });
     let number = "numberofemployees";
-    assert_eq!(one(of(number, "GT", "100")).await, [acme.clone()], "numbers, not text");
-    assert_eq!(one(of(number, "LTE", "90")).await, [beta.clone()]);
+    assert_eq!(one(of(number, "GT", "100")).await, [acme.as_str()], "numbers, not text");
+    assert_eq!(one(of(number, "LTE", "90")).await, [beta.as_str()]);
     assert_eq!(
         one(json!({ "propertyName": number, "operator": "BETWEEN", "value": "90", "highValue": "1000" })).await.len(),
         2
     );
-    assert_eq!(one(of("name", "EQ", "acme corp")).await, [acme.clone()]);
-    assert_eq!(one(values("name", "IN", &["beta"])).await, [beta.clone()]);
+    assert_eq!(one(of("name", "EQ", "acme corp")).await, [acme.as_str()]);
+    assert_eq!(one(values("name", "IN", &["beta"])).await, [beta.as_str()]);
     assert!(one(values("name", "IN", &["Beta"])).await.is_empty(), "text lists must be lower case");
-    assert_eq!(one(values("name", "NOT_IN", &["beta"])).await, [acme.clone()]);
+    assert_eq!(one(values("name", "NOT_IN", &["beta"])).await, [acme.as_str()]);
     assert!(one(of("industry", "EQ", "retail")).await.is_empty(), "enumerations are case-sensitive");
-    assert_eq!(one(of("industry", "NEQ", "OTHER")).await, [acme.clone()]);
-    assert_eq!(one(json!({ "propertyName": "industry", "operator": "NOT_HAS_PROPERTY" })).await, [beta.clone()]);
-    assert_eq!(one(json!({ "propertyName": "industry", "operator": "HAS_PROPERTY" })).await, [acme.clone()]);
-    assert_eq!(one(of("name", "CONTAINS_TOKEN", "acme")).await, [acme.clone()]);
-    assert_eq!(one(of("name", "CONTAINS_TOKEN", "bet*")).await, [beta.clone()]);
-    assert_eq!(one(of("name", "NOT_CONTAINS_TOKEN", "acme")).await, [beta.clone()]);
+    assert_eq!(one(of("industry", "NEQ", "OTHER")).await, [acme.as_str()]);
+    assert_eq!(one(json!({ "propertyName": "industry", "operator": "NOT_HAS_PROPERTY" })).await, [beta.as_str()]);
+    assert_eq!(one(json!({ "propertyName": "industry", "operator": "HAS_PROPERTY" })).await, [acme.as_str()]);
+    assert_eq!(one(of("name", "CONTAINS_TOKEN", "acme")).await, [acme.as_str()]);
+    assert_eq!(one(of("name", "CONTAINS_TOKEN", "bet*")).await, [beta.as_str()]);
+    assert_eq!(one(of("name", "NOT_CONTAINS_TOKEN", "acme")).await, [beta.as_str()]);
     portal.contact("a@acme.example", Some((&acme, true)));
     let id = portal.world().ids(CONTACT).next().unwrap();
     assert_eq!(one(of("associations.contact", "EQ", &id)).await, [acme]);

@@ -8,20 +8,22 @@ async fn every_mutation_raises_its_event() {
     let (id, price) = (account.customer("Acme", days(50)), account.price());
     let subscription = account.subscription(&id, &price, Status::Active);
     account.hush();
-    let mut world = account.world();
-    world.add_coupon(Coupon::percent("TEN", 10.0, Lasting::Forever, noon()));
-    let discount = world.apply_discount(super::super::Discounted::Subscription(subscription.clone()), "TEN").unwrap();
-    world.end_discount(&discount, Some(noon() + Duration::days(60))).unwrap();
-    world.remove_discount(&discount).unwrap();
-    world.change_subscription_item(&subscription, 0, &price, Some(7)).unwrap();
-    world.update_subscription(&subscription, |it| it.status = Status::Paused).unwrap();
-    world.update_subscription(&subscription, |it| it.status = Status::Active).unwrap();
-    world.update_subscription(&subscription, |_| {}).unwrap();
-    world.cancel_subscription(&subscription).unwrap();
-    world.update_price(&price, |price| price.active = false).unwrap();
-    world.update_coupon("TEN", |coupon| coupon.name = Some("Ten".into())).unwrap();
-    world.delete_coupon("TEN").unwrap();
-    drop(world);
+    let change_everything = |world: &mut World| {
+        world.add_coupon(Coupon::percent("TEN", 10.0, Lasting::Forever, noon()));
+        let discount =
+            world.apply_discount(super::super::Discounted::Subscription(subscription.clone()), "TEN").unwrap();
+        world.end_discount(&discount, Some(noon() + Duration::days(60))).unwrap();
+        world.remove_discount(&discount).unwrap();
+        world.change_subscription_item(&subscription, 0, &price, Some(7)).unwrap();
+        world.update_subscription(&subscription, |it| it.status = Status::Paused).unwrap();
+        world.update_subscription(&subscription, |it| it.status = Status::Active).unwrap();
+        world.update_subscription(&subscription, |_| {}).unwrap();
+        world.cancel_subscription(&subscription).unwrap();
+        world.update_price(&price, |price| price.active = false).unwrap();
+        world.update_coupon("TEN", |coupon| coupon.name = Some("Ten".into())).unwrap();
+        world.delete_coupon("TEN").unwrap();
+    };
+    change_everything(&mut account.world());
     let mut kinds = account.get("events?limit=100").await.kinds();
     kinds.reverse();
     let expected = "coupon.created customer.discount.created customer.discount.updated customer.discount.deleted \

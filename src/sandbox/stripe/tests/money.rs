@@ -71,13 +71,11 @@ async fn trap_32_33_tiers_come_on_expand_only() {
 async fn trap_38_discounts_are_ids_and_four_levels_reach_the_coupon() {
     let account = Account::open().await;
     let (customer, price) = (account.customer("A", days(50)), account.price());
-    let mut world = account.world();
-    world.add_coupon(Coupon::percent("HALF", 50.0, Lasting::Forever, days(60)));
+    account.world().add_coupon(Coupon::percent("HALF", 50.0, Lasting::Forever, days(60)));
     let items = vec![(price, Some(1))];
     let coupons = vec!["HALF".to_owned()];
     let seed = SubscriptionSeed { customer, items, coupons, created: days(40), ..Default::default() };
-    let id = world.add_subscription(seed).unwrap();
-    drop(world);
+    let id = account.world().add_subscription(seed).unwrap();
     let plain = account.get("subscriptions").await.body["data"][0]["discounts"].clone();
     assert!(plain[0].as_str().unwrap().starts_with("di_"));
     let one = account.get("subscriptions?expand[]=data.discounts").await.body["data"][0]["discounts"][0].clone();
