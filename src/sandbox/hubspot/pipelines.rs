@@ -16,7 +16,7 @@ pub struct Pipeline {
     pub id: String,
     /// What people see.
     pub label: String,
-    /// Archived ones are listed with `archived: true` no more, as HubSpot drops them.
+    /// Archived pipelines are not listed.
     pub archived: bool,
     /// Its stages in display order.
     pub stages: Vec<Stage>,

@@ -14,7 +14,7 @@ pub struct Switches {
     pub duplicate_every: u64,
     /// Mutations raise no events (trap 14). Default false.
     pub silent: bool,
-    /// Events show the status `previous_attributes` of the sheet; they can be missing. Default true.
+    /// Updates carry `previous_attributes` (section 4). Default true.
     pub previous_attributes: bool,
     /// Days that events are kept (trap 2). Default 30.
     pub event_days: i64,
