@@ -7,3 +7,4 @@
 pub mod faults;
 pub mod line;
 pub mod log;
+pub mod pivotal;
