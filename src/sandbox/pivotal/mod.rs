@@ -29,3 +29,6 @@ pub use schema::{Field, Need, Object, PHASES, STATES, Shape};
 pub use server::{BASE, router};
 pub use switches::{BodyHash, EmailScope, Metadata, Switches};
 pub use world::{SharedState, TEST_KEY, World, Writes, lock};
+
+#[cfg(test)]
+mod tests;
