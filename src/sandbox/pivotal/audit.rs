@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::row::Row;
+use serde_json::Value;
+
+use super::row::{Row, Shown};
 use super::schema::Object;
 use super::world::World;
 
@@ -10,6 +12,19 @@ impl World {
     /// Rows that are neither deleted nor hidden with their customer.
     pub fn visible(&self, object: Object) -> impl Iterator<Item = &Row> {
         self.table(object).rows().iter().filter(|row| !row.deleted && !self.is_orphan(row))
+    }
+
+    /// All rows of a kind, oldest first, as the API shows them, with `deleted`, `hidden` and `by_api` besides.
+    #[must_use]
+    pub fn dump(&self, object: Object) -> Vec<Value> {
+        let show = |row: &Row| {
+            let mut shown = serde_json::to_value(Shown(row, &self.switches)).unwrap_or_default();
+            shown["deleted"] = row.deleted.into();
+            shown["hidden"] = self.is_orphan(row).into();
+            shown["by_api"] = row.by_api.into();
+            shown
+        };
+        self.table(object).rows().iter().map(show).collect()
     }
 
     /// The one visible customer with this value in a field; none where there are none or several.

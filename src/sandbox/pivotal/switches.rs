@@ -37,7 +37,7 @@ pub enum BodyHash {
     Canonical,
 }
 
-/// Every unknown of the sheet as a choice.
+/// Every unknown of the sheet as a choice. As JSON, durations are whole milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
@@ -56,6 +56,7 @@ pub struct Switches {
     /// The list of customers understands `slug=`; otherwise it ignores the word and lists everybody.
     pub slug_filter: bool,
     /// Length of the rate window.
+    #[serde(with = "millis")]
     pub rate_window: Duration,
     /// Answers of 4xx count against the limit (429 apart).
     pub count_errors: bool,
@@ -74,6 +75,7 @@ pub struct Switches {
     /// Code of the 409 for a key whose first request is still running.
     pub in_flight_code: String,
     /// How long a key is remembered.
+    #[serde(with = "millis")]
     pub idempotency_ttl: Duration,
     /// An absent field is `missing_field`, not `invalid_type`.
     pub missing_field: bool,
@@ -108,6 +110,7 @@ pub struct Switches {
     /// `/me` answers in the test guide's shape, not OpenAPI's.
     pub me_test_guide: bool,
     /// How long carrying out a write takes. A client that leaves meanwhile does not stop it.
+    #[serde(with = "millis")]
     pub write_latency: Duration,
     /// Objects carry fields no document names.
     pub unknown_fields: bool,
@@ -155,5 +158,20 @@ impl Default for Switches {
             unknown_fields: false,
             deprecation: None,
         }
+    }
+}
+
+/// Durations as whole milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }
