@@ -4,7 +4,15 @@
 //! reference sheets leave unknown is a switch with the sheet's default; each API is a world behind a mutex, reached over
 //! HTTP by the daemon and by plain method calls from tests; a request costs O(log n).
 
+pub mod change;
+pub mod control;
 pub mod faults;
 pub mod line;
 pub mod log;
 pub mod pivotal;
+pub mod seed;
+pub mod stripe;
+
+mod start;
+
+pub use start::{HUBSPOT_TOKEN, Options, PIVOTAL_KEY, Ports, STRIPE_KEY, Sandbox, SandboxError, WORKSPACE, Worlds};

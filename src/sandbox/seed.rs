@@ -45,9 +45,10 @@ pub(super) fn fill(
     pivotal: &mut pivotal::World,
 ) -> Result<(), SandboxError> {
     let mut rng = StdRng::seed_from_u64(options.seed);
-    let accounts: Vec<Account> = (0..options.size).map(|n| account(options.seed, n, start, &mut rng, hubspot)).collect();
+    let accounts: Vec<Account> =
+        (0..options.size).map(|n| account(options.seed, n, start, &mut rng, hubspot)).collect();
     add_deals(&accounts, start, hubspot);
-    billing::fill(options.seed, &accounts, start, &mut rng, stripe);
+    billing::fill(options.seed, &accounts, start, &mut rng, stripe)?;
     add_existing(options.existing_customers, &accounts, start, pivotal)
         .map_err(|refusal| SandboxError::Seed(format!("{} {:?}", refusal.message, refusal.field)))
 }

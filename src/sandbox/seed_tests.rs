@@ -62,10 +62,15 @@ fn payers_are_found_by_domain_by_metadata_or_not_at_all() {
     let ids: Vec<String> = stripe.customer_ids().collect();
     let customers: Vec<_> = ids.iter().filter_map(|id| stripe.customer(id)).collect();
     let by_domain = customers.iter().filter(|customer| {
-        customer.email.as_deref().and_then(|email| email.split_once('@')).is_some_and(|(_, host)| domains.contains(host))
+        customer
+            .email
+            .as_deref()
+            .and_then(|email| email.split_once('@'))
+            .is_some_and(|(_, host)| domains.contains(host))
     });
     let by_metadata: Vec<_> = customers.iter().filter_map(|one| one.metadata.get("hubspot_company_id")).collect();
-    let free = customers.iter().filter(|customer| customer.email.as_deref().is_some_and(|email| email.ends_with("gmail.com")));
+    let free =
+        customers.iter().filter(|customer| customer.email.as_deref().is_some_and(|email| email.ends_with("gmail.com")));
     assert!(by_domain.count() >= 18);
     assert!(by_metadata.len() >= 2 && by_metadata.iter().all(|id| companies.contains(*id)));
     assert!(free.count() >= 1);

@@ -150,6 +150,10 @@ impl Sandbox {
         pivotal.switches = options.pivotal.clone();
         pivotal.limit = options.pivotal_limit;
         seed::fill(options, start, &mut hubspot, &mut stripe, &mut pivotal)?;
+        // The three clocks tell one time, also when the start is not now.
+        let ahead = start - chrono::Utc::now();
+        hubspot.set_clock(move || chrono::Utc::now() + ahead);
+        stripe.set_clock(move || chrono::Utc::now() + ahead);
         Ok(Worlds {
             hubspot: Arc::new(Mutex::new(hubspot)),
             stripe: Arc::new(Mutex::new(stripe)),

@@ -43,7 +43,8 @@ async fn three_servers_answer_with_their_keys_and_nothing_else_does() {
     let sandbox = sandbox().await;
     let me = get(format!("{}/me", sandbox.pivotal_url()), PIVOTAL_KEY).await;
     assert_eq!(me["organization"]["slug"], json!(WORKSPACE));
-    let companies = get(format!("{}/crm/objects/2026-09/companies?limit=100", sandbox.hubspot_url()), HUBSPOT_TOKEN).await;
+    let companies =
+        get(format!("{}/crm/objects/2026-09/companies?limit=100", sandbox.hubspot_url()), HUBSPOT_TOKEN).await;
     assert_eq!(companies["results"].as_array().map(Vec::len), Some(40));
     let customers = get(format!("{}/v1/customers?limit=100", sandbox.stripe_url()), STRIPE_KEY).await;
     assert!(customers["data"].as_array().map_or(0, Vec::len) >= 25);
@@ -127,7 +128,8 @@ async fn the_desk_changes_what_people_change() {
     let fresh = made["id"].as_str().expect("an id");
     assert_eq!(get(url(fresh), HUBSPOT_TOKEN).await["properties"]["domain"], json!("fresh.io"));
     change(json!({ "change": "move-contact", "id": made["contacts"][0], "company": company })).await;
-    change(json!({ "change": "edit-contact", "id": made["contacts"][0], "property": "jobtitle", "value": "CTO" })).await;
+    change(json!({ "change": "edit-contact", "id": made["contacts"][0], "property": "jobtitle", "value": "CTO" }))
+        .await;
     change(json!({ "change": "win-deal", "company": company, "name": "Big one" })).await;
     // Ids are taken as numbers, too.
     change(json!({ "change": "archive-company", "id": fresh.parse::<u64>().expect("a number") })).await;
