@@ -118,9 +118,15 @@ impl Sandbox {
     /// When a port cannot be had.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
         let worlds = Self::fill(&options)?;
-        let (log, faults, stopping) = (RequestLog::default(), Faults::default(), CancellationToken::new());
+        let (log, faults, stop) = (RequestLog::default(), Faults::default(), CancellationToken::new());
+        // Held from here on, so that servers already up stop again if a later port cannot be had.
+        let stopping = stop.clone().drop_guard();
         let front = |router: Router, api: &'static str| logged(faulty(router, api, faults.clone()), api, log.clone());
-        let desk = control::router(worlds.clone(), log.clone(), faults.clone());
+        // Who can reach the desk can do anything: it is for this machine only.
+        let desk = match options.bind.is_loopback() {
+            true => control::router(worlds.clone(), log.clone(), faults.clone()),
+            false => Router::new(),
+        };
         let fronts = [
             (options.ports.hubspot, front(hubspot::router(worlds.hubspot.clone()), "hubspot")),
             (options.ports.stripe, front(stripe::router(worlds.stripe.clone()), "stripe")),
@@ -133,13 +139,13 @@ impl Sandbox {
             let refused = |source| SandboxError::Bind { address, source };
             let listener = CuttableListener::bind(address).await.map_err(refused)?;
             *slot = listener.address().map_err(refused)?;
-            let stop = stopping.clone();
+            let stop = stop.clone();
             servers.push(tokio::spawn(async move {
                 let service = router.into_make_service_with_connect_info::<Line>();
                 axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
             }));
         }
-        Ok(Self { worlds, log, faults, addresses, servers, stopping: stopping.drop_guard() })
+        Ok(Self { worlds, log, faults, addresses, servers, stopping })
     }
 
     fn fill(options: &Options) -> Result<Worlds, SandboxError> {

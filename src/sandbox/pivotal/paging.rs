@@ -58,7 +58,6 @@ fn limit(text: &str, switches: &Switches) -> Result<usize, Refusal> {
         return Err(Refusal::invalid("invalid_type", "Expected integer, received float", "limit"));
     }
     if (1.0..=100.0).contains(&number) || switches.clamp_limit {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=100")]
         return Ok(number.clamp(1.0, 100.0) as usize);
     }
     Err(if number < 1.0 {

@@ -246,7 +246,6 @@ impl World {
         let mut counter = self.table(object).next_display_id() * 3 + object as u64;
         let mut id = *b"cl00000000000000000000000";
         for place in id[2..8].iter_mut().rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "a remainder of 36")]
             let digit = (counter % 36) as usize;
             *place = DIGITS[digit];
             counter /= 36;

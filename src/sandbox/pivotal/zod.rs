@@ -188,7 +188,6 @@ fn integer(name: &str, value: &Value) -> Result<Value, Refusal> {
     match (number.as_i64(), number.as_f64()) {
         (Some(whole), _) => Ok(whole.into()),
         // JavaScript has one kind of number: 12.0 and 1.2e1 are whole.
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and safe")]
         (None, Some(float)) if float.fract() == 0.0 && float.abs() <= SAFE => Ok((float as i64).into()),
         _ => Err(Refusal::invalid("invalid_type", "Expected integer, received float", name)),
     }
@@ -229,7 +228,7 @@ pub fn is_email(text: &str) -> bool {
         part.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    local_ok && top_ok && !rest.is_empty() && rest.iter().all(|part| part_ok(part))
+    local_ok && top_ok && !rest.is_empty() && rest.iter().all(part_ok)
 }
 
 /// The slug a name gets when none is given: transliterated, lower case, hyphens between; may be empty.

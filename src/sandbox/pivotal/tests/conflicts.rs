@@ -6,7 +6,8 @@ use crate::sandbox::pivotal::{EmailScope, Object};
 #[test]
 fn slugs_are_unique_also_when_derived_or_patched() {
     let mut world = world();
-    (world.customer("Café Ömer & Søn"), world.customer("Other"));
+    world.customer("Café Ömer & Søn");
+    world.customer("Other");
     assert_eq!(world.customers()[0].text("slug"), Some("cafe-omer-son"));
     let taken = world.post("/customers", &json!({ "name": "X", "slug": "cafe-omer-son" }));
     assert_eq!(taken.error(), (409, "conflict/slug_taken/slug".to_owned()));
@@ -20,7 +21,9 @@ fn slugs_are_unique_also_when_derived_or_patched() {
 fn a_derived_slug_may_be_numbered_instead() {
     let mut world = world();
     world.switches.number_derived_slugs = true;
-    (world.customer("Aurora"), world.customer("Aurora"), world.customer("Aurora"));
+    world.customer("Aurora");
+    world.customer("Aurora");
+    world.customer("Aurora");
     assert_eq!(world.customers()[2].text("slug"), Some("aurora-3"));
     assert_eq!(world.post("/customers", &json!({ "name": "X", "slug": "aurora" })).status, 409);
 }
@@ -41,7 +44,8 @@ fn a_deleted_customer_keeps_its_slug_and_nobody_can_see_the_owner() {
 #[test]
 fn emails_are_lowercased_and_unique_within_the_customer() {
     let mut world = world();
-    (world.customer("A"), world.customer("B"));
+    world.customer("A");
+    world.customer("B");
     assert_eq!(world.contact("1", "Ann@A.com").value()["email"], json!("ann@a.com"));
     assert_eq!(world.contact("1", "aNN@a.com").error(), (409, "conflict/email_taken/email".to_owned()));
     assert_eq!(world.contact("2", "ann@a.com").status, 201);
@@ -59,7 +63,8 @@ fn emails_may_be_unique_in_the_workspace_and_kept_by_the_dead() {
     let mut world = world();
     world.switches.email_scope = EmailScope::Workspace;
     world.switches.delete_keeps_email = true;
-    (world.customer("A"), world.customer("B"));
+    world.customer("A");
+    world.customer("B");
     world.contact("1", "ann@a.com");
     assert_eq!(world.contact("2", "ann@a.com").status, 409);
     world.answer(&super::call("DELETE", "/contacts/1"));

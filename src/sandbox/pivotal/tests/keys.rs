@@ -60,7 +60,8 @@ fn failures_are_not_remembered() {
 #[test]
 fn the_scope_is_the_endpoint_with_its_ids_and_only_posts_have_keys() {
     let mut world = world();
-    (world.customer("Aurora"), world.customer("Borealis"));
+    world.customer("Aurora");
+    world.customer("Borealis");
     let body = r#"{"name":"Ann","email":"a@b.com"}"#;
     let first = world.answer(&keyed("/customers/1/contacts", "k", body)).value();
     let second = world.answer(&keyed("/customers/2/contacts", "k", body)).value();

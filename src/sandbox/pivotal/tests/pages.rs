@@ -71,7 +71,8 @@ fn limits_and_cursors_are_checked() {
 #[test]
 fn a_full_page_can_be_the_last_and_may_carry_a_cursor() {
     let mut world = world();
-    (world.customer("A"), world.after(1).customer("B"));
+    world.customer("A");
+    world.after(1).customer("B");
     let page = world.get("/customers?limit=2").value();
     assert_eq!((&page["has_more"], &page["next_cursor"]), (&json!(false), &json!(null)));
     world.switches.always_next_cursor = true;
@@ -83,7 +84,8 @@ fn a_full_page_can_be_the_last_and_may_carry_a_cursor() {
 #[test]
 fn filters_by_status_and_slug_and_ignores_what_it_does_not_know() {
     let mut world = world();
-    (world.customer("A"), world.after(1).customer("B"));
+    world.customer("A");
+    world.after(1).customer("B");
     world.send("PATCH", "/customers/1", &json!({ "status": "archived" }));
     assert_eq!(world.get("/customers?status=archived").value()["data"][0]["display_id"], json!(1));
     assert_eq!(world.get("/customers?status=asleep").error().1, "invalid_request_error/invalid_enum_value/status");
@@ -97,7 +99,8 @@ fn filters_by_status_and_slug_and_ignores_what_it_does_not_know() {
 #[test]
 fn onboardings_list_by_customer_phase_and_derived_waiting() {
     let mut world = world();
-    (world.customer("A"), world.customer("B"));
+    world.customer("A");
+    world.customer("B");
     for (customer, waiting) in [("1", false), ("2", true), ("2", false)] {
         let body = json!({ "customer_id": customer, "waiting_on_customer": waiting });
         assert_eq!(world.after(1).post("/onboardings", &body).status, 201);
