@@ -1,5 +1,182 @@
-//! HubSpot.
+//! HubSpot companies, contacts and deals, read (hubspot-api.md; section 10 is the loop).
+//!
+//! Rules: search tells where to look, never what is there: what it finds is read by id. Windows are cut by the server's clock
+//! and frozen. A delta proves no absence: a record is gone when the archived list or a read by id says so, and an error or a
+//! lost scope is an error. Ids are unique per type only and become [`SourceKey`](crate::domain::SourceKey)s at once.
+//!
+//! What a pull costs, in requests at least:
+//!
+//! | pull | companies | contacts, deals |
+//! | --- | --- | --- |
+//! | complete listing of n records | n / 100 | n / 100 + n / 1,000 |
+//! | run in which nothing changed | 2: one archived list, one search | 2 |
+//! | run with c changes and a archived in all | c / 200 + a / 100 + c / 100 | … + c / 1,000 |
+//!
+//! each at least once, besides the property definitions (and for deals the pipelines), which are read before the first record
+//! and then at most once an hour. "Now" costs nothing: the archived list goes first, and its `Date` header cuts the window.
+//! When the property list is too long for a URL, a listing reads its records by id: n / 100 more.
+//!
+//! What no run but a full listing finds: records purged without being archived first, links that moved without touching
+//! the record (trap 12), and a restored record whose modified date stood still (trap 9).
 
+mod api;
+mod by_id;
+mod check;
+mod cursor;
+mod facts;
+mod pull;
+mod refusal;
 mod settings;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceKey, SourceName, Span, Stream};
+use crate::http::BuildError;
+use crate::ports::{Finding, Page, PullRequest, Source, Spent};
+
+use api::Api;
+use cursor::State;
+use facts::{Known, Shape};
 
 pub use settings::*;
+
+/// Most records of a page, besides what merges add.
+const PAGE_MOST: usize = 1_000;
+/// How long the portal's definitions are believed (trap 25).
+const KNOWN_FOR: Duration = Duration::from_secs(3_600);
+
+/// HubSpot as a source.
+pub struct Hubspot {
+    api: Api,
+    overlap: Span,
+    lag: Span,
+    shapes: Vec<Shape>,
+    known: Mutex<BTreeMap<Stream, (Instant, Arc<Known>)>>,
+}
+
+impl Hubspot {
+    /// Builds the source; no request is made. `reads` names the properties that rules read, by namespace (`company`,
+    /// `contact`, `deal`): they are asked for and kept, nothing else is kept. Deals are a stream only `with_deals`.
+    pub fn new(
+        settings: &Settings,
+        token: SecretString,
+        reads: &BTreeMap<&'static str, BTreeSet<String>>,
+        with_deals: bool,
+    ) -> Result<Self, BuildError> {
+        let streams = [Stream::HubspotCompanies, Stream::HubspotContacts, Stream::HubspotDeals];
+        let shapes = streams
+            .into_iter()
+            .filter(|stream| with_deals || *stream != Stream::HubspotDeals)
+            .filter_map(|stream| Shape::new(stream, reads))
+            .collect();
+        Ok(Self {
+            api: Api::new(settings, token)?,
+            overlap: settings.overlap,
+            lag: settings.lag,
+            shapes,
+            known: Mutex::new(BTreeMap::new()),
+        })
+    }
+
+    fn shape(&self, stream: Stream) -> Result<&Shape, ApiError> {
+        self.shapes.iter().find(|shape| shape.stream == stream).ok_or_else(|| ApiError {
+            fault: crate::domain::Fault::Invalid,
+            api: api::API,
+            endpoint: stream.to_string(),
+            status: None,
+            code: None,
+            field: None,
+            message: "this configuration does not read that stream".to_owned(),
+            request_id: None,
+        })
+    }
+
+    /// What the portal says of a stream's properties. A property that a rule reads and the portal does not know would read as
+    /// an empty field for ever (trap 19), so it is an error.
+    async fn known(&self, shape: &Shape) -> Result<Arc<Known>, ApiError> {
+        let mut all = self.known.lock().await;
+        if let Some((at, known)) = all.get(&shape.stream)
+            && at.elapsed() < KNOWN_FOR
+        {
+            return Ok(Arc::clone(known));
+        }
+        let known = self.ask_known(shape).await?;
+        if let Some(name) = shape.unknown(&known).first() {
+            let field = format!("{}.{name}", shape.stream.namespace());
+            return Err(self.api.refused(shape, field.clone(), unknown_property(shape, name)));
+        }
+        let known = Arc::new(known);
+        all.insert(shape.stream, (Instant::now(), Arc::clone(&known)));
+        Ok(known)
+    }
+
+    async fn ask_known(&self, shape: &Shape) -> Result<Known, ApiError> {
+        let properties = self.api.properties(shape).await?;
+        let pipelines = match shape.stream {
+            Stream::HubspotDeals => Some(self.api.pipelines().await?),
+            _ => None,
+        };
+        Ok(Known::new(properties, pipelines))
+    }
+}
+
+/// What to say of a property that the portal does not know, with the remedy.
+fn unknown_property(shape: &Shape, name: &str) -> String {
+    let noun = shape.stream.namespace();
+    format!(
+        "a rule reads {noun}.{name}, but the portal has no {noun} property of the internal name '{name}': correct the rule, \
+         or create the property in HubSpot (sensitive properties cannot be read)"
+    )
+}
+
+#[async_trait]
+impl Source for Hubspot {
+    fn name(&self) -> SourceName {
+        SourceName::Hubspot
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        self.shapes.iter().map(|shape| shape.stream).collect()
+    }
+
+    fn keeps(&self, stream: Stream) -> String {
+        self.shapes.iter().find(|shape| shape.stream == stream).map(Shape::keeps).unwrap_or_default()
+    }
+
+    async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ApiError> {
+        self.page(self.shape(request.stream)?, request).await
+    }
+
+    fn is_listing(&self, _stream: Stream, cursor: &Cursor) -> bool {
+        matches!(State::read(cursor), Ok(State::Listing(_)))
+    }
+
+    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
+        let shape = self.shape(stream)?;
+        let asked: BTreeSet<SourceKey> = ids.iter().map(|id| shape.key(id.as_str())).collect();
+        let texts = asked.iter().map(|key| key.id.as_str().to_owned()).collect();
+        let mut answers = by_id::each_once(self.look(shape, texts, &BTreeSet::new()).await?);
+        // The survivor of a merge is answered as well, but was not asked for.
+        answers.retain(|pulled| asked.contains(pulled.key()));
+        if answers.len() != asked.len() {
+            return Err(self.api.nonsense(shape, "a read by id did not answer for every id"));
+        }
+        Ok(answers)
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.findings().await
+    }
+
+    fn spent(&self) -> Spent {
+        self.api.spent()
+    }
+}

@@ -1,0 +1,113 @@
+//! What `check` proves of HubSpot: token, scopes, lists, links, property names. Reads only.
+
+use crate::domain::{ApiError, Fault};
+use crate::ports::{Finding, Verdict};
+
+use super::facts::Shape;
+use super::wire::Row;
+use super::{Hubspot, unknown_property, wire};
+
+impl Hubspot {
+    /// One finding per thing looked at. A token that does not work ends the check: everything else would only repeat it.
+    pub(super) async fn findings(&self) -> Vec<Finding> {
+        let account = self.api.account().await;
+        let dead =
+            matches!(&account, Err(error) if error.fault == Fault::Unauthorised || error.fault == Fault::Unreachable);
+        let mut findings =
+            vec![finding("hubspot token", account.map(|account| describe(&account)), "crm.objects.*.read")];
+        if dead {
+            return findings;
+        }
+        for shape in &self.shapes {
+            self.check_stream(shape, &mut findings).await;
+        }
+        findings
+    }
+
+    async fn check_stream(&self, shape: &Shape, findings: &mut Vec<Finding>) {
+        let scope = format!("crm.objects.{}.read", shape.object);
+        let first = self.api.list(shape, None, "hs_object_id", 1).await;
+        let readable = first.is_ok();
+        let id = first
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.body.results.first().cloned())
+            .and_then(|json| Row::read(json).ok());
+        findings.push(finding(&format!("hubspot scope {scope}"), first.map(|_| "granted".to_owned()), &scope));
+        if readable {
+            let archived = self.api.list_archived(shape, None, 1).await;
+            let what = format!("hubspot archived {}", shape.object);
+            findings.push(finding(&what, archived.map(|_| "readable".to_owned()), &scope));
+            if shape.primary_link.is_some() {
+                findings.push(self.check_links(shape, id.map(|row| row.id), &scope).await);
+            }
+        }
+        self.check_properties(shape, findings).await;
+    }
+
+    async fn check_links(&self, shape: &Shape, id: Option<String>, scope: &str) -> Finding {
+        let what = format!("hubspot links of {} to companies", shape.object);
+        match id {
+            Some(id) => {
+                let answer = self.api.associations(shape, &[(id, None)]).await;
+                finding(&what, answer.map(|_| "readable".to_owned()), scope)
+            }
+            None => Finding { what, verdict: Verdict::Good("no record to try them with".to_owned()) },
+        }
+    }
+
+    async fn check_properties(&self, shape: &Shape, findings: &mut Vec<Finding>) {
+        let what = format!("hubspot properties of {}", shape.object);
+        let scope = format!("crm.schemas.{}.read", shape.object);
+        let known = match self.ask_known(shape).await {
+            Ok(known) => known,
+            Err(error) => return findings.push(finding(&what, Err(error), &scope)),
+        };
+        let unknown = shape.unknown(&known);
+        for name in &unknown {
+            findings.push(Finding {
+                what: format!("hubspot property {}.{name}", shape.stream.namespace()),
+                verdict: Verdict::Bad {
+                    found: "the portal does not know it".to_owned(),
+                    remedy: unknown_property(shape, name),
+                },
+            });
+        }
+        if unknown.is_empty() {
+            let detail = format!("{} read by rules, all among the portal's {}", shape.reads.len(), known.count());
+            findings.push(Finding { what, verdict: Verdict::Good(detail) });
+        }
+    }
+}
+
+fn describe(account: &wire::Account) -> String {
+    let portal = wire::plain(&account.portal_id).unwrap_or_else(|| "?".to_owned());
+    let kind = account.account_type.as_deref().unwrap_or("unknown type");
+    let zone = account.time_zone.as_deref().unwrap_or("unknown time zone");
+    format!("portal {portal}, {kind}, {zone}")
+}
+
+/// Good with its detail, or bad with the remedy that the fault calls for; `scope` is named when the answer names none.
+fn finding(what: &str, result: Result<String, ApiError>, scope: &str) -> Finding {
+    let verdict = match result {
+        Ok(detail) => Verdict::Good(detail),
+        Err(error) => Verdict::Bad { remedy: remedy(&error, scope), found: error.to_string() },
+    };
+    Finding { what: what.to_owned(), verdict }
+}
+
+fn remedy(error: &ApiError, scope: &str) -> String {
+    match &error.fault {
+        Fault::Unauthorised => {
+            "make a service key in HubSpot under Development, Keys, Service keys, and give it as hubspot-token"
+                .to_owned()
+        }
+        Fault::Forbidden { scopes } if scopes.is_empty() => format!("add the scope {scope} to the key"),
+        Fault::Forbidden { scopes } => format!("add one of these scopes to the key: {}", scopes.join(", ")),
+        Fault::NotFound => "see whether hubspot.api_version and hubspot.base_url are right".to_owned(),
+        Fault::Throttled { .. } => "the account's request limit is used up: try again later".to_owned(),
+        Fault::Unreachable => "see whether this machine reaches hubspot.base_url".to_owned(),
+        fault if fault.is_passing() => "try again later; status.hubspot.com may know more".to_owned(),
+        _ => "see whether hubspot.api_version is one that HubSpot still serves".to_owned(),
+    }
+}

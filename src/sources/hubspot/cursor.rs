@@ -1,0 +1,209 @@
+//! How far a stream has been pulled: a small state machine, stored as JSON text. Pure.
+//!
+//! ```text
+//! (none) → listing … → resting → sweeping … → changing … → resting → …
+//! ```
+//!
+//! A listing notes the server's clock at its first answer; that becomes the watermark, so whatever changed while it ran is met
+//! again. Then each run sweeps the archived records first, because the answers' `Date` header tells "now" for free (trap 30), and
+//! then searches the window `[watermark − overlap, now − lag]`, which stays frozen until it is read to its end (traps 2, 5). The
+//! new watermark is the end of that window, never "now".
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ApiError, Cursor, Fault, Span, Timestamp};
+
+/// Where a pull stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "lowercase")]
+pub(super) enum State {
+    /// Inside a complete listing.
+    Listing(Listing),
+    /// Between two runs.
+    Resting(Resting),
+    /// Inside a sweep over the archived records.
+    Sweeping(Sweeping),
+    /// Inside a window of changes.
+    Changing(Changing),
+}
+
+/// A complete listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Listing {
+    /// The server's clock at the first answer.
+    pub since: Option<Timestamp>,
+    /// The next page.
+    pub after: Option<String>,
+}
+
+/// What is kept between two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Resting {
+    /// Every change up to here was read.
+    pub watermark: Timestamp,
+    /// Every archived record up to here was told.
+    pub swept: Timestamp,
+    /// Records read in the stretch the next window overlaps.
+    #[serde(default)]
+    pub seen: Seen,
+}
+
+/// A sweep that has more pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sweeping {
+    /// What the run started from.
+    pub rest: Resting,
+    /// The server's clock at the sweep's first answer.
+    pub began: Timestamp,
+    /// The next page.
+    pub after: String,
+}
+
+/// A frozen window of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Changing {
+    /// First instant of the window, included.
+    pub from: Timestamp,
+    /// Last instant of the window, included.
+    pub to: Timestamp,
+    /// The highest id read: the search goes on above it, so it never pages past 10,000 (trap 6).
+    pub last: Option<String>,
+    /// When the sweep of this run began.
+    pub swept: Timestamp,
+    /// Read in the window before.
+    #[serde(default)]
+    pub seen: Seen,
+    /// Read in this window, near its end.
+    #[serde(default)]
+    pub met: Seen,
+}
+
+/// Record id to the stamp (epoch milliseconds) under which it was already read. Small, or nothing at all: beyond
+/// [`Seen::MOST`] the overlap is simply read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Seen(Option<BTreeMap<String, i64>>);
+
+impl Seen {
+    /// Most records remembered; a cursor is written with every page.
+    pub const MOST: usize = 500;
+
+    /// Nothing seen yet.
+    pub fn empty() -> Self {
+        Self(Some(BTreeMap::new()))
+    }
+
+    /// Whether this record was read under this very stamp (trap 1).
+    pub fn holds(&self, id: &str, stamp: Timestamp) -> bool {
+        self.0.as_ref().is_some_and(|seen| seen.get(id) == Some(&stamp.timestamp_millis()))
+    }
+
+    /// Remembers a record; forgets everything when there is too much to remember.
+    pub fn add(&mut self, id: &str, stamp: Timestamp) {
+        if let Some(seen) = &mut self.0 {
+            seen.insert(id.to_owned(), stamp.timestamp_millis());
+            if seen.len() > Self::MOST {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+/// The stored form, so that a later version can tell an older one's text.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    #[serde(flatten)]
+    state: State,
+}
+
+const VERSION: u32 = 1;
+
+impl State {
+    /// The beginning of a complete listing.
+    pub fn start() -> Self {
+        Self::Listing(Listing::default())
+    }
+
+    /// The text to store.
+    pub fn to_cursor(&self) -> Cursor {
+        let stored = Stored { v: VERSION, state: self.clone() };
+        // Plain maps of text and numbers: nothing here can fail to print. If it ever did, the empty text reads as expired.
+        Cursor(serde_json::to_string(&stored).unwrap_or_default())
+    }
+
+    /// Reads a stored text. One that this version cannot read is [`Fault::Expired`]: list everything.
+    pub fn read(cursor: &Cursor) -> Result<Self, ApiError> {
+        let expired = |message: String| ApiError {
+            fault: Fault::Expired,
+            api: "HubSpot",
+            endpoint: "cursor".to_owned(),
+            status: None,
+            code: None,
+            field: None,
+            message,
+            request_id: None,
+        };
+        let stored: Stored = serde_json::from_str(&cursor.0)
+            .map_err(|error| expired(format!("the stored cursor cannot be read ({error})")))?;
+        if stored.v != VERSION {
+            return Err(expired(format!("the stored cursor is of version {}, not {VERSION}", stored.v)));
+        }
+        Ok(stored.state)
+    }
+}
+
+impl Listing {
+    /// The state after the last page, whose answer came at `now` if it was the first as well.
+    pub fn finished(self, now: Timestamp) -> State {
+        let since = self.since.unwrap_or(now);
+        State::Resting(Resting { watermark: since, swept: since, seen: Seen::default() })
+    }
+}
+
+impl Resting {
+    /// Whether a record archived then may not have been told yet.
+    pub fn is_news(&self, archived_at: Option<Timestamp>, overlap: Span) -> bool {
+        archived_at.is_none_or(|at| at >= earlier(self.swept, overlap))
+    }
+
+    /// Freezes the window of this run: `now` is the server's clock, `swept` when this run's sweep began. The window never
+    /// ends before the last one did, whatever the clocks do.
+    pub fn window(self, now: Timestamp, swept: Timestamp, overlap: Span, lag: Span) -> Changing {
+        Changing {
+            from: earlier(self.watermark, overlap),
+            to: earlier(now, lag).max(self.watermark),
+            last: None,
+            swept,
+            seen: self.seen,
+            met: Seen::empty(),
+        }
+    }
+}
+
+impl Changing {
+    /// Takes in one hit: whether it must be read.
+    pub fn take(&mut self, id: &str, stamp: Option<Timestamp>, overlap: Span) -> bool {
+        let Some(stamp) = stamp else { return true };
+        if stamp >= earlier(self.to, overlap) {
+            self.met.add(id, stamp);
+        }
+        !self.seen.holds(id, stamp)
+    }
+
+    /// The state after the window's last page.
+    pub fn finished(self) -> State {
+        State::Resting(Resting { watermark: self.to, swept: self.swept, seen: self.met })
+    }
+}
+
+fn earlier(at: Timestamp, by: Span) -> Timestamp {
+    // Never before the epoch: that is older than any record.
+    at.checked_sub_signed(by.delta()).map_or(Timestamp::UNIX_EPOCH, |t| t.max(Timestamp::UNIX_EPOCH))
+}
+
+#[cfg(test)]
+#[path = "cursor_tests.rs"]
+mod tests;

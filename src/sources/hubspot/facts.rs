@@ -1,0 +1,273 @@
+//! From a row to a record: facts typed by hand, properties typed by the portal's own definitions (hubspot-api.md 5). Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+
+use crate::domain::{
+    AccountFacts, AccountLink, DealFacts, Facts, Gone, PersonFacts, Pulled, Record, Role, SourceKey, Stream, Value,
+};
+
+use super::wire::{Association, Pipelines, Properties, Row, instant};
+
+/// Raised when facts are read differently, so that every stream reads itself again once.
+const FACTS_VERSION: u32 = 1;
+
+/// Where a deal tells when it entered a stage; the stage id follows (section 4.5).
+const STAGE_ENTERED: &str = "hs_v2_date_entered_";
+
+/// What is asked of one stream.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    /// Which stream.
+    pub stream: Stream,
+    /// Its name in paths.
+    pub object: &'static str,
+    /// The property that says when a record last changed. Contacts have their own (trap 4).
+    pub modified: &'static str,
+    /// The type id of the primary link to a company, for streams that have one (trap 13).
+    pub primary_link: Option<u32>,
+    /// What rules read: all that is kept.
+    pub reads: BTreeSet<String>,
+}
+
+impl Shape {
+    /// The shape of a stream, given what rules read under its name.
+    pub fn new(stream: Stream, reads: &BTreeMap<&'static str, BTreeSet<String>>) -> Option<Self> {
+        let (object, modified, primary_link) = match stream {
+            Stream::HubspotCompanies => ("companies", "hs_lastmodifieddate", None),
+            Stream::HubspotContacts => ("contacts", "lastmodifieddate", Some(1)),
+            Stream::HubspotDeals => ("deals", "hs_lastmodifieddate", Some(5)),
+            Stream::StripeCustomers | Stream::StripeSubscriptions => return None,
+        };
+        let reads = [stream.namespace(), stream.plural_namespace()]
+            .into_iter()
+            .filter_map(|name| reads.get(name))
+            .flatten()
+            .cloned()
+            .collect();
+        Some(Self { stream, object, modified, primary_link, reads })
+    }
+
+    /// What facts are made of, whatever rules read.
+    fn needs(&self) -> &'static [&'static str] {
+        match self.stream.role() {
+            Role::Account => &["name", "domain", "hs_additional_domains", "hs_merged_object_ids"],
+            Role::Person => &["email", "firstname", "lastname", "hs_merged_object_ids"],
+            Role::Deal => &["dealname", "dealstage", "closedate", "hs_is_closed_won", "hs_merged_object_ids"],
+            Role::Subscription => &[],
+        }
+    }
+
+    /// The properties to ask for, sorted. For deals also when each won stage was entered.
+    pub fn properties(&self, known: &Known) -> Vec<String> {
+        let own = self.needs().iter().map(|name| (*name).to_owned());
+        let stages = known.won_stages.iter().map(|stage| format!("{STAGE_ENTERED}{stage}"));
+        own.chain(stages).chain(self.reads.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Fingerprint of what is kept.
+    pub fn keeps(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("hubspot {FACTS_VERSION} {}", self.object));
+        for name in &self.reads {
+            hash.update([0]);
+            hash.update(name);
+        }
+        hex::encode(&hash.finalize()[..8])
+    }
+
+    /// What rules read and the portal does not know (trap 19).
+    pub fn unknown(&self, known: &Known) -> Vec<&str> {
+        self.reads.iter().map(String::as_str).filter(|name| !known.types.contains_key(*name)).collect()
+    }
+
+    /// The key of one record.
+    pub fn key(&self, id: &str) -> SourceKey {
+        SourceKey::new(self.stream, id)
+    }
+}
+
+/// What the portal says of itself: property types, and which deal stages are won (trap 25).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    types: BTreeMap<String, Kind>,
+    won_stages: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Bool,
+    Number,
+    Several,
+    Text,
+}
+
+impl Known {
+    /// Reads the definitions.
+    pub fn new(properties: Properties, pipelines: Option<Pipelines>) -> Self {
+        let types = properties
+            .results
+            .into_iter()
+            .map(|p| {
+                let kind = match (p.r#type.as_deref(), p.field_type.as_deref()) {
+                    (Some("bool"), _) => Kind::Bool,
+                    (Some("number"), _) => Kind::Number,
+                    (Some("enumeration"), Some("checkbox")) => Kind::Several,
+                    _ => Kind::Text,
+                };
+                (p.name, kind)
+            })
+            .collect();
+        let stages = pipelines.into_iter().flat_map(|p| p.results).flat_map(|p| p.stages);
+        Self { types, won_stages: stages.filter(|s| s.is_won()).map(|s| s.id).collect() }
+    }
+
+    /// How many properties the portal has.
+    pub fn count(&self) -> usize {
+        self.types.len()
+    }
+
+    /// A property's value as rules see it. Everything on the wire is text (trap 17); what does not read as its type stays the
+    /// text it is; empty and null are both nothing (trap 18). Days and instants stay as written (trap 23).
+    fn typed(&self, name: &str, raw: Option<&str>) -> Value {
+        let Some(raw) = raw.filter(|text| !text.is_empty()) else { return Value::Null };
+        match (self.types.get(name), raw) {
+            (Some(Kind::Bool), "true") => Value::Bool(true),
+            (Some(Kind::Bool), "false") => Value::Bool(false),
+            (Some(Kind::Number), raw) => number(raw).map_or_else(|| Value::text(raw), Value::Number),
+            // A set: its order is not stable (trap 22).
+            (Some(Kind::Several), raw) => {
+                let parts: BTreeSet<&str> = several(raw).collect();
+                if parts.is_empty() { Value::Null } else { Value::List(parts.into_iter().map(Value::text).collect()) }
+            }
+            _ => Value::text(raw),
+        }
+    }
+}
+
+/// An exact number, or none: never a rounded one.
+fn number(raw: &str) -> Option<Decimal> {
+    if !raw.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) {
+        return None;
+    }
+    let Some((digits, exponent)) = raw.split_once(['e', 'E']) else { return Decimal::from_str_exact(raw).ok() };
+    let mut number = Decimal::from_str_exact(digits).ok()?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let step = if exponent < 0 { Decimal::new(1, 1) } else { Decimal::TEN };
+    for _ in 0..exponent.unsigned_abs().min(60) {
+        let next = number.checked_mul(step)?;
+        // A step that lost a digit cannot be taken back.
+        if next.checked_div(step)? != number {
+            return None;
+        }
+        number = next;
+    }
+    Some(number)
+}
+
+/// The parts of a `;` list.
+fn several(raw: &str) -> impl Iterator<Item = &str> {
+    raw.split(';').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// What one live row and its links say: the record, and every record that was merged into it.
+pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>) -> Vec<Pulled> {
+    let key = shape.key(&row.id);
+    if row.archived {
+        return vec![Pulled::Gone(key, Gone::Archived)];
+    }
+    let merged = merged(shape, row);
+    let mut all: Vec<Pulled> =
+        merged.iter().map(|old| Pulled::Gone(old.clone(), Gone::Merged { into: key.id.clone() })).collect();
+    let properties = shape
+        .reads
+        .iter()
+        // A key that was not answered is left out: it must not blank anything (traps 18, 20).
+        .filter_map(|name| row.properties.get(name).map(|raw| (name.clone(), known.typed(name, raw.as_deref()))))
+        .collect();
+    let changed_at = row.updated_at.as_deref().and_then(instant);
+    all.push(Pulled::Live(Record { key, facts: facts(shape, known, row, links, merged), properties, changed_at }));
+    all
+}
+
+/// Older ids that live on in this record. A survivor of before 2025 may list itself (trap 11).
+pub(super) fn merged(shape: &Shape, row: &Row) -> Vec<SourceKey> {
+    let ids: BTreeSet<&str> = row.filled("hs_merged_object_ids").into_iter().flat_map(several).collect();
+    ids.into_iter().filter(|id| *id != row.id).map(|id| shape.key(id)).collect()
+}
+
+fn facts(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>, merged: Vec<SourceKey>) -> Facts {
+    let text = |name: &str| row.filled(name).map(str::to_owned);
+    match shape.stream.role() {
+        Role::Person => {
+            let names: Vec<&str> = [row.filled("firstname"), row.filled("lastname")].into_iter().flatten().collect();
+            let name = (!names.is_empty()).then(|| names.join(" "));
+            Facts::Person(PersonFacts { name, email: text("email"), accounts: links, merged })
+        }
+        Role::Deal => Facts::Deal(deal(known, row, links)),
+        Role::Account | Role::Subscription => {
+            // `website` is no evidence: people put their page on somebody else's domain there.
+            let additional = row.filled("hs_additional_domains").into_iter().flat_map(several);
+            let mut domains: Vec<String> = Vec::new();
+            for domain in row.filled("domain").into_iter().chain(additional) {
+                if !domains.iter().any(|d| d == domain) {
+                    domains.push(domain.to_owned());
+                }
+            }
+            // Not the property `createdate`: imports backdate it (trap 24).
+            let created_at = row.created_at.as_deref().and_then(instant);
+            let name = text("name");
+            Facts::Account(AccountFacts { name, domains, emails: Vec::new(), links: Vec::new(), merged, created_at })
+        }
+    }
+}
+
+/// Won: the deal's own word, else its stage's (section 4.5); extra pipelines have won stages of their own.
+fn deal(known: &Known, row: &Row, accounts: Vec<AccountLink>) -> DealFacts {
+    let stage = row.filled("dealstage");
+    let won = match row.filled("hs_is_closed_won") {
+        Some(word) => word == "true",
+        None => stage.is_some_and(|stage| known.won_stages.contains(stage)),
+    };
+    let entered = stage.filter(|_| won).and_then(|s| row.filled(&format!("{STAGE_ENTERED}{s}"))).and_then(instant);
+    let closed = row.filled("closedate").filter(|_| won).and_then(instant);
+    DealFacts {
+        name: row.filled("dealname").map(str::to_owned),
+        won,
+        closed_at: closed.or(entered),
+        won_stage_at: entered,
+        accounts,
+    }
+}
+
+/// The companies one record is linked with, the primary one first; primary by type id, never by label (trap 13).
+pub(super) fn links(shape: &Shape, association: &Association) -> Vec<AccountLink> {
+    association
+        .to
+        .iter()
+        .map(|link| AccountLink {
+            account: SourceKey::new(Stream::HubspotCompanies, link.to_object_id.clone()),
+            primary: link.association_types.iter().any(|t| {
+                Some(t.type_id) == shape.primary_link && t.category.as_deref().is_none_or(|c| c == "HUBSPOT_DEFINED")
+            }),
+        })
+        .collect()
+}
+
+/// One order and no repeats, so that equal links are equal bytes: the primary one first, then by id.
+pub(super) fn in_order(links: Vec<AccountLink>) -> Vec<AccountLink> {
+    let mut by_account: BTreeMap<SourceKey, bool> = BTreeMap::new();
+    for link in links {
+        *by_account.entry(link.account).or_default() |= link.primary;
+    }
+    let mut links: Vec<AccountLink> =
+        by_account.into_iter().map(|(account, primary)| AccountLink { account, primary }).collect();
+    links.sort_by_key(|link| !link.primary);
+    links
+}
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -1,0 +1,242 @@
+//! The pages: listing, sweep, window of changes, and records by id (hubspot-api.md 10).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{AccountLink, ApiError, Gone, PullMode, Pulled, Timestamp};
+use crate::ports::{Page, PageEnd, PullRequest};
+
+use super::api::{ASSOCIATIONS_MOST, BATCH_MOST, LIST_MOST, SEARCH_MOST, URL_PROPERTIES_MOST};
+use super::by_id::{Answers, each_once, matched};
+use super::cursor::{Changing, Listing, Resting, State, Sweeping};
+use super::facts::{Known, Shape, in_order, links, pulled};
+use super::wire::{self, Row, Unreadable, instant, plain};
+use super::{Hubspot, PAGE_MOST};
+
+/// The id of a row that has none: it is told, and nothing is known by that name.
+const NO_ID: &str = "?";
+
+impl Hubspot {
+    /// One page of a stream.
+    pub(super) async fn page(&self, shape: &Shape, request: PullRequest<'_>) -> Result<Page, ApiError> {
+        let state = request.cursor.map(State::read).transpose()?;
+        let state = match (state, request.mode) {
+            (Some(listing @ State::Listing(_)), _) => listing,
+            (None, _) | (Some(_), PullMode::Full) => State::start(),
+            (Some(state), PullMode::Changes) => state,
+        };
+        match state {
+            State::Listing(listing) => self.listing(shape, listing).await,
+            State::Resting(rest) => self.sweep(shape, rest, None, None).await,
+            State::Sweeping(Sweeping { rest, began, after }) => self.sweep(shape, rest, Some(began), Some(after)).await,
+            State::Changing(window) => self.changes(shape, window).await,
+        }
+    }
+
+    /// Some 1,000 live records with their links, by id.
+    async fn listing(&self, shape: &Shape, mut at: Listing) -> Result<Page, ApiError> {
+        let known = self.known(shape).await?;
+        let properties = shape.properties(&known);
+        let joined = properties.join(",");
+        // A comma takes three characters in a URL. Too long a list would be refused (trap 37): then ids are listed, and read.
+        let fits = joined.len() + 2 * properties.len() <= URL_PROPERTIES_MOST;
+        let asked = if fits { joined.as_str() } else { "hs_object_id" };
+        let (mut rows, mut all, mut now) = (Vec::new(), Vec::new(), None);
+        for _ in 0..PAGE_MOST / LIST_MOST {
+            let answer = self.api.list(shape, at.after.as_deref(), asked, LIST_MOST).await?;
+            at.since = at.since.or(Some(answer.now));
+            now = Some(answer.now);
+            rows.extend(answer.body.results.into_iter().map(Row::read));
+            at.after = self.advanced(shape, at.after.take(), wire::after(answer.body.paging))?;
+            if at.after.is_none() {
+                break;
+            }
+        }
+        let mut live = Vec::new();
+        for row in rows {
+            match row {
+                Ok(row) => live.push(row),
+                Err(Unreadable { id, reason }) => {
+                    all.push(Pulled::Malformed(shape.key(id.as_deref().unwrap_or(NO_ID)), reason));
+                }
+            }
+        }
+        if fits {
+            all.extend(self.live(shape, &known, live).await?);
+        } else {
+            let ids = live.into_iter().map(|row| row.id).collect();
+            all.extend(self.look(shape, ids, &BTreeSet::new()).await?);
+        }
+        let records = each_once(all);
+        match (at.after.is_some(), now) {
+            (false, Some(now)) => Ok(Page { records, cursor: at.finished(now).to_cursor(), end: PageEnd::Listing }),
+            _ => Ok(Page { records, cursor: State::Listing(at).to_cursor(), end: PageEnd::More }),
+        }
+    }
+
+    /// Some 1,000 archived ids; tells those that are news (traps 7, 8). Each of them is looked at before it is told: it may
+    /// have been restored meanwhile, or live on in another record.
+    async fn sweep(
+        &self,
+        shape: &Shape,
+        rest: Resting,
+        mut began: Option<Timestamp>,
+        mut after: Option<String>,
+    ) -> Result<Page, ApiError> {
+        let (mut news, mut end) = (BTreeSet::new(), None);
+        for _ in 0..PAGE_MOST / LIST_MOST {
+            let answer = self.api.list_archived(shape, after.as_deref(), LIST_MOST).await?;
+            began = began.or(Some(answer.now));
+            for row in answer.body.results {
+                if rest.is_news(row.archived_at.as_deref().and_then(instant), self.overlap) {
+                    news.insert(row.id);
+                }
+            }
+            after = self.advanced(shape, after.take(), wire::after(answer.body.paging))?;
+            if after.is_none() {
+                end = Some(answer.now);
+                break;
+            }
+        }
+        let records = each_once(self.look(shape, news.iter().cloned().collect(), &news).await?);
+        let state = match (end, began, after) {
+            (Some(now), Some(began), _) => State::Changing(rest.window(now, began, self.overlap, self.lag)),
+            (None, Some(began), Some(after)) => State::Sweeping(Sweeping { rest, began, after }),
+            _ => State::Resting(rest),
+        };
+        Ok(Page { records, cursor: state.to_cursor(), end: PageEnd::More })
+    }
+
+    /// Some 1,000 records that changed within the window, read by id: search tells where to look, never what is there.
+    async fn changes(&self, shape: &Shape, mut window: Changing) -> Result<Page, ApiError> {
+        let (mut ids, mut ended) = (Vec::new(), false);
+        for _ in 0..PAGE_MOST / SEARCH_MOST {
+            let answer = self.api.search(shape, window.from, window.to, window.last.as_deref()).await?;
+            for hit in answer.results {
+                if !is_above(&hit.id, window.last.as_deref()) {
+                    let message = format!("search by ascending id answered {} after {:?}", hit.id, window.last);
+                    return Err(self.api.nonsense(shape, message));
+                }
+                let stamp = hit.properties.get(shape.modified).and_then(plain).and_then(|text| instant(&text));
+                if window.take(&hit.id, stamp, self.overlap) {
+                    ids.push(hit.id.clone());
+                }
+                window.last = Some(hit.id);
+            }
+            ended = wire::after(answer.paging).is_none();
+            if ended {
+                break;
+            }
+        }
+        let records = each_once(self.look(shape, ids, &BTreeSet::new()).await?);
+        if ended {
+            return Ok(Page { records, cursor: window.finished().to_cursor(), end: PageEnd::Delta });
+        }
+        Ok(Page { records, cursor: State::Changing(window).to_cursor(), end: PageEnd::More })
+    }
+
+    /// Reads records by id: live ones and the survivors of merges whole; of the others, `archived` are known to be archived,
+    /// and the rest is looked for among the archived before it counts as deleted.
+    pub(super) async fn look(
+        &self,
+        shape: &Shape,
+        ids: Vec<String>,
+        archived: &BTreeSet<String>,
+    ) -> Result<Vec<Pulled>, ApiError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.known(shape).await?;
+        let properties = shape.properties(&known);
+        let found = self.batches(shape, ids, &properties, false).await?;
+        let (told, unsure): (Vec<_>, Vec<_>) = found.missing.into_iter().partition(|id| archived.contains(id));
+        let put_away = self.batches(shape, unsure, &["hs_object_id".to_owned()], true).await?;
+
+        let mut all = self.live(shape, &known, found.rows).await?;
+        let gone = |id: &String, how: Gone| Pulled::Gone(shape.key(id), how);
+        for (old, new) in found.merged.iter().chain(&put_away.merged) {
+            all.push(gone(old, Gone::Merged { into: shape.key(new).id }));
+        }
+        all.extend(told.iter().chain(put_away.rows.iter().map(|row| &row.id)).map(|id| gone(id, Gone::Archived)));
+        all.extend(put_away.missing.iter().map(|id| gone(id, Gone::Deleted)));
+        for (id, reason) in found.unreadable.into_iter().chain(put_away.unreadable) {
+            all.push(Pulled::Malformed(shape.key(&id), reason));
+        }
+        Ok(all)
+    }
+
+    /// Batch reads, 100 ids at a time; ids that an answer leaves open are asked again alone.
+    async fn batches(
+        &self,
+        shape: &Shape,
+        ids: Vec<String>,
+        properties: &[String],
+        archived: bool,
+    ) -> Result<Answers, ApiError> {
+        let mut sum = Answers::default();
+        let mut waiting: Vec<Vec<String>> = ids.chunks(BATCH_MOST).map(<[String]>::to_vec).collect();
+        while let Some(asked) = waiting.pop() {
+            let batch = self.api.batch_read(shape, &asked, properties, archived).await?;
+            let answers = matched(shape, &asked, batch);
+            sum.rows.extend(answers.rows);
+            sum.merged.extend(answers.merged);
+            sum.missing.extend(answers.missing);
+            sum.unreadable.extend(answers.unreadable);
+            waiting.extend(answers.open.into_iter().map(|id| vec![id]));
+        }
+        Ok(sum)
+    }
+
+    /// Rows with their links to companies, as records.
+    async fn live(&self, shape: &Shape, known: &Known, rows: Vec<Row>) -> Result<Vec<Pulled>, ApiError> {
+        let mut links = self.links(shape, &rows).await?;
+        let of = |row: &Row, links: &mut BTreeMap<String, Vec<AccountLink>>| links.remove(&row.id).unwrap_or_default();
+        // A survivor may have answered twice: once is enough.
+        let mut seen = BTreeSet::new();
+        let once = rows.iter().filter(|row| seen.insert(row.id.clone()));
+        Ok(once.flat_map(|row| pulled(shape, known, row, in_order(of(row, &mut links)))).collect())
+    }
+
+    /// Links to companies of up to 1,000 records a request; a record with many goes on by itself (trap 36).
+    async fn links(&self, shape: &Shape, rows: &[Row]) -> Result<BTreeMap<String, Vec<AccountLink>>, ApiError> {
+        let mut found: BTreeMap<String, Vec<AccountLink>> = BTreeMap::new();
+        if shape.primary_link.is_none() {
+            return Ok(found);
+        }
+        let ids: BTreeSet<&str> = rows.iter().filter(|row| !row.archived).map(|row| row.id.as_str()).collect();
+        let mut waiting: Vec<(String, Option<String>)> = ids.into_iter().map(|id| (id.to_owned(), None)).collect();
+        while !waiting.is_empty() {
+            let later = waiting.split_off(waiting.len().min(ASSOCIATIONS_MOST));
+            let asked: BTreeMap<String, Option<String>> = waiting.iter().cloned().collect();
+            let answer = self.api.associations(shape, &waiting).await?;
+            waiting = later;
+            for association in answer.results {
+                let id = association.from.id.clone();
+                let Some(before) = asked.get(&id) else { continue };
+                found.entry(id.clone()).or_default().extend(links(shape, &association));
+                if let Some(after) = self.advanced(shape, before.clone(), wire::after(association.paging))? {
+                    waiting.push((id, Some(after)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The next page's place. One that does not move would be asked for ever.
+    fn advanced(&self, shape: &Shape, old: Option<String>, new: Option<String>) -> Result<Option<String>, ApiError> {
+        match (&old, &new) {
+            (Some(old), Some(new)) if old == new => {
+                Err(self.api.nonsense(shape, format!("the page after {old} says that it goes on after {new}")))
+            }
+            _ => Ok(new),
+        }
+    }
+}
+
+/// Whether an id stands above another in the order of the search: ids are decimal numbers there.
+fn is_above(id: &str, last: Option<&str>) -> bool {
+    match (id.parse::<u128>(), last.map(str::parse::<u128>)) {
+        (Ok(_), None) => true,
+        (Ok(id), Some(Ok(last))) => id > last,
+        _ => false,
+    }
+}
