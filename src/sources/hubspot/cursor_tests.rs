@@ -1,1 +1,117 @@
+use super::*;
 
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+fn rest() -> Resting {
+    Resting { watermark: at("2026-11-20T10:00:00Z"), swept: at("2026-11-20T10:00:30Z"), seen: Seen::empty() }
+}
+
+#[test]
+fn every_state_survives_its_stored_text() {
+    let mut seen = Seen::empty();
+    seen.add("7", at("2026-11-20T09:59:00.123Z"));
+    let rest = Resting { seen: seen.clone(), ..rest() };
+    let window = rest.clone().window(at("2026-11-20T11:00:00Z"), at("2026-11-20T10:59:59Z"), span("5m"), span("30s"));
+    let states = [
+        State::start(),
+        State::Listing(Listing { since: Some(at("2026-11-20T10:00:00Z")), after: Some("991".to_owned()) }),
+        State::Resting(rest.clone()),
+        State::Resting(Resting { seen: Seen::default(), ..rest.clone() }),
+        State::Sweeping(Sweeping { rest, began: at("2026-11-20T11:00:00Z"), after: "12".to_owned() }),
+        State::Changing(window.clone()),
+        State::Changing(Changing { last: Some("123456789012345678901".to_owned()), met: seen, ..window }),
+    ];
+    for state in states {
+        assert_eq!(State::read(&state.to_cursor()), Ok(state));
+    }
+}
+
+#[test]
+fn a_text_of_another_version_asks_for_a_new_listing() {
+    for text in ["", "{}", "12", r#"{"v":2,"at":"listing"}"#, r#"{"v":1,"at":"flying"}"#, r#"{"v":1,"at":"resting"}"#] {
+        let error = State::read(&Cursor(text.to_owned())).expect_err(text);
+        assert_eq!(error.fault, Fault::Expired, "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_watermark_of_a_listing_is_its_first_answer() {
+    // Trap 2: what changed while the listing ran has a later stamp and is met by the first window.
+    let (first, last) = (at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z"));
+    for (since, watermark) in [(Some(first), first), (None, last)] {
+        let listing = Listing { since, after: None };
+        let State::Resting(rest) = listing.finished(last) else { panic!("a finished listing rests") };
+        assert_eq!((rest.watermark, rest.swept), (watermark, watermark));
+    }
+}
+
+#[test]
+fn a_window_overlaps_the_last_one_and_never_ends_before_it() {
+    // Traps 1, 2 and 30.
+    for (now, overlap, lag, from, to) in [
+        ("2026-11-20T11:00:00Z", "5m", "30s", "2026-11-20T09:55:00Z", "2026-11-20T10:59:30Z"),
+        ("2026-11-20T10:00:10Z", "5m", "30s", "2026-11-20T09:55:00Z", "2026-11-20T10:00:00Z"),
+        ("2026-11-20T09:00:00Z", "5m", "30s", "2026-11-20T09:55:00Z", "2026-11-20T10:00:00Z"),
+        ("2026-11-20T11:00:00Z", "0s", "0s", "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z"),
+        ("2026-11-20T11:00:00Z", "52000w", "1s", "1970-01-01T00:00:00Z", "2026-11-20T10:59:59Z"),
+    ] {
+        let window = rest().window(at(now), at(now), span(overlap), span(lag));
+        assert_eq!((window.from, window.to), (at(from), at(to)), "{now} {overlap} {lag}");
+        let State::Resting(next) = window.finished() else { panic!("a finished window rests") };
+        assert_eq!((next.watermark, next.swept), (at(to), at(now)), "the end of the window, never now");
+    }
+}
+
+#[test]
+fn only_the_very_stamp_that_was_read_is_skipped() {
+    // Trap 1: many records share one millisecond, and some of them are indexed after the others were read.
+    let overlap = span("5m");
+    let mut first = rest().window(at("2026-11-20T11:00:30Z"), at("2026-11-20T11:00:30Z"), overlap, span("30s"));
+    let tie = at("2026-11-20T10:58:00.007Z");
+    assert!(first.take("1", Some(tie), overlap));
+    assert!(first.take("2", Some(at("2026-11-20T10:30:00Z")), overlap));
+    assert!(first.take("3", None, overlap), "a hit without a stamp is read");
+    let State::Resting(rest) = first.finished() else { panic!("a finished window rests") };
+
+    let now = at("2026-11-20T12:00:00Z");
+    let mut second = rest.window(now, now, overlap, span("30s"));
+    assert!(second.from <= tie);
+    assert!(!second.take("1", Some(tie), overlap), "already read under this stamp");
+    assert!(second.take("4", Some(tie), overlap), "indexed late under the same stamp");
+    assert!(second.take("1", Some(at("2026-11-20T10:58:00.008Z")), overlap), "touched again");
+    assert!(second.take("2", Some(at("2026-11-20T10:30:00Z")), overlap), "outside the overlap nothing is remembered");
+}
+
+#[test]
+fn too_much_to_remember_is_read_again() {
+    let mut seen = Seen::empty();
+    let stamp = at("2026-11-20T10:00:00Z");
+    for id in 0..Seen::MOST {
+        seen.add(&id.to_string(), stamp);
+    }
+    assert!(seen.holds("0", stamp));
+    seen.add("one more", stamp);
+    assert!(!seen.holds("0", stamp) && !seen.holds("one more", stamp));
+    seen.add("0", stamp);
+    assert!(!seen.holds("0", stamp), "what was forgotten is not half remembered");
+}
+
+#[test]
+fn an_archived_record_is_news_until_a_sweep_that_began_later() {
+    // Traps 7 and 8: the list has no filter, so the adapter compares.
+    for (archived_at, news) in [
+        (Some("2026-11-20T10:30:00Z"), true),
+        (Some("2026-11-20T10:00:30Z"), true),
+        (Some("2026-11-20T09:55:30Z"), true),
+        (Some("2026-11-20T09:55:29Z"), false),
+        (None, true),
+    ] {
+        assert_eq!(rest().is_news(archived_at.map(at), span("5m")), news, "{archived_at:?}");
+    }
+}
