@@ -9,7 +9,7 @@
 //! then searches the window `[watermark − overlap, now − lag]`, which stays frozen until it is read to its end (traps 2, 5). The
 //! new watermark is the end of that window, never "now".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,17 +48,23 @@ pub(super) struct Resting {
     /// Records read in the stretch the next window overlaps.
     #[serde(default)]
     pub seen: Seen,
+    /// Records that the last sweep showed. One that the next sweep does not show was restored, or purged (trap 9).
+    #[serde(default)]
+    pub archived: Archived,
 }
 
-/// A sweep that has more pages.
+/// A sweep over the archived records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sweeping {
-    /// What the run started from.
+    /// What the run started from; its archived records are those that this sweep has not shown yet.
     pub rest: Resting,
     /// The server's clock at the sweep's first answer.
-    pub began: Timestamp,
+    pub began: Option<Timestamp>,
     /// The next page.
-    pub after: String,
+    pub after: Option<String>,
+    /// What this sweep showed.
+    #[serde(default)]
+    pub met: Archived,
 }
 
 /// A frozen window of changes.
@@ -72,6 +78,9 @@ pub(super) struct Changing {
     pub last: Option<String>,
     /// When the sweep of this run began.
     pub swept: Timestamp,
+    /// What it showed.
+    #[serde(default)]
+    pub archived: Archived,
     /// Read in the window before.
     #[serde(default)]
     pub seen: Seen,
@@ -108,6 +117,34 @@ impl Seen {
                 self.0 = None;
             }
         }
+    }
+}
+
+/// The latest archived records, by time of archiving (epoch milliseconds; 0 when not told): at most [`Archived::MOST`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Archived(BTreeSet<(i64, String)>);
+
+impl Archived {
+    /// Most records watched; a cursor is written with every page.
+    pub const MOST: usize = 500;
+
+    /// Watches a record, instead of the one that was archived longest ago if there are too many.
+    pub fn add(&mut self, id: &str, at: Option<Timestamp>) {
+        self.0.insert((at.map_or(0, |at| at.timestamp_millis()), id.to_owned()));
+        if self.0.len() > Self::MOST {
+            self.0.pop_first();
+        }
+    }
+
+    /// Takes out those that are shown.
+    pub fn without(&mut self, shown: &BTreeSet<String>) {
+        self.0.retain(|(_, id)| !shown.contains(id));
+    }
+
+    /// The ids.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|(_, id)| id)
     }
 }
 
@@ -159,7 +196,7 @@ impl Listing {
     /// The state after the last page, whose answer came at `now` if it was the first as well.
     pub fn finished(self, now: Timestamp) -> State {
         let since = self.since.unwrap_or(now);
-        State::Resting(Resting { watermark: since, swept: since, seen: Seen::default() })
+        State::Resting(Resting { watermark: since, swept: since, seen: Seen::default(), archived: Archived::default() })
     }
 }
 
@@ -169,15 +206,23 @@ impl Resting {
         archived_at.is_none_or(|at| at >= earlier(self.swept, overlap))
     }
 
-    /// Freezes the window of this run: `now` is the server's clock, `swept` when this run's sweep began. The window never
-    /// ends before the last one did, whatever the clocks do.
-    pub fn window(self, now: Timestamp, swept: Timestamp, overlap: Span, lag: Span) -> Changing {
+    /// The state before this run's sweep.
+    pub fn sweep(self) -> Sweeping {
+        Sweeping { rest: self, began: None, after: None, met: Archived::default() }
+    }
+}
+
+impl Sweeping {
+    /// Freezes the window of this run: `now` is the server's clock at the sweep's last answer. The window never ends before
+    /// the last one did, whatever the clocks do.
+    pub fn window(self, now: Timestamp, overlap: Span, lag: Span) -> Changing {
         Changing {
-            from: earlier(self.watermark, overlap),
-            to: earlier(now, lag).max(self.watermark),
+            from: earlier(self.rest.watermark, overlap),
+            to: earlier(now, lag).max(self.rest.watermark),
             last: None,
-            swept,
-            seen: self.seen,
+            swept: self.began.unwrap_or(now),
+            archived: self.met,
+            seen: self.rest.seen,
             met: Seen::empty(),
         }
     }
@@ -195,7 +240,7 @@ impl Changing {
 
     /// The state after the window's last page.
     pub fn finished(self) -> State {
-        State::Resting(Resting { watermark: self.to, swept: self.swept, seen: self.met })
+        State::Resting(Resting { watermark: self.to, swept: self.swept, seen: self.met, archived: self.archived })
     }
 }
 

@@ -9,21 +9,40 @@ fn span(text: &str) -> Span {
 }
 
 fn rest() -> Resting {
-    Resting { watermark: at("2026-11-20T10:00:00Z"), swept: at("2026-11-20T10:00:30Z"), seen: Seen::empty() }
+    Resting {
+        watermark: at("2026-11-20T10:00:00Z"),
+        swept: at("2026-11-20T10:00:30Z"),
+        seen: Seen::empty(),
+        archived: Archived::default(),
+    }
+}
+
+fn window(rest: Resting, now: &str, overlap: &str, lag: &str) -> Changing {
+    let sweep = Sweeping { began: Some(at(now)), ..rest.sweep() };
+    sweep.window(at(now), span(overlap), span(lag))
 }
 
 #[test]
 fn every_state_survives_its_stored_text() {
     let mut seen = Seen::empty();
     seen.add("7", at("2026-11-20T09:59:00.123Z"));
-    let rest = Resting { seen: seen.clone(), ..rest() };
-    let window = rest.clone().window(at("2026-11-20T11:00:00Z"), at("2026-11-20T10:59:59Z"), span("5m"), span("30s"));
+    let mut archived = Archived::default();
+    archived.add("8", Some(at("2026-11-20T09:59:00.123Z")));
+    archived.add("9", None);
+    let rest = Resting { seen: seen.clone(), archived: archived.clone(), ..rest() };
+    let window = window(rest.clone(), "2026-11-20T11:00:00Z", "5m", "30s");
     let states = [
         State::start(),
         State::Listing(Listing { since: Some(at("2026-11-20T10:00:00Z")), after: Some("991".to_owned()) }),
         State::Resting(rest.clone()),
         State::Resting(Resting { seen: Seen::default(), ..rest.clone() }),
-        State::Sweeping(Sweeping { rest, began: at("2026-11-20T11:00:00Z"), after: "12".to_owned() }),
+        State::Sweeping(rest.clone().sweep()),
+        State::Sweeping(Sweeping {
+            rest,
+            began: Some(at("2026-11-20T11:00:00Z")),
+            after: Some("12".to_owned()),
+            met: archived,
+        }),
         State::Changing(window.clone()),
         State::Changing(Changing { last: Some("123456789012345678901".to_owned()), met: seen, ..window }),
     ];
@@ -61,7 +80,7 @@ fn a_window_overlaps_the_last_one_and_never_ends_before_it() {
         ("2026-11-20T11:00:00Z", "0s", "0s", "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z"),
         ("2026-11-20T11:00:00Z", "52000w", "1s", "1970-01-01T00:00:00Z", "2026-11-20T10:59:59Z"),
     ] {
-        let window = rest().window(at(now), at(now), span(overlap), span(lag));
+        let window = window(rest(), now, overlap, lag);
         assert_eq!((window.from, window.to), (at(from), at(to)), "{now} {overlap} {lag}");
         let State::Resting(next) = window.finished() else { panic!("a finished window rests") };
         assert_eq!((next.watermark, next.swept), (at(to), at(now)), "the end of the window, never now");
@@ -72,15 +91,14 @@ fn a_window_overlaps_the_last_one_and_never_ends_before_it() {
 fn only_the_very_stamp_that_was_read_is_skipped() {
     // Trap 1: many records share one millisecond, and some of them are indexed after the others were read.
     let overlap = span("5m");
-    let mut first = rest().window(at("2026-11-20T11:00:30Z"), at("2026-11-20T11:00:30Z"), overlap, span("30s"));
+    let mut first = window(rest(), "2026-11-20T11:00:30Z", "5m", "30s");
     let tie = at("2026-11-20T10:58:00.007Z");
     assert!(first.take("1", Some(tie), overlap));
     assert!(first.take("2", Some(at("2026-11-20T10:30:00Z")), overlap));
     assert!(first.take("3", None, overlap), "a hit without a stamp is read");
     let State::Resting(rest) = first.finished() else { panic!("a finished window rests") };
 
-    let now = at("2026-11-20T12:00:00Z");
-    let mut second = rest.window(now, now, overlap, span("30s"));
+    let mut second = window(rest, "2026-11-20T12:00:00Z", "5m", "30s");
     assert!(second.from <= tie);
     assert!(!second.take("1", Some(tie), overlap), "already read under this stamp");
     assert!(second.take("4", Some(tie), overlap), "indexed late under the same stamp");
@@ -114,4 +132,19 @@ fn an_archived_record_is_news_until_a_sweep_that_began_later() {
     ] {
         assert_eq!(rest().is_news(archived_at.map(at), span("5m")), news, "{archived_at:?}");
     }
+}
+
+#[test]
+fn the_latest_archived_records_are_watched() {
+    // Trap 9: one that leaves the archived list was restored, even if nothing else tells.
+    let mut archived = Archived::default();
+    archived.add("first", Some(at("2026-11-20T10:00:00Z")));
+    archived.add("untold", None);
+    for n in 0..Archived::MOST {
+        archived.add(&n.to_string(), Some(at("2026-11-20T11:00:00Z")));
+    }
+    assert_eq!(archived.ids().count(), Archived::MOST);
+    assert!(!archived.ids().any(|id| id == "first" || id == "untold"));
+    archived.without(&(1..Archived::MOST).map(|n| n.to_string()).collect());
+    assert_eq!(archived.ids().collect::<Vec<_>>(), ["0"]);
 }

@@ -17,7 +17,7 @@
 //! When the property list is too long for a URL, a listing reads its records by id: n / 100 more.
 //!
 //! What no run but a full listing finds: records purged without being archived first, links that moved without touching
-//! the record (trap 12), and a restored record whose modified date stood still (trap 9).
+//! the record (trap 12), and a restored record whose modified date stood still, if 500 others were archived after it (trap 9).
 
 mod api;
 mod by_id;

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountLink, ApiError, Gone, PullMode, Pulled, Timestamp};
+use crate::domain::{AccountLink, ApiError, Gone, PullMode, Pulled};
 use crate::ports::{Page, PageEnd, PullRequest};
 
 use super::api::{ASSOCIATIONS_MOST, BATCH_MOST, LIST_MOST, SEARCH_MOST, URL_PROPERTIES_MOST};
 use super::by_id::{Answers, each_once, matched};
-use super::cursor::{Changing, Listing, Resting, State, Sweeping};
+use super::cursor::{Changing, Listing, State, Sweeping};
 use super::facts::{Known, Shape, in_order, links, pulled};
 use super::wire::{self, Row, Unreadable, instant, plain};
 use super::{Hubspot, PAGE_MOST};
@@ -26,8 +26,8 @@ impl Hubspot {
         };
         match state {
             State::Listing(listing) => self.listing(shape, listing).await,
-            State::Resting(rest) => self.sweep(shape, rest, None, None).await,
-            State::Sweeping(Sweeping { rest, began, after }) => self.sweep(shape, rest, Some(began), Some(after)).await,
+            State::Resting(rest) => self.sweep(shape, rest.sweep()).await,
+            State::Sweeping(sweep) => self.sweep(shape, sweep).await,
             State::Changing(window) => self.changes(shape, window).await,
         }
     }
@@ -74,35 +74,37 @@ impl Hubspot {
     }
 
     /// Some 1,000 archived ids; tells those that are news (traps 7, 8). Each of them is looked at before it is told: it may
-    /// have been restored meanwhile, or live on in another record.
-    async fn sweep(
-        &self,
-        shape: &Shape,
-        rest: Resting,
-        mut began: Option<Timestamp>,
-        mut after: Option<String>,
-    ) -> Result<Page, ApiError> {
-        let (mut news, mut end) = (BTreeSet::new(), None);
+    /// have been restored meanwhile, or live on in another record. So is each that the sweep before showed and this one does
+    /// not (trap 9).
+    async fn sweep(&self, shape: &Shape, mut at: Sweeping) -> Result<Page, ApiError> {
+        let (mut news, mut shown, mut end) = (BTreeSet::new(), BTreeSet::new(), None);
         for _ in 0..PAGE_MOST / LIST_MOST {
-            let answer = self.api.list_archived(shape, after.as_deref(), LIST_MOST).await?;
-            began = began.or(Some(answer.now));
+            let answer = self.api.list_archived(shape, at.after.as_deref(), LIST_MOST).await?;
+            at.began = at.began.or(Some(answer.now));
             for row in answer.body.results {
-                if rest.is_news(row.archived_at.as_deref().and_then(instant), self.overlap) {
-                    news.insert(row.id);
+                let archived_at = row.archived_at.as_deref().and_then(instant);
+                at.met.add(&row.id, archived_at);
+                if at.rest.is_news(archived_at, self.overlap) {
+                    news.insert(row.id.clone());
                 }
+                shown.insert(row.id);
             }
-            after = self.advanced(shape, after.take(), wire::after(answer.body.paging))?;
-            if after.is_none() {
+            at.after = self.advanced(shape, at.after.take(), wire::after(answer.body.paging))?;
+            if at.after.is_none() {
                 end = Some(answer.now);
                 break;
             }
         }
-        let records = each_once(self.look(shape, news.iter().cloned().collect(), &news).await?);
-        let state = match (end, began, after) {
-            (Some(now), Some(began), _) => State::Changing(rest.window(now, began, self.overlap, self.lag)),
-            (None, Some(began), Some(after)) => State::Sweeping(Sweeping { rest, began, after }),
-            _ => State::Resting(rest),
+        at.rest.archived.without(&shown);
+        let mut asked: Vec<String> = news.iter().cloned().collect();
+        let state = match end {
+            Some(now) => {
+                asked.extend(at.rest.archived.ids().cloned());
+                State::Changing(at.window(now, self.overlap, self.lag))
+            }
+            None => State::Sweeping(at),
         };
+        let records = each_once(self.look(shape, asked, &news).await?);
         Ok(Page { records, cursor: state.to_cursor(), end: PageEnd::More })
     }
 
