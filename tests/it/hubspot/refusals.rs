@@ -1,0 +1,130 @@
+//! Limits, lost rights, and `check`.
+
+use pivotal_sync::domain::{Fault, PullMode};
+use pivotal_sync::ports::{PageEnd, Source, Verdict};
+use pivotal_sync::sandbox::hubspot::ObjectType;
+
+use super::{COMPANIES, CONTACTS, Kept, Portal, names};
+
+#[tokio::test]
+async fn a_throttled_request_is_sent_again() {
+    // Traps 31 and 33.
+    let portal = Portal::start().await;
+    portal.company("Acme");
+    let source = portal.source();
+    let mut kept = Kept::default();
+    kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+    let body = r#"{"status":"error","errorType":"RATE_LIMIT","policyName":"SECONDLY"}"#;
+    portal.plan("/search", 429, &[("retry-after", "0")], body);
+    assert_eq!(kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Delta);
+    assert_eq!(source.spent().throttled, 1);
+}
+
+#[tokio::test]
+async fn the_limit_of_the_day_ends_the_pull_at_once() {
+    // Trap 32.
+    let portal = Portal::start().await;
+    portal.world().switches.calls_per_day = Some(0);
+    let source = portal.source();
+    let error = Kept::default().run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    assert!(matches!(error.fault, Fault::Throttled { .. }), "{error}");
+    assert_eq!((error.code.as_deref(), source.spent().requests), (Some("DAILY"), 1));
+}
+
+#[tokio::test]
+async fn the_burst_limit_is_kept_without_a_refusal() {
+    let portal = Portal::start().await;
+    portal.world().switches.calls_per_ten_seconds = Some(20);
+    for n in 0..2_500 {
+        portal.company(&format!("C{n}"));
+    }
+    let mut kept = Kept::default();
+    kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap();
+    assert_eq!((kept.records.len(), portal.world().refused()), (2_500, 0));
+}
+
+#[tokio::test]
+async fn a_moving_or_closed_account_ends_the_pull_and_loses_no_place() {
+    // Trap 39; a 403 names the scope; a 401 is the token.
+    let portal = Portal::start().await;
+    let id = portal.company("Acme");
+    let source = portal.source();
+    let mut kept = Kept::default();
+    kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+    let before = (kept.cursor.clone(), kept.records.clone());
+    let scope = "crm.objects.companies.read";
+
+    portal.world().switches.migrating_seconds = Some(86_400);
+    let moving = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    portal.world().switches.migrating_seconds = None;
+    portal.world().revoke(scope);
+    let forbidden = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    portal.world().grant(scope);
+    portal.world().set_token("another");
+    let stranger = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    portal.world().set_token(super::TOKEN);
+
+    assert_eq!((moving.status, moving.fault), (Some(477), Fault::Unavailable));
+    assert_eq!(forbidden.fault, Fault::Forbidden { scopes: vec![scope.to_owned()] });
+    assert_eq!(stranger.fault, Fault::Unauthorised);
+    assert!(forbidden.request_id.is_some(), "the id HubSpot's support asks for");
+    assert_eq!((kept.cursor.clone(), kept.records.clone()), before);
+    portal.world().touch(ObjectType::Company, &id).unwrap();
+    assert_eq!(kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Delta);
+}
+
+#[tokio::test]
+async fn streams_and_fingerprints_follow_the_configuration() {
+    let mut portal = Portal::start().await;
+    let before = portal.source();
+    assert_eq!(before.streams(), [COMPANIES, CONTACTS, super::DEALS]);
+    portal.reads.insert("company", names(&["name"]));
+    let after = portal.source();
+    assert_ne!(before.keeps(COMPANIES), after.keeps(COMPANIES));
+    assert_eq!(before.keeps(CONTACTS), after.keeps(CONTACTS));
+    assert_eq!(after.spent().requests, 0);
+}
+
+async fn bad(portal: &Portal) -> Vec<(String, String, String)> {
+    let findings = portal.source().check().await;
+    let bad = findings.into_iter().filter_map(|finding| match finding.verdict {
+        Verdict::Good(_) => None,
+        Verdict::Warning { found, remedy } | Verdict::Bad { found, remedy } => Some((finding.what, found, remedy)),
+    });
+    bad.collect()
+}
+
+#[tokio::test]
+async fn check_is_content_with_a_good_portal_and_asks_nothing_twice() {
+    let portal = Portal::start().await;
+    let acme = portal.company("Acme");
+    portal.contact("a@x.com", Some((&acme, true)));
+    assert_eq!(bad(&portal).await, []);
+    let asked = portal.asked();
+    assert_eq!((asked["list"], asked["links"], asked["properties"], asked["other"]), (6, 1, 3, 1));
+}
+
+#[tokio::test]
+async fn check_names_every_fault_with_its_remedy() {
+    // Traps 19 and 20.
+    let mut portal = Portal::start().await;
+    portal.reads.insert("company", names(&["name", "nmae", "lifecyclestag"]));
+    portal.world().revoke("crm.objects.contacts.read");
+    let bad = bad(&portal).await;
+    let what: Vec<&str> = bad.iter().map(|(what, ..)| what.as_str()).collect();
+    assert_eq!(
+        what,
+        [
+            "hubspot property company.lifecyclestag",
+            "hubspot property company.nmae",
+            "hubspot scope crm.objects.contacts.read",
+        ]
+    );
+    assert!(bad[0].2.contains("internal name 'lifecyclestag'"));
+    assert!(bad[2].1.contains("403") && bad[2].2.contains("crm.objects.contacts.read"), "{:?}", bad[2]);
+
+    portal.world().set_token("another");
+    let bad = self::bad(&portal).await;
+    assert_eq!(bad.len(), 1, "a dead token ends the check: {bad:?}");
+    assert!(bad[0].2.contains("service key"));
+}
