@@ -35,7 +35,7 @@ pub struct Portal {
     world: Shared,
     log: Arc<Mutex<Vec<String>>>,
     plans: Plans,
-    settings: Settings,
+    pub settings: Settings,
     pub reads: BTreeMap<&'static str, BTreeSet<String>>,
 }
 

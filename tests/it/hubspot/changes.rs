@@ -94,6 +94,19 @@ async fn an_edit_within_the_lag_waits_for_the_next_window() {
 }
 
 #[tokio::test]
+async fn a_window_includes_the_instant_at_which_the_last_one_ended() {
+    // Trap 1, with nothing else to fall back on.
+    let (mut portal, mut kept, ids) = listed(3).await;
+    (portal.settings.overlap, portal.settings.lag) = ("0s".parse().unwrap(), "0s".parse().unwrap());
+    portal.set(COMPANY, &ids[0], "name", "as the listing began");
+    run(&portal, &mut kept, "12:00:00").await;
+    assert_eq!(kept.shown(), [format!("{} live", ids[0])]);
+    portal.set(COMPANY, &ids[1], "name", "as the window ended");
+    run(&portal, &mut kept, "13:00:00").await;
+    assert_eq!(kept.shown(), [format!("{} live", ids[1])]);
+}
+
+#[tokio::test]
 async fn records_of_one_instant_that_are_indexed_at_different_moments_all_come() {
     // Traps 1, 2, 3 and 5, whatever the index shows meanwhile.
     for lagging in [Lagging::OldRecord, Lagging::OldValues, Lagging::Absent] {
