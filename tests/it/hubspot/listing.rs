@@ -32,7 +32,8 @@ async fn thousands_of_contacts_come_with_their_links_in_the_fewest_requests() {
     for pulled in kept.pages.iter().flatten() {
         let Pulled::Live(Record { facts: Facts::Person(person), .. }) = pulled else { panic!("{pulled:?}") };
         let n: usize = person.email.as_deref().unwrap()[1..].trim_end_matches("@x.com").parse().unwrap();
-        let (company, primary) = (if n % 2 == 0 { &acme } else { &bolt }, if n % 3 == 0 { "*" } else { "" });
+        let (company, primary) =
+            (if n.is_multiple_of(2) { &acme } else { &bolt }, if n.is_multiple_of(3) { "*" } else { "" });
         assert_eq!(accounts(pulled), [format!("{company}{primary}")]);
     }
 }
