@@ -2,7 +2,7 @@
 //!
 //! Rules: search tells where to look, never what is there: what it finds is read by id. Windows are cut by the server's clock
 //! and frozen. A delta proves no absence: a record is gone when the archived list or a read by id says so, and an error or a
-//! lost scope is an error. Ids are unique per type only and become [`SourceKey`](crate::domain::SourceKey)s at once.
+//! lost scope is an error. Ids are unique per type only and become [`SourceKey`]s at once.
 //!
 //! What a pull costs, in requests at least:
 //!
