@@ -1,1 +1,22 @@
 //! Layers, validation (all problems at once), secrets.
+//!
+//! Rules: every room owns its own `Settings`; this room reads them in layers (compiled-in defaults, one file, the
+//! environment) and refuses what is wrong, naming the file, the line, the key and what was expected, all problems at
+//! once. The shape of each key stands once, in `keys`. Defaults are in `config/default.toml`, nowhere else. Secrets never
+//! pass through the layers.
+
+mod environment;
+mod keys;
+mod load;
+mod problems;
+mod secrets;
+mod settings;
+mod strict;
+
+pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, validate_rules};
+pub use problems::{ConfigErrors, Place, Problem};
+pub use secrets::{Credential, Found, Secret, SecretErrors, SecretProblem, Secrets};
+pub use settings::{Admin, CatchUp, Origins, Schedule, Settings, Webhooks};
+
+#[cfg(test)]
+mod tests;

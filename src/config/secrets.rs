@@ -1,0 +1,227 @@
+//! The three credentials: where each is looked for, and which are missing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::Settings;
+
+/// One of the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Credential {
+    /// Pivotal's API key.
+    Pivotal,
+    /// HubSpot's token.
+    Hubspot,
+    /// Stripe's API key.
+    Stripe,
+}
+
+impl Credential {
+    /// Every credential, in the order they are shown.
+    pub const ALL: [Self; 3] = [Self::Pivotal, Self::Hubspot, Self::Stripe];
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pivotal => "Pivotal API key",
+            Self::Hubspot => "HubSpot token",
+            Self::Stripe => "Stripe API key",
+        }
+    }
+
+    /// Its systemd credential: a file under `$CREDENTIALS_DIRECTORY`.
+    pub const fn systemd_name(self) -> &'static str {
+        match self {
+            Self::Pivotal => "pivotal-api-key",
+            Self::Hubspot => "hubspot-token",
+            Self::Stripe => "stripe-api-key",
+        }
+    }
+
+    /// The configuration key that names its file.
+    pub const fn file_key(self) -> &'static str {
+        match self {
+            Self::Pivotal => "pivotal.api_key_file",
+            Self::Hubspot => "hubspot.token_file",
+            Self::Stripe => "stripe.api_key_file",
+        }
+    }
+
+    /// Its environment variable.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Pivotal => "PIVOTAL_API_KEY",
+            Self::Hubspot => "HUBSPOT_TOKEN",
+            Self::Stripe => "STRIPE_API_KEY",
+        }
+    }
+
+    /// The three places it is looked for, in order, in words.
+    pub fn places(self) -> String {
+        format!("the systemd credential {}, the file {}, or {}", self.systemd_name(), self.file_key(), self.variable())
+    }
+
+    fn is_needed(self, settings: &Settings) -> bool {
+        match self {
+            Self::Pivotal => true,
+            Self::Hubspot => settings.hubspot.enabled,
+            Self::Stripe => settings.stripe.enabled,
+        }
+    }
+
+    fn file(self, settings: &Settings) -> Option<&Path> {
+        match self {
+            Self::Pivotal => settings.pivotal.api_key_file.as_deref(),
+            Self::Hubspot => settings.hubspot.token_file.as_deref(),
+            Self::Stripe => settings.stripe.api_key_file.as_deref(),
+        }
+    }
+}
+
+/// Where a credential was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A systemd credential.
+    Systemd(PathBuf),
+    /// The file the configuration names.
+    File(PathBuf),
+    /// The environment variable of this name.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Systemd(path) => write!(f, "the systemd credential {}", path.display()),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+        }
+    }
+}
+
+/// A credential and where it came from. Never printed, stored, or put in a URL.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// The secret itself, trimmed.
+    pub value: SecretString,
+    /// Where it was found.
+    pub found: Found,
+}
+
+/// The credentials of what is switched on.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    /// Pivotal's API key.
+    pub pivotal: Secret,
+    /// HubSpot's token, when HubSpot is enabled.
+    pub hubspot: Option<Secret>,
+    /// Stripe's API key, when Stripe is enabled.
+    pub stripe: Option<Secret>,
+    /// What a person should know, e.g. a key file that everybody may read.
+    pub warnings: Vec<String>,
+}
+
+/// Why a credential cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretProblem {
+    /// It is in none of the three places.
+    #[error("the {} is missing; looked at {}", .0.name(), .0.places())]
+    Missing(Credential),
+    /// Its place is there, but gives nothing usable.
+    #[error("the {} in {found}: {why}", credential.name())]
+    Unusable {
+        /// Which.
+        credential: Credential,
+        /// The place.
+        found: Found,
+        /// What is wrong there, without the content.
+        why: String,
+    },
+}
+
+/// All credentials that cannot be had. Never empty when returned as an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretErrors(pub Vec<SecretProblem>);
+
+/// One problem a line.
+impl fmt::Display for SecretErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for SecretErrors {}
+
+impl Secrets {
+    /// Finds the credentials of everything that is enabled: under `credentials_dir` (systemd's `$CREDENTIALS_DIRECTORY`),
+    /// in the configured file, in `env`. The first place that has one is used, even if what it has is unusable: a key
+    /// that is silently taken from elsewhere would be a riddle.
+    ///
+    /// # Errors
+    /// Every credential that is missing or unusable, at once.
+    pub fn find(
+        settings: &Settings,
+        env: impl Iterator<Item = (String, String)>,
+        credentials_dir: Option<&Path>,
+    ) -> Result<Self, SecretErrors> {
+        let wanted = Credential::ALL.map(Credential::variable);
+        let env: BTreeMap<_, _> = env.filter(|(name, _)| wanted.contains(&name.as_str())).collect();
+        let mut problems = Vec::new();
+        let mut found = Credential::ALL.map(|credential| {
+            let secret =
+                credential.is_needed(settings).then(|| look_up(credential, settings, &env, credentials_dir))?;
+            secret.map_err(|problem| problems.push(problem)).ok()
+        });
+        let warnings = found.iter().flatten().filter_map(|secret| exposure(&secret.found)).collect();
+        let [pivotal, hubspot, stripe] = &mut found;
+        match (pivotal.take(), problems.is_empty()) {
+            (Some(pivotal), true) => Ok(Self { pivotal, hubspot: hubspot.take(), stripe: stripe.take(), warnings }),
+            _ => Err(SecretErrors(problems)),
+        }
+    }
+}
+
+fn look_up(
+    credential: Credential,
+    settings: &Settings,
+    env: &BTreeMap<String, String>,
+    credentials_dir: Option<&Path>,
+) -> Result<Secret, SecretProblem> {
+    let systemd = credentials_dir.map(|dir| dir.join(credential.systemd_name())).filter(|path| path.exists());
+    let (found, content) = if let Some(path) = systemd {
+        let content = std::fs::read_to_string(&path);
+        (Found::Systemd(path), content)
+    } else if let Some(path) = credential.file(settings) {
+        (Found::File(path.to_owned()), std::fs::read_to_string(path))
+    } else if let Some(text) = env.get(credential.variable()) {
+        (Found::Variable(credential.variable()), Ok(text.clone()))
+    } else {
+        return Err(SecretProblem::Missing(credential));
+    };
+    let unusable = |why: String| SecretProblem::Unusable { credential, found: found.clone(), why };
+    // The error of a read names the cause only, never the content.
+    let content = content.map_err(|why| unusable(format!("cannot be read: {why}")))?;
+    let text = content.trim();
+    if text.is_empty() {
+        return Err(unusable("is empty".to_owned()));
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(unusable("holds more than one word; expected the bare key".to_owned()));
+    }
+    Ok(Secret { value: SecretString::from(text), found })
+}
+
+/// A warning about a key file that everybody on the machine may read. systemd looks after its own.
+fn exposure(found: &Found) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let Found::File(path) = found else { return None };
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    (mode & 0o004 != 0).then(|| {
+        let path = path.display();
+        format!("{path} can be read by everybody on this machine; chmod 600 {path}")
+    })
+}

@@ -1,0 +1,119 @@
+//! All settings together.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{pivotal, reconcile, sources, store};
+
+use super::Place;
+
+/// The whole configuration (design section 6). Holds no secret.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[store]`
+    pub store: store::Settings,
+    /// `[pivotal]`
+    pub pivotal: pivotal::Settings,
+    /// `[hubspot]`
+    pub hubspot: sources::hubspot::Settings,
+    /// `[stripe]`
+    pub stripe: sources::stripe::Settings,
+    /// `[schedule]`
+    pub schedule: Schedule,
+    /// `[customers]`
+    pub customers: reconcile::Customers,
+    /// `[contacts]`
+    pub contacts: reconcile::Contacts,
+    /// `[onboardings]`
+    pub onboardings: reconcile::Onboardings,
+    /// `[identity]`
+    pub identity: reconcile::Identity,
+    /// `[guard]`
+    pub guard: reconcile::Guard,
+    /// `[admin]`
+    pub admin: Admin,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
+    /// Where each key was set.
+    #[serde(skip)]
+    pub origins: Origins,
+}
+
+impl Settings {
+    /// The sections that decide what Pivotal should say, as the reconciler takes them.
+    pub fn reconcile(&self) -> reconcile::Settings {
+        reconcile::Settings {
+            customers: self.customers.clone(),
+            contacts: self.contacts.clone(),
+            onboardings: self.onboardings.clone(),
+            identity: self.identity.clone(),
+            guard: self.guard.clone(),
+        }
+    }
+
+    /// A rule set to nothing takes its field out (see `config/example.toml`).
+    pub(super) fn drop_empty_rules(&mut self) {
+        for fields in [&mut self.customers.fields, &mut self.contacts.fields, &mut self.onboardings.fields] {
+            fields.retain(|_, rule| !rule.trim().is_empty());
+        }
+    }
+}
+
+/// Where each key was set last; a key that is not there has its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins(pub(super) BTreeMap<String, Place>);
+
+impl Origins {
+    /// Where a key such as `customers.fields.name` was set; [`Place::Layers`] for a default.
+    pub fn of(&self, key: &str) -> Place {
+        self.0.get(key).cloned().unwrap_or(Place::Layers)
+    }
+}
+
+/// `[schedule]`: when the daemon runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// IANA zone the times are read in, e.g. `America/New_York`.
+    pub timezone: chrono_tz::Tz,
+    /// Cron pattern of the ordinary sync: six fields, seconds first, or five.
+    pub sync: String,
+    /// Cron pattern of the full reconcile.
+    pub full: String,
+    /// What a start after a missed time does.
+    pub catch_up: CatchUp,
+}
+
+/// What a start after a missed time does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    /// One run, however many were missed.
+    Once,
+    /// Nothing until the next time.
+    Skip,
+}
+
+/// `[admin]`: the status page.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address and port it listens on.
+    pub listen: SocketAddr,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Whether webhooks are received.
+    pub enabled: bool,
+    /// Address and port they are received on.
+    pub listen: SocketAddr,
+    /// The address the sources know it by; part of what HubSpot signs.
+    pub public_url: Option<Url>,
+}
