@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use croner::parser::{CronParser, Seconds};
+use croner::parser::{CronParser, Seconds, Year};
 use toml::Value;
 use url::Url;
 
@@ -167,10 +167,11 @@ impl Shape {
             },
             Self::Cron => CronParser::builder()
                 .seconds(Seconds::Optional)
+                .year(Year::Disallowed)
                 .build()
                 .parse(text)
                 .err()
-                .and_then(|why| because(why.to_string())),
+                .and_then(|why| because(why.to_string().trim_end_matches('.').to_owned())),
             Self::Timezone => {
                 text.parse::<chrono_tz::Tz>().err().map(|_| format!("\"{text}\" names no known time zone"))
             }

@@ -75,7 +75,7 @@ fn read(path: &Path, errors: &mut ConfigErrors) -> Option<(PathBuf, String)> {
     match std::fs::read_to_string(path) {
         Ok(text) => Some((path.to_owned(), text)),
         Err(why) => {
-            let place = Place::File { path: path.to_owned(), line: 1 };
+            let place = Place::File { path: path.to_owned(), line: None };
             errors.add(
                 place,
                 "",
@@ -102,7 +102,7 @@ fn check_together(
     let is_set = |key: &str| origins.0.contains_key(key);
     if !unreadable && !is_set("pivotal.workspace") && !blamed("pivotal.workspace") {
         let (place, looked) = match file {
-            Some(path) => (Place::File { path: path.to_owned(), line: 1 }, String::new()),
+            Some(path) => (Place::File { path: path.to_owned(), line: None }, String::new()),
             None => (Place::Layers, format!(" (no file was found at {})", DEFAULT_FILES.join(" or "))),
         };
         let expected =

@@ -15,7 +15,7 @@ mod strict;
 
 pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, validate_rules};
 pub use problems::{ConfigErrors, Place, Problem};
-pub use secrets::{Credential, Found, Secret, SecretErrors, SecretProblem, Secrets};
+pub use secrets::{Credential, Found, SecretErrors, SecretProblem, Secrets};
 pub use settings::{Admin, CatchUp, Origins, Schedule, Settings, Webhooks};
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 /// Where a setting was made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// In a file, at a line counted from 1.
+    /// In a file.
     File {
         /// The file, as it was named.
         path: PathBuf,
-        /// The line.
-        line: usize,
+        /// The line, counted from 1; `None` when the file as a whole is meant.
+        line: Option<usize>,
     },
     /// In an environment variable.
     Env(String),
@@ -22,7 +22,8 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
+            Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Env(name) => f.write_str(name),
             Self::Layers => f.write_str("configuration"),
         }

@@ -102,24 +102,17 @@ impl fmt::Display for Found {
     }
 }
 
-/// A credential and where it came from. Never printed, stored, or put in a URL.
-#[derive(Debug, Clone)]
-pub struct Secret {
-    /// The secret itself, trimmed.
-    pub value: SecretString,
-    /// Where it was found.
-    pub found: Found,
-}
-
-/// The credentials of what is switched on.
+/// The credentials of what is switched on, trimmed. Never printed, stored, or put in a URL.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     /// Pivotal's API key.
-    pub pivotal: Secret,
+    pub pivotal: SecretString,
     /// HubSpot's token, when HubSpot is enabled.
-    pub hubspot: Option<Secret>,
+    pub hubspot: Option<SecretString>,
     /// Stripe's API key, when Stripe is enabled.
-    pub stripe: Option<Secret>,
+    pub stripe: Option<SecretString>,
+    /// Where each was found.
+    pub found: BTreeMap<Credential, Found>,
     /// What a person should know, e.g. a key file that everybody may read.
     pub warnings: Vec<String>,
 }
@@ -171,15 +164,28 @@ impl Secrets {
         let wanted = Credential::ALL.map(Credential::variable);
         let env: BTreeMap<_, _> = env.filter(|(name, _)| wanted.contains(&name.as_str())).collect();
         let mut problems = Vec::new();
-        let mut found = Credential::ALL.map(|credential| {
-            let secret =
-                credential.is_needed(settings).then(|| look_up(credential, settings, &env, credentials_dir))?;
-            secret.map_err(|problem| problems.push(problem)).ok()
+        let mut places = BTreeMap::new();
+        let mut secrets = Credential::ALL.map(|credential| {
+            if !credential.is_needed(settings) {
+                return None;
+            }
+            match look_up(credential, settings, &env, credentials_dir) {
+                Ok((secret, found)) => {
+                    places.insert(credential, found);
+                    Some(secret)
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    None
+                }
+            }
         });
-        let warnings = found.iter().flatten().filter_map(|secret| exposure(&secret.found)).collect();
-        let [pivotal, hubspot, stripe] = &mut found;
-        match (pivotal.take(), problems.is_empty()) {
-            (Some(pivotal), true) => Ok(Self { pivotal, hubspot: hubspot.take(), stripe: stripe.take(), warnings }),
+        let [pivotal, hubspot, stripe] = &mut secrets;
+        let warnings = places.values().filter_map(exposure).collect();
+        match pivotal.take() {
+            Some(pivotal) if problems.is_empty() => {
+                Ok(Self { pivotal, hubspot: hubspot.take(), stripe: stripe.take(), found: places, warnings })
+            }
             _ => Err(SecretErrors(problems)),
         }
     }
@@ -190,7 +196,7 @@ fn look_up(
     settings: &Settings,
     env: &BTreeMap<String, String>,
     credentials_dir: Option<&Path>,
-) -> Result<Secret, SecretProblem> {
+) -> Result<(SecretString, Found), SecretProblem> {
     let systemd = credentials_dir.map(|dir| dir.join(credential.systemd_name())).filter(|path| path.exists());
     let (found, content) = if let Some(path) = systemd {
         let content = std::fs::read_to_string(&path);
@@ -212,7 +218,7 @@ fn look_up(
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(unusable("holds more than one word; expected the bare key".to_owned()));
     }
-    Ok(Secret { value: SecretString::from(text), found })
+    Ok((SecretString::from(text), found))
 }
 
 /// A warning about a key file that everybody on the machine may read. systemd looks after its own.

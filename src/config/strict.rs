@@ -36,7 +36,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn place(&self, at: usize) -> Place {
         let before = self.text.get(..at).unwrap_or(self.text);
-        Place::File { path: self.path.to_owned(), line: before.matches('\n').count() + 1 }
+        Place::File { path: self.path.to_owned(), line: Some(before.matches('\n').count() + 1) }
     }
 
     fn table(&mut self, name: &str, table: &DeTable<'_>) {
