@@ -1,0 +1,173 @@
+//! The one error commands return, and the exit codes.
+
+use std::process::ExitCode;
+
+use crate::config::{ConfigErrors, Credential, SecretErrors, Secrets};
+use crate::domain::{ApiError, ErrorReport, Fault, Report, RunStatus};
+
+/// How the program ends (design section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done and in step.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Bad usage or configuration.
+    Usage = 2,
+    /// Finished, but records are held, quarantined or still owed.
+    Owed = 3,
+    /// Another instance holds the store.
+    Locked = 4,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// The exit code a run earns. `plan` itself ends well with anything in it.
+    pub fn of_run(report: &Report) -> Self {
+        match report.status {
+            RunStatus::Complete => Self::Done,
+            RunStatus::Partial => Self::Owed,
+            RunStatus::Interrupted => Self::Interrupted,
+            RunStatus::Failed | RunStatus::Running => {
+                report.error.as_ref().map_or(Self::Failed, |error| Self::of_kind(&error.kind))
+            }
+        }
+    }
+
+    /// The exit code of a plan: with `tell`, 3 when something would change.
+    pub fn of_plan(report: &Report, tell: bool) -> Self {
+        match Self::of_run(report) {
+            // A source that failed makes the plan partial; that is no success, whatever else is asked.
+            Self::Done | Self::Owed if tell && !report.plan.is_empty() => Self::Owed,
+            exit => exit,
+        }
+    }
+
+    /// The exit code that belongs to an error's kind.
+    pub fn of_kind(kind: &str) -> Self {
+        match kind {
+            "config" | "usage" | "workspace" => Self::Usage,
+            "locked" => Self::Locked,
+            "interrupted" => Self::Interrupted,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// Why a command could not do its work: the one error at the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// One stable word: `config`, `credentials`, `permission`, `unreachable`, `workspace`, `locked`, `store`, `api`, …
+    pub kind: String,
+    /// What happened, and to what.
+    pub message: String,
+    /// Where, when there is more than one place to tell.
+    pub at: Vec<String>,
+    /// What to do.
+    pub hint: String,
+    /// How the program ends.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// A failure of a kind; the kind says how the program ends.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let kind = kind.into();
+        let exit = Exit::of_kind(&kind);
+        Self { kind, message: message.into(), at: Vec::new(), hint: hint.into(), exit }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, places: impl IntoIterator<Item = String>) -> Self {
+        self.at.extend(places);
+        self
+    }
+
+    /// Another instance works on the store.
+    pub fn locked(store: &std::path::Path) -> Self {
+        let message = format!("another pivotal-sync is working on {}", store.display());
+        Self::new("locked", message, "wait until it is done, or stop it; two at once would write twice")
+    }
+
+    /// A failed request, naming the credential's place where that is what must be looked at.
+    pub fn of_api(error: &ApiError, secrets: Option<&Secrets>) -> Self {
+        let credential = Credential::ALL.into_iter().find(|c| c.name().starts_with(error.api));
+        let place = credential.map(|credential| {
+            let found = secrets.and_then(|secrets| secrets.found.get(&credential));
+            let place = found.map_or_else(|| credential.places(), ToString::to_string);
+            format!("the {} is taken from {place}", credential.name())
+        });
+        let api = error.api;
+        let (kind, hint) = match &error.fault {
+            Fault::Unauthorised => (
+                "credentials",
+                "make a new one, put it in the place of the old one, and run pivotal-sync check".to_owned(),
+            ),
+            Fault::Forbidden { scopes } if scopes.is_empty() => {
+                ("permission", format!("give the {api} credential the missing right, then run pivotal-sync check"))
+            }
+            Fault::Forbidden { scopes } => (
+                "permission",
+                format!(
+                    "give the {api} credential one of these rights: {}; then run pivotal-sync check",
+                    scopes.join(", ")
+                ),
+            ),
+            Fault::Unreachable => {
+                ("unreachable", format!("check the network, and {}.base_url in the configuration", api.to_lowercase()))
+            }
+            Fault::Unavailable | Fault::TimedOut | Fault::Throttled { .. } | Fault::KeyInUse => (
+                "unreachable",
+                format!("{api} is not answering as it should; run again later, nothing is lost or sent twice"),
+            ),
+            Fault::Unexpected => {
+                ("api", format!("{api} answered in a shape this version does not know; look for a newer pivotal-sync"))
+            }
+            Fault::NotFound | Fault::Taken { .. } | Fault::Invalid | Fault::Expired => {
+                ("api", "run pivotal-sync check: it proves the configuration against the three APIs".to_owned())
+            }
+        };
+        let is_of_credential = matches!(error.fault, Fault::Unauthorised | Fault::Forbidden { .. });
+        Self::new(kind, error.to_string(), hint).at(place.filter(|_| is_of_credential))
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        let many = if errors.0.len() == 1 { "" } else { "s" };
+        let hint = "mend them and run pivotal-sync check; pivotal-sync init writes an example of every key";
+        Self::new("config", format!("the configuration cannot be used: {} problem{many}", errors.0.len()), hint)
+            .at(errors.0.iter().map(ToString::to_string))
+    }
+}
+
+impl From<SecretErrors> for Failure {
+    fn from(errors: SecretErrors) -> Self {
+        let hint = "put each where one of its places is, readable by this user only, and run pivotal-sync check";
+        let mut failure =
+            Self::new("credentials", "credentials are missing", hint).at(errors.0.iter().map(ToString::to_string));
+        failure.exit = Exit::Usage;
+        failure
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::of_api(&error, None)
+    }
+}
+
+impl From<ErrorReport> for Failure {
+    fn from(error: ErrorReport) -> Self {
+        Self::new(error.kind, error.message, error.hint)
+    }
+}

@@ -1,0 +1,220 @@
+//! What a person who waits sees, on stderr: a bar on a terminal, a line a minute otherwise.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::domain::{Kind, Span, Stream};
+
+use super::print::say;
+
+/// Told how a run gets on. Quick, and safe to call from several tasks.
+pub trait Progress: Send + Sync {
+    /// So many records of a stream have been read.
+    fn pulled(&self, stream: Stream, read: u64);
+    /// So many objects of Pivotal have been seen.
+    fn walked(&self, kind: Kind, seen: u64);
+    /// So many entities have been compared.
+    fn compared(&self, entities: u64);
+    /// Writing begins; how long the limit makes it take, when that is known.
+    fn applying(&self, operations: u64, estimate: Option<Duration>);
+    /// One operation was settled.
+    fn settled(&self, name: &str, done: bool);
+    /// Writing ended.
+    fn applied(&self);
+}
+
+/// The progress that fits stderr: nothing for `quiet`.
+pub fn progress(quiet: bool) -> Box<dyn Progress> {
+    if quiet {
+        Box::new(Silent)
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bar::new())
+    } else {
+        Box::new(Lines::new(say, Instant::now))
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn pulled(&self, _: Stream, _: u64) {}
+    fn walked(&self, _: Kind, _: u64) {}
+    fn compared(&self, _: u64) {}
+    fn applying(&self, _: u64, _: Option<Duration>) {}
+    fn settled(&self, _: &str, _: bool) {}
+    fn applied(&self) {}
+}
+
+fn reading(stream: Stream, read: u64) -> String {
+    format!("reading {stream}: {read}")
+}
+
+fn walking(kind: Kind, seen: u64) -> String {
+    format!("looking through Pivotal's {kind}s: {seen}")
+}
+
+fn writing(operations: u64, estimate: Option<Duration>) -> String {
+    let time = estimate.map_or_else(String::new, |time| format!(", about {}", Span(time)));
+    format!("writing {operations} to Pivotal{time}")
+}
+
+/// A bar that goes away when the work is done.
+struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar }
+    }
+
+    /// The templates are constants; were one wrong, the bar would merely look plain.
+    fn style(template: &str) -> ProgressStyle {
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    }
+}
+
+impl Progress for Bar {
+    fn pulled(&self, stream: Stream, read: u64) {
+        self.bar.set_message(reading(stream, read));
+    }
+
+    fn walked(&self, kind: Kind, seen: u64) {
+        self.bar.set_message(walking(kind, seen));
+    }
+
+    fn compared(&self, entities: u64) {
+        self.bar.set_message(format!("comparing: {entities}"));
+    }
+
+    fn applying(&self, operations: u64, _: Option<Duration>) {
+        self.bar.set_style(Self::style("{bar:24} {pos}/{len}  {eta} left  {wide_msg}"));
+        self.bar.set_message("");
+        self.bar.set_length(operations);
+        self.bar.set_position(0);
+        self.bar.reset_eta();
+    }
+
+    fn settled(&self, name: &str, done: bool) {
+        self.bar.inc(1);
+        // Only a name that is safe to print goes near the terminal.
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        self.bar.set_message(if done { name } else { format!("not done: {name}") });
+    }
+
+    fn applied(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How long a log is left without a word.
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
+
+/// A line a minute, for logs and pipes.
+struct Lines<Say, Clock> {
+    say: Say,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    last: Instant,
+    all: u64,
+    done: u64,
+    undone: u64,
+}
+
+impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Lines<Say, Clock> {
+    fn new(say: Say, clock: Clock) -> Self {
+        let state = State { last: clock(), all: 0, done: 0, undone: 0 };
+        Self { say, clock, state: Mutex::new(state) }
+    }
+
+    /// Says it, if nothing was said for a minute.
+    fn now_and_then(&self, line: impl FnOnce(&mut State) -> String) {
+        let now = (self.clock)();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = line(&mut state);
+        if now.duration_since(state.last) >= BETWEEN_LINES {
+            state.last = now;
+            (self.say)(&format!("{text}\n"));
+        }
+    }
+}
+
+impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress for Lines<Say, Clock> {
+    fn pulled(&self, stream: Stream, read: u64) {
+        self.now_and_then(|_| reading(stream, read));
+    }
+
+    fn walked(&self, kind: Kind, seen: u64) {
+        self.now_and_then(|_| walking(kind, seen));
+    }
+
+    fn compared(&self, entities: u64) {
+        self.now_and_then(|_| format!("comparing: {entities}"));
+    }
+
+    fn applying(&self, operations: u64, estimate: Option<Duration>) {
+        if operations > 0 {
+            (self.say)(&format!("{}\n", writing(operations, estimate)));
+        }
+        let now = (self.clock)();
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            State { last: now, all: operations, done: 0, undone: 0 };
+    }
+
+    fn settled(&self, _: &str, done: bool) {
+        self.now_and_then(|state| {
+            *(if done { &mut state.done } else { &mut state.undone }) += 1;
+            let undone = if state.undone > 0 { format!(", {} not done", state.undone) } else { String::new() };
+            format!("written {} of {}{undone}", state.done, state.all)
+        });
+    }
+
+    fn applied(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_gets_a_line_a_minute() {
+        let said = Mutex::new(Vec::new());
+        let now = Mutex::new(Instant::now());
+        {
+            let lines = Lines::new(|text: &str| said.lock().unwrap().push(text.to_owned()), || *now.lock().unwrap());
+            let later = |seconds| *now.lock().unwrap() += Duration::from_secs(seconds);
+            lines.pulled(Stream::HubspotCompanies, 100);
+            later(60);
+            lines.pulled(Stream::HubspotCompanies, 200);
+            lines.applying(120, Some(Duration::from_secs(120)));
+            for i in 0..119 {
+                later(1);
+                lines.settled("Acme", i != 5);
+            }
+            lines.applied();
+        }
+        let said = said.into_inner().unwrap();
+        assert_eq!(
+            said,
+            [
+                "reading hubspot.companies: 200\n",
+                "writing 120 to Pivotal, about 2m\n",
+                "written 59 of 120, 1 not done\n"
+            ]
+        );
+    }
+}

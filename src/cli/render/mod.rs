@@ -1,0 +1,21 @@
+//! How things look: pure functions from domain types to text and JSON.
+//!
+//! Rules: every function answers a `String` with ANSI colours in it, which printing takes out where they are not
+//! wanted; nothing is told by colour alone. Text that came from outside passes [`text::visible`], so that no name can move
+//! the cursor. Widths are parameters: a pipe gets everything.
+
+mod failure;
+mod findings;
+mod json;
+mod plan;
+mod report;
+mod text;
+
+pub use failure::{failure_json, render_failure};
+pub use findings::{findings_json, render_findings, verdict_of};
+pub use json::{plan_json, report_json};
+pub use plan::{PlanView, render_plan};
+pub use report::render_report;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What a run says of itself, for people.
+
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::domain::{Report, RunKind, RunStatus, Span, StreamCounts};
+
+use super::text::{BOLD, GREEN, RED, YELLOW, count, counted, paint, visible};
+
+/// The report of one run: how it ended, what was read, done and spent, and what to type next.
+pub fn render_report(report: &Report) -> String {
+    let mut out = heading(report);
+    if !report.streams.is_empty() {
+        let _ = writeln!(out, "{}", streams(report));
+    }
+    let _ = writeln!(out, "{}", operations(report));
+    let requests = &report.requests;
+    let _ = write!(
+        out,
+        "requests: {} to HubSpot, {} to Stripe, {} to Pivotal",
+        count(requests.hubspot),
+        count(requests.stripe),
+        count(requests.pivotal)
+    );
+    if requests.throttled > 0 {
+        let _ = write!(out, "; {} answered \"too many\"", count(requests.throttled));
+    }
+    out.push('\n');
+    for (stream, counts) in &report.streams {
+        if let Some(error) = &counts.error {
+            let _ = writeln!(out, "{} {stream} stopped early: {}", paint(RED, "warning:"), visible(error));
+        }
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "{} {}", paint(YELLOW, "note:"), visible(note));
+    }
+    for next in next_steps(report) {
+        let _ = writeln!(out, "{} {next}", paint(BOLD, "next:"));
+    }
+    out
+}
+
+fn heading(report: &Report) -> String {
+    let Report { run, kind, status, started_at, finished_at, .. } = report;
+    let style = match status {
+        RunStatus::Complete => GREEN,
+        RunStatus::Partial | RunStatus::Running => YELLOW,
+        RunStatus::Failed | RunStatus::Interrupted => RED,
+    };
+    let took = finished_at
+        .map_or_else(String::new, |end| format!(" after {}", Span((end - *started_at).to_std().unwrap_or_default())));
+    format!("{} {run}: {}{took}\n", kind.as_str(), paint(style, status.as_str()))
+}
+
+fn streams(report: &Report) -> String {
+    let malformed = report.streams.values().any(|counts| counts.malformed > 0);
+    let mut table = Table::new();
+    let mut header = vec!["stream", "read", "changed", "deleted"];
+    header.extend(malformed.then_some("malformed"));
+    table.load_style(presets::NOTHING).force_no_tty().set_header(header);
+    for (stream, counts) in &report.streams {
+        let StreamCounts { read, changed, deleted, malformed: bad, error: _ } = counts;
+        let mut row = vec![stream.to_string(), count(*read), count(*changed), count(*deleted)];
+        row.extend(malformed.then(|| count(*bad)));
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        let first = column.index == 0;
+        column.set_padding((if first { 0 } else { 2 }, 0));
+        column.set_cell_alignment(if first { CellAlignment::Left } else { CellAlignment::Right });
+    }
+    table.trim_fmt()
+}
+
+fn operations(report: &Report) -> String {
+    let counts = &report.operations;
+    let done =
+        [(counts.create, "create"), (counts.update, "update"), (counts.delete, "delete"), (counts.adopt, "adopt")];
+    let planned = report.kind == RunKind::Plan;
+    let mut parts: Vec<String> = done
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, verb)| {
+            let number = count(number);
+            if planned { format!("{number} to {verb}") } else { format!("{number} {}d", verb.trim_end_matches('d')) }
+        })
+        .collect();
+    if parts.is_empty() {
+        parts.push(if planned { "nothing to do" } else { "nothing written" }.to_owned());
+    }
+    let undone = [(counts.held, "held"), (counts.quarantined, "quarantined"), (counts.owed, "still owed")];
+    parts.extend(undone.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(n))));
+    if counts.in_step() && report.status == RunStatus::Complete && !planned {
+        parts.push("Pivotal is in step".to_owned());
+    }
+    format!("operations: {}", parts.join(", "))
+}
+
+/// What to type next, the most pressing first.
+fn next_steps(report: &Report) -> Vec<String> {
+    let counts = &report.operations;
+    let waits = counts.held + counts.quarantined;
+    let mut next = Vec::new();
+    if report.streams.values().any(|stream| stream.error.is_some()) {
+        next.push("pivotal-sync check  (shows what keeps a source from being read)".to_owned());
+    }
+    if waits > 0 {
+        let waiting = counted(waits, "operation");
+        next.push(format!("pivotal-sync status  (lists {waiting} that wait for you, and why)"));
+    }
+    if counts.owed > 0 && report.kind != RunKind::Plan {
+        next.push(format!("pivotal-sync sync  (goes on with the {} still owed)", count(counts.owed)));
+    }
+    next
+}

@@ -1,0 +1,107 @@
+//! Words, numbers and colours that all output shares.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::domain::Span;
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(super) const MAGENTA: Style = AnsiColor::Magenta.on_default();
+
+/// The text in a style.
+pub(super) fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Text from outside on one line: control characters are shown, never obeyed.
+pub(super) fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
+            // C1 controls and the marks that turn the direction of writing.
+            '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
+            other => other,
+        })
+        .collect()
+}
+
+/// The text in at most so many columns, with an ellipsis where it was cut.
+pub(super) fn fit(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut used = 0;
+    let mut cut = String::new();
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used >= columns {
+            break;
+        }
+        cut.push(c);
+    }
+    cut.push('…');
+    cut
+}
+
+/// `4960` as `4,960`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// `1 request`, `2 requests`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// How long so many requests take at so many a minute.
+pub(super) fn time_for(requests: u64, per_minute: u32) -> Span {
+    Span(Duration::from_secs(requests.saturating_mul(60).div_ceil(u64::from(per_minute.max(1)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let shown = [0, 999, 1000, 4960, 1_234_567].map(count);
+        assert_eq!(shown, ["0", "999", "1,000", "4,960", "1,234,567"]);
+    }
+
+    #[test]
+    fn wide_letters_count_double_when_text_is_cut() {
+        assert_eq!(fit("Acme Inc", 8), "Acme Inc");
+        assert_eq!(fit("Acme Inc", 7), "Acme I…");
+        assert_eq!(fit("日本語会社", 7), "日本語…");
+        assert_eq!(fit("", 0), "");
+    }
+
+    #[test]
+    fn no_name_can_move_the_cursor() {
+        assert_eq!(visible("a\u{1b}[2Jb\r\nc\u{202e}d\u{9b}"), "a␛[2Jb␍␊c\u{fffd}d\u{fffd}");
+    }
+
+    #[test]
+    fn an_estimate_is_rounded_up() {
+        let shown = [(0, 60), (1, 54), (1240, 60), (4960, 54)].map(|(n, rate)| time_for(n, rate).to_string());
+        assert_eq!(shown, ["0s", "2s", "20m 40s", "1h 31m"]);
+    }
+}
