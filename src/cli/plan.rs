@@ -1,6 +1,6 @@
 //! `plan`: every change that would be made.
 
-use crate::domain::Report;
+use crate::domain::{Operation, Report};
 
 use super::render::{PlanView, render_plan, render_report, report_json};
 use super::{Exit, Failure, PlanArgs, print};
@@ -15,7 +15,19 @@ pub fn tell(report: &Report, args: &PlanArgs, rate_per_minute: Option<u32>) -> R
     } else {
         let width = print::width();
         let view = PlanView { width, most: width.map(|_| MOST), rate_per_minute };
-        print::show(&format!("{}\n{}", render_plan(&report.plan, &view), render_report(report)))?;
+        let plan = render_plan(&report.plan, &view);
+        print::show(&format!("{}\n{plan}{}", render_report(report), next(report, args)))?;
     }
     Ok(Exit::of_plan(report, args.exit_code))
+}
+
+/// How to make the plan happen, if there is anything in it that may.
+fn next(report: &Report, args: &PlanArgs) -> String {
+    if !report.plan.iter().any(Operation::is_ready) {
+        return String::new();
+    }
+    match &args.out {
+        Some(file) => format!("next: pivotal-sync sync --apply {}\n", file.display()),
+        None => "next: pivotal-sync sync\n".to_owned(),
+    }
 }

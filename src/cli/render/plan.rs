@@ -156,7 +156,11 @@ fn one(out: &mut String, group: Group, operation: &Operation, width: Option<usiz
         let _ = writeln!(out, "      {field:longest$}  {}", before_and_after(operation.verb(), change, room));
     }
     if !reason.is_empty() {
-        let _ = writeln!(out, "      {}", paint(DIM, fit(&format!("because {}", visible(reason)), room + longest)));
+        let _ = writeln!(
+            out,
+            "      {}",
+            paint(DIM, fit(&format!("because {}", visible(reason)), room.saturating_add(longest)))
+        );
     }
 }
 

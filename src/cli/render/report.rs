@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::domain::{Report, RunKind, RunStatus, Span, StreamCounts};
 
-use super::text::{BOLD, GREEN, RED, YELLOW, count, counted, paint, visible};
+use super::text::{BOLD, GREEN, RED, YELLOW, count, paint, visible};
 
 /// The report of one run: how it ended, what was read, done and spent, and what to type next.
 pub fn render_report(report: &Report) -> String {
@@ -14,7 +14,10 @@ pub fn render_report(report: &Report) -> String {
     if !report.streams.is_empty() {
         let _ = writeln!(out, "{}", streams(report));
     }
-    let _ = writeln!(out, "{}", operations(report));
+    // A plan is listed with its own sum.
+    if report.kind != RunKind::Plan {
+        let _ = writeln!(out, "{}", operations(report));
+    }
     let requests = &report.requests;
     let _ = write!(
         out,
@@ -76,22 +79,18 @@ fn streams(report: &Report) -> String {
 fn operations(report: &Report) -> String {
     let counts = &report.operations;
     let done =
-        [(counts.create, "create"), (counts.update, "update"), (counts.delete, "delete"), (counts.adopt, "adopt")];
-    let planned = report.kind == RunKind::Plan;
+        [(counts.create, "created"), (counts.update, "updated"), (counts.delete, "deleted"), (counts.adopt, "adopted")];
     let mut parts: Vec<String> = done
         .into_iter()
         .filter(|(number, _)| *number > 0)
-        .map(|(number, verb)| {
-            let number = count(number);
-            if planned { format!("{number} to {verb}") } else { format!("{number} {}d", verb.trim_end_matches('d')) }
-        })
+        .map(|(number, verb)| format!("{} {verb}", count(number)))
         .collect();
     if parts.is_empty() {
-        parts.push(if planned { "nothing to do" } else { "nothing written" }.to_owned());
+        parts.push("nothing written".to_owned());
     }
     let undone = [(counts.held, "held"), (counts.quarantined, "quarantined"), (counts.owed, "still owed")];
     parts.extend(undone.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(n))));
-    if counts.in_step() && report.status == RunStatus::Complete && !planned {
+    if counts.in_step() && report.status == RunStatus::Complete {
         parts.push("Pivotal is in step".to_owned());
     }
     format!("operations: {}", parts.join(", "))
@@ -106,8 +105,7 @@ fn next_steps(report: &Report) -> Vec<String> {
         next.push("pivotal-sync check  (shows what keeps a source from being read)".to_owned());
     }
     if waits > 0 {
-        let waiting = counted(waits, "operation");
-        next.push(format!("pivotal-sync status  (lists {waiting} that wait for you, and why)"));
+        next.push(format!("pivotal-sync status  (lists what waits for you, and why: {})", count(waits)));
     }
     if counts.owed > 0 && report.kind != RunKind::Plan {
         next.push(format!("pivotal-sync sync  (goes on with the {} still owed)", count(counts.owed)));
