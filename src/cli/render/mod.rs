@@ -18,4 +18,8 @@ pub use plan::{PlanView, render_plan};
 pub use report::render_report;
 
 #[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
+mod report_tests;
+#[cfg(test)]
 mod tests;

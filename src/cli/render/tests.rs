@@ -1,19 +1,13 @@
-//! How things look, colours taken out.
-
-use std::path::PathBuf;
+//! How things look, colours taken out. What the tests share, and the plan.
 
 use anstream::adapter::strip_str;
 
 use super::*;
-use crate::cli::{Exit, Failure};
-use crate::config::{ConfigErrors, Credential, Found, Place, Problem, SecretErrors, SecretProblem, Secrets};
 use crate::domain::{
-    Action, ApiError, Change, Changes, EntityId, ErrorReport, Fault, Fields, Kind, Operation, OperationCounts, Origin,
-    PivotalId, Report, RequestCounts, RunId, RunKind, RunStatus, SourceKey, Standing, Stream, StreamCounts, Value,
+    Action, Change, Changes, EntityId, Fields, Kind, Operation, Origin, PivotalId, SourceKey, Standing, Stream, Value,
 };
-use crate::ports::{Finding, Verdict};
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     strip_str(text).to_string()
 }
 
@@ -52,7 +46,7 @@ fn number(text: &str) -> Value {
 }
 
 /// One of everything.
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     let delete = || Action::Delete { id: PivotalId::new("clx1") };
     let adopt = Action::Adopt {
         id: PivotalId::new("clx2"),
@@ -291,237 +285,4 @@ fn the_plan_as_json_has_the_documented_shape() {
       }
     ]
     "#);
-}
-
-fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Report {
-    Report {
-        run: RunId(7),
-        kind,
-        status,
-        streams: [
-            (Stream::HubspotCompanies, StreamCounts { read: 12_000, changed: 3, ..Default::default() }),
-            (Stream::StripeCustomers, StreamCounts { read: 9, changed: 0, deleted: 1, ..Default::default() }),
-        ]
-        .into(),
-        operations,
-        requests: RequestCounts { hubspot: 4, stripe: 2, pivotal: 3, throttled: 0 },
-        started_at: "2026-11-23T03:00:00Z".parse().unwrap(),
-        finished_at: Some("2026-11-23T03:01:12Z".parse().unwrap()),
-        notes: vec![],
-        error: None,
-        plan: vec![],
-    }
-}
-
-#[test]
-fn a_run_in_step_reads_so() {
-    let counts = OperationCounts { create: 1, update: 2, ..Default::default() };
-    let text = render_report(&report(RunKind::Sync, RunStatus::Complete, counts));
-    insta::assert_snapshot!(plain(&text), @r"
-    sync 7: complete after 1m 12s
-    stream               read  changed  deleted
-    hubspot.companies  12,000        3        0
-    stripe.customers        9        0        1
-    operations: 1 created, 2 updated, Pivotal is in step
-    requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal
-    ");
-}
-
-#[test]
-fn a_partial_run_says_what_waits_and_what_to_type() {
-    let counts = OperationCounts { delete: 1, held: 26, quarantined: 1, owed: 1200, ..Default::default() };
-    let mut partial = report(RunKind::Backfill, RunStatus::Partial, counts);
-    partial.requests.throttled = 2;
-    partial.notes = vec!["property 'tier' was shortened for 3 customers".into()];
-    let companies = partial.streams.get_mut(&Stream::HubspotCompanies).unwrap();
-    companies.malformed = 1;
-    companies.error = Some("HubSpot POST /crm/objects/2026-09/companies/search answered 403".into());
-    insta::assert_snapshot!(plain(&render_report(&partial)), @r#"
-    backfill 7: partial after 1m 12s
-    stream               read  changed  deleted  malformed
-    hubspot.companies  12,000        3        0          1
-    stripe.customers        9        0        1          0
-    operations: 1 deleted, 26 held, 1 quarantined, 1,200 still owed
-    requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal; 2 answered "too many"
-    warning: hubspot.companies stopped early: HubSpot POST /crm/objects/2026-09/companies/search answered 403
-    note: property 'tier' was shortened for 3 customers
-    next: pivotal-sync check  (shows what keeps a source from being read)
-    next: pivotal-sync status  (lists what waits for you, and why: 27)
-    next: pivotal-sync sync  (goes on with the 1,200 still owed)
-    "#);
-}
-
-#[test]
-fn a_plan_has_its_own_sum() {
-    let counts = OperationCounts { create: 1, held: 1, ..Default::default() };
-    let text = plain(&render_report(&report(RunKind::Plan, RunStatus::Complete, counts)));
-    assert!(!text.contains("operations:") && text.contains("next: pivotal-sync status"), "{text}");
-}
-
-#[test]
-fn the_report_as_json_is_the_documented_object() {
-    let mut run = report(RunKind::Plan, RunStatus::Complete, OperationCounts::default());
-    assert_eq!(report_json(&run, false).get("plan"), None);
-    run.plan = operations();
-    let json = report_json(&run, true);
-    assert_eq!(json["plan"].as_array().unwrap().len(), 8);
-    for key in ["run", "kind", "status", "streams", "operations", "requests", "started_at", "finished_at"] {
-        assert!(json.get(key).is_some(), "{key}");
-    }
-    assert_eq!(json["streams"]["hubspot.companies"]["read"], 12_000);
-}
-
-#[test]
-fn exit_codes_tell_how_a_run_ended() {
-    let of = |status| Exit::of_run(&report(RunKind::Sync, status, OperationCounts::default()));
-    assert_eq!(
-        [RunStatus::Complete, RunStatus::Partial, RunStatus::Failed, RunStatus::Interrupted].map(of),
-        [Exit::Done, Exit::Owed, Exit::Failed, Exit::Interrupted]
-    );
-    let mut failed = report(RunKind::Sync, RunStatus::Failed, OperationCounts::default());
-    for (kind, exit) in [("workspace", Exit::Usage), ("locked", Exit::Locked), ("api", Exit::Failed)] {
-        failed.error = Some(ErrorReport { kind: kind.into(), message: String::new(), hint: String::new() });
-        assert_eq!(Exit::of_run(&failed), exit);
-    }
-    let mut plan = report(RunKind::Plan, RunStatus::Complete, OperationCounts::default());
-    assert_eq!((Exit::of_plan(&plan, false), Exit::of_plan(&plan, true)), (Exit::Done, Exit::Done));
-    plan.plan = operations();
-    assert_eq!((Exit::of_plan(&plan, false), Exit::of_plan(&plan, true)), (Exit::Done, Exit::Owed));
-    assert_eq!(Exit::Interrupted as u8, 130);
-}
-
-#[test]
-fn all_that_is_wrong_with_a_configuration_is_one_error() {
-    let problem = |line, key: &str, what: &str| Problem {
-        place: Place::File { path: PathBuf::from("acme.toml"), line: Some(line) },
-        key: key.into(),
-        what: what.into(),
-        expected: "true or false".into(),
-    };
-    let errors = ConfigErrors(vec![
-        problem(4, "hubspot.enabled", "is the text \"yes\""),
-        problem(9, "webhooks.enabled", "is the number 1"),
-    ]);
-    let failure = Failure::from(errors);
-    assert_eq!(failure.exit, Exit::Usage);
-    insta::assert_snapshot!(plain(&render_failure(&failure)), @r#"
-    error: the configuration cannot be used: 2 problems
-      acme.toml:4: hubspot.enabled: is the text "yes"; expected true or false
-      acme.toml:9: webhooks.enabled: is the number 1; expected true or false
-      hint: mend them and run pivotal-sync check; pivotal-sync init writes an example of every key
-    "#);
-    insta::assert_snapshot!(format!("{:#}", failure_json(&failure)), @r#"
-    {
-      "error": {
-        "details": [
-          "acme.toml:4: hubspot.enabled: is the text \"yes\"; expected true or false",
-          "acme.toml:9: webhooks.enabled: is the number 1; expected true or false"
-        ],
-        "hint": "mend them and run pivotal-sync check; pivotal-sync init writes an example of every key",
-        "kind": "config",
-        "message": "the configuration cannot be used: 2 problems"
-      },
-      "status": "failed"
-    }
-    "#);
-}
-
-#[test]
-fn missing_credentials_are_one_error() {
-    let failure = Failure::from(SecretErrors(vec![SecretProblem::Missing(Credential::Hubspot)]));
-    assert_eq!((failure.kind.as_str(), failure.exit), ("credentials", Exit::Usage));
-    insta::assert_snapshot!(plain(&render_failure(&failure)), @r"
-    error: credentials are missing
-      the HubSpot token is missing; looked at the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
-      hint: put each where one of its places is, readable by this user only, and run pivotal-sync check
-    ");
-}
-
-fn api_error(api: &'static str, fault: Fault, status: Option<u16>) -> ApiError {
-    ApiError {
-        fault,
-        api,
-        endpoint: "GET /me".into(),
-        status,
-        code: None,
-        field: None,
-        message: "no such key".into(),
-        request_id: Some("req_1".into()),
-    }
-}
-
-#[test]
-fn a_refused_credential_is_named_with_the_place_it_came_from() {
-    let secrets = Secrets {
-        pivotal: "k".into(),
-        hubspot: None,
-        stripe: None,
-        found: [(Credential::Pivotal, Found::Variable("PIVOTAL_API_KEY"))].into(),
-        warnings: vec![],
-    };
-    let refused = Failure::of_api(&api_error("Pivotal", Fault::Unauthorised, Some(401)), Some(&secrets));
-    insta::assert_snapshot!(plain(&render_failure(&refused)), @r"
-    error: Pivotal GET /me answered 401: no such key [request req_1]
-      the Pivotal API key is taken from the environment variable PIVOTAL_API_KEY
-      hint: make a new one, put it in the place of the old one, and run pivotal-sync check
-    ");
-    let scopes = vec!["crm.objects.deals.read".to_owned()];
-    let forbidden = Failure::from(api_error("HubSpot", Fault::Forbidden { scopes }, Some(403)));
-    insta::assert_snapshot!(plain(&render_failure(&forbidden)), @r"
-    error: HubSpot GET /me answered 403: no such key [request req_1]
-      the HubSpot token is taken from the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
-      hint: give the HubSpot credential one of these rights: crm.objects.deals.read; then run pivotal-sync check
-    ");
-    let unreachable = Failure::from(api_error("Stripe", Fault::Unreachable, None));
-    insta::assert_snapshot!(plain(&render_failure(&unreachable)), @r"
-    error: Stripe GET /me failed: no such key [request req_1]
-      hint: check the network, and stripe.base_url in the configuration
-    ");
-}
-
-#[test]
-fn a_check_is_a_line_each_with_the_remedy_of_what_fails() {
-    let finding = |what: &str, verdict| Finding { what: what.into(), verdict };
-    let good = finding("pivotal workspace", Verdict::Good("acme (key \"sync\")".into()));
-    let warning = finding(
-        "pivotal mrr_unit",
-        Verdict::Warning { found: "is not set".into(), remedy: "set it to write mrr".into() },
-    );
-    let bad = finding(
-        "hubspot scope crm.objects.deals.read",
-        Verdict::Bad { found: "is missing".into(), remedy: "add it to the service key".into() },
-    );
-    let all = [good.clone(), warning, bad];
-    insta::assert_snapshot!(plain(&render_findings(&all)), @r#"
-    ok    pivotal workspace: acme (key "sync")
-    warn  pivotal mrr_unit: is not set → set it to write mrr
-    fail  hubspot scope crm.objects.deals.read: is missing → add it to the service key
-    3 checks: 1 failed, 1 to look at
-    "#);
-    insta::assert_snapshot!(format!("{:#}", findings_json(&all)), @r#"
-    {
-      "checks": [
-        {
-          "found": "acme (key \"sync\")",
-          "verdict": "ok",
-          "what": "pivotal workspace"
-        },
-        {
-          "found": "is not set",
-          "remedy": "set it to write mrr",
-          "verdict": "warn",
-          "what": "pivotal mrr_unit"
-        },
-        {
-          "found": "is missing",
-          "remedy": "add it to the service key",
-          "verdict": "fail",
-          "what": "hubspot scope crm.objects.deals.read"
-        }
-      ],
-      "status": "failed"
-    }
-    "#);
-    assert_eq!((verdict_of(&all), verdict_of(&[good.clone()])), (Exit::Failed, Exit::Done));
-    assert_eq!(plain(&render_findings(&[good])), "ok    pivotal workspace: acme (key \"sync\")\n1 check, all good\n");
 }

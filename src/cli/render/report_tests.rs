@@ -1,0 +1,105 @@
+//! How runs read, and the exit codes they earn.
+
+use super::tests::{operations, plain};
+use super::*;
+use crate::cli::Exit;
+use crate::domain::{
+    ErrorReport, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, Stream, StreamCounts,
+};
+
+fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Report {
+    Report {
+        run: RunId(7),
+        kind,
+        status,
+        streams: [
+            (Stream::HubspotCompanies, StreamCounts { read: 12_000, changed: 3, ..Default::default() }),
+            (Stream::StripeCustomers, StreamCounts { read: 9, changed: 0, deleted: 1, ..Default::default() }),
+        ]
+        .into(),
+        operations,
+        requests: RequestCounts { hubspot: 4, stripe: 2, pivotal: 3, throttled: 0 },
+        started_at: "2026-11-23T03:00:00Z".parse().unwrap(),
+        finished_at: Some("2026-11-23T03:01:12Z".parse().unwrap()),
+        notes: vec![],
+        error: None,
+        plan: vec![],
+    }
+}
+
+#[test]
+fn a_run_in_step_reads_so() {
+    let counts = OperationCounts { create: 1, update: 2, ..Default::default() };
+    let text = render_report(&report(RunKind::Sync, RunStatus::Complete, counts));
+    insta::assert_snapshot!(plain(&text), @r"
+    sync 7: complete after 1m 12s
+    stream               read  changed  deleted
+    hubspot.companies  12,000        3        0
+    stripe.customers        9        0        1
+    operations: 1 created, 2 updated, Pivotal is in step
+    requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal
+    ");
+}
+
+#[test]
+fn a_partial_run_says_what_waits_and_what_to_type() {
+    let counts = OperationCounts { delete: 1, held: 26, quarantined: 1, owed: 1200, ..Default::default() };
+    let mut partial = report(RunKind::Backfill, RunStatus::Partial, counts);
+    partial.requests.throttled = 2;
+    partial.notes = vec!["property 'tier' was shortened for 3 customers".into()];
+    let companies = partial.streams.get_mut(&Stream::HubspotCompanies).unwrap();
+    companies.malformed = 1;
+    companies.error = Some("HubSpot POST /crm/objects/2026-09/companies/search answered 403".into());
+    insta::assert_snapshot!(plain(&render_report(&partial)), @r#"
+    backfill 7: partial after 1m 12s
+    stream               read  changed  deleted  malformed
+    hubspot.companies  12,000        3        0          1
+    stripe.customers        9        0        1          0
+    operations: 1 deleted, 26 held, 1 quarantined, 1,200 still owed
+    requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal; 2 answered "too many"
+    warning: hubspot.companies stopped early: HubSpot POST /crm/objects/2026-09/companies/search answered 403
+    note: property 'tier' was shortened for 3 customers
+    next: pivotal-sync check  (shows what keeps a source from being read)
+    next: pivotal-sync status  (lists what waits for you, and why: 27)
+    next: pivotal-sync sync  (goes on with the 1,200 still owed)
+    "#);
+}
+
+#[test]
+fn a_plan_has_its_own_sum() {
+    let counts = OperationCounts { create: 1, held: 1, ..Default::default() };
+    let text = plain(&render_report(&report(RunKind::Plan, RunStatus::Complete, counts)));
+    assert!(!text.contains("operations:") && text.contains("next: pivotal-sync status"), "{text}");
+}
+
+#[test]
+fn the_report_as_json_is_the_documented_object() {
+    let mut run = report(RunKind::Plan, RunStatus::Complete, OperationCounts::default());
+    assert_eq!(report_json(&run, false).get("plan"), None);
+    run.plan = operations();
+    let json = report_json(&run, true);
+    assert_eq!(json["plan"].as_array().unwrap().len(), 8);
+    for key in ["run", "kind", "status", "streams", "operations", "requests", "started_at", "finished_at"] {
+        assert!(json.get(key).is_some(), "{key}");
+    }
+    assert_eq!(json["streams"]["hubspot.companies"]["read"], 12_000);
+}
+
+#[test]
+fn exit_codes_tell_how_a_run_ended() {
+    let of = |status| Exit::of_run(&report(RunKind::Sync, status, OperationCounts::default()));
+    assert_eq!(
+        [RunStatus::Complete, RunStatus::Partial, RunStatus::Failed, RunStatus::Interrupted].map(of),
+        [Exit::Done, Exit::Owed, Exit::Failed, Exit::Interrupted]
+    );
+    let mut failed = report(RunKind::Sync, RunStatus::Failed, OperationCounts::default());
+    for (kind, exit) in [("workspace", Exit::Usage), ("locked", Exit::Locked), ("api", Exit::Failed)] {
+        failed.error = Some(ErrorReport { kind: kind.into(), message: String::new(), hint: String::new() });
+        assert_eq!(Exit::of_run(&failed), exit);
+    }
+    let mut plan = report(RunKind::Plan, RunStatus::Complete, OperationCounts::default());
+    assert_eq!((Exit::of_plan(&plan, false), Exit::of_plan(&plan, true)), (Exit::Done, Exit::Done));
+    plan.plan = operations();
+    assert_eq!((Exit::of_plan(&plan, false), Exit::of_plan(&plan, true)), (Exit::Done, Exit::Owed));
+    assert_eq!(Exit::Interrupted as u8, 130);
+}
