@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::SourceName;
+use crate::store::Reference;
 
 /// Keeps Pivotal in step with HubSpot and Stripe.
 ///
@@ -167,8 +168,8 @@ pub struct RunsArgs {
 #[derive(Debug, Args)]
 pub struct WhyArgs {
     /// hubspot:company:123, stripe:customer:cus_…, pivotal:customer:42, a cuid, a domain or an email
-    #[arg(value_name = "REF", value_parser = super::reference::parse)]
-    pub reference: super::Reference,
+    #[arg(value_name = "REF")]
+    pub reference: Reference,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::{ConfigErrors, Credential, SecretErrors, Secrets};
 use crate::domain::{ApiError, ErrorReport, Fault, Report, RunStatus};
+use crate::store::StoreError;
 
 /// How the program ends (design section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +93,6 @@ impl Failure {
         self
     }
 
-    /// Another instance works on the store.
-    pub fn locked(store: &std::path::Path) -> Self {
-        let message = format!("another pivotal-sync is working on {}", store.display());
-        Self::new("locked", message, "wait until it is done, or stop it; two at once would write twice")
-    }
-
     /// A failed request, naming the credential's place where that is what must be looked at.
     pub fn of_api(error: &ApiError, secrets: Option<&Secrets>) -> Self {
         let credential = Credential::ALL.into_iter().find(|c| c.name().starts_with(error.api));
@@ -110,15 +105,15 @@ impl Failure {
         let (kind, hint) = match &error.fault {
             Fault::Unauthorised => (
                 "credentials",
-                "make a new one, put it in the place of the old one, and run pivotal-sync check".to_owned(),
+                "make a new one, put it in the place of the old one, and run `pivotal-sync check`".to_owned(),
             ),
             Fault::Forbidden { scopes } if scopes.is_empty() => {
-                ("permission", format!("give the {api} credential the missing right, then run pivotal-sync check"))
+                ("permission", format!("give the {api} credential the missing right, then run `pivotal-sync check`"))
             }
             Fault::Forbidden { scopes } => (
                 "permission",
                 format!(
-                    "give the {api} credential one of these rights: {}; then run pivotal-sync check",
+                    "give the {api} credential one of these rights: {}; then run `pivotal-sync check`",
                     scopes.join(", ")
                 ),
             ),
@@ -133,7 +128,7 @@ impl Failure {
                 ("api", format!("{api} answered in a shape this version does not know; look for a newer pivotal-sync"))
             }
             Fault::NotFound | Fault::Taken { .. } | Fault::Invalid | Fault::Expired => {
-                ("api", "run pivotal-sync check: it proves the configuration against the three APIs".to_owned())
+                ("api", "run `pivotal-sync check`: it proves the configuration against the three APIs".to_owned())
             }
         };
         let is_of_credential = matches!(error.fault, Fault::Unauthorised | Fault::Forbidden { .. });
@@ -144,7 +139,7 @@ impl Failure {
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         let many = if errors.0.len() == 1 { "" } else { "s" };
-        let hint = "mend them and run pivotal-sync check; pivotal-sync init writes an example of every key";
+        let hint = "mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key";
         Self::new("config", format!("the configuration cannot be used: {} problem{many}", errors.0.len()), hint)
             .at(errors.0.iter().map(ToString::to_string))
     }
@@ -152,11 +147,18 @@ impl From<ConfigErrors> for Failure {
 
 impl From<SecretErrors> for Failure {
     fn from(errors: SecretErrors) -> Self {
-        let hint = "put each where one of its places is, readable by this user only, and run pivotal-sync check";
+        let hint = "put each where one of its places is, readable by this user only, and run `pivotal-sync check`";
         let mut failure =
             Self::new("credentials", "credentials are missing", hint).at(errors.0.iter().map(ToString::to_string));
         failure.exit = Exit::Usage;
         failure
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let kind = if matches!(error, StoreError::Locked { .. }) { "locked" } else { "store" };
+        Self::new(kind, error.to_string(), error.hint())
     }
 }
 

@@ -13,10 +13,16 @@ mod man;
 pub mod plan;
 mod print;
 mod progress;
-mod reference;
 pub mod render;
+mod runs;
+mod status;
 pub mod sync;
 mod telemetry;
+mod why;
+
+use std::path::Path;
+
+use crate::config::{self, Settings};
 
 pub use args::{
     BackfillArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, LogFormat, ManArgs, PlanArgs, RateLimit,
@@ -24,7 +30,6 @@ pub use args::{
 };
 pub use failure::{Exit, Failure};
 pub use progress::{Progress, progress};
-pub use reference::Reference;
 
 /// Sets up logging for the command at hand.
 ///
@@ -48,19 +53,23 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Status(args) => status::run(&settings(cli.config.as_deref())?, &args).await,
+        Command::Runs(args) => runs::run(&settings(cli.config.as_deref())?, &args).await,
+        Command::Why(args) => why::run(&settings(cli.config.as_deref())?, &args).await,
         Command::Demo
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Sync(_)
         | Command::Backfill(_)
         | Command::Run
-        | Command::Status(_)
-        | Command::Runs(_)
-        | Command::Why(_)
         | Command::Sandbox(_) => {
             Err(Failure::new("usage", "this command is not in this build", "take a released version"))
         }
     }
+}
+
+fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
+    Ok(config::load(file, environment())?)
 }
 
 /// Tells why a command failed: on stderr, and with `json` as one object on stdout too.

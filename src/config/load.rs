@@ -80,7 +80,7 @@ fn read(path: &Path, errors: &mut ConfigErrors) -> Option<(PathBuf, String)> {
                 place,
                 "",
                 format!("cannot be read: {why}"),
-                "a configuration file (pivotal-sync init writes one)",
+                "a configuration file (`pivotal-sync init` writes one)",
             );
             None
         }
@@ -106,7 +106,7 @@ fn check_together(
             None => (Place::Layers, format!(" (no file was found at {})", DEFAULT_FILES.join(" or "))),
         };
         let expected =
-            "the slug or id of your Pivotal workspace, under [pivotal]; pivotal-sync init writes a file to fill in";
+            "the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in";
         errors.add(place, "pivotal.workspace", format!("is not set{looked}"), expected);
     }
     let off = |key: &str| origins.0.contains_key(key) && merged.get_bool(key).is_ok_and(|on| !on);

@@ -230,13 +230,13 @@ fn what_is_no_toml_is_told_with_its_line_and_nothing_is_guessed_from_the_rest() 
 
 #[test]
 fn a_missing_workspace_says_where_it_belongs() {
-    insta::assert_snapshot!(load_text("[store]\npath = 'a.db'\n", &[]).unwrap_err(), @"acme.toml: pivotal.workspace: is not set; expected the slug or id of your Pivotal workspace, under [pivotal]; pivotal-sync init writes a file to fill in");
-    insta::assert_snapshot!(load_from(None, &[Path::new("/nowhere/a.toml")], env(&[])).unwrap_err(), @"configuration: pivotal.workspace: is not set (no file was found at /etc/pivotal-sync/config.toml or config/local.toml); expected the slug or id of your Pivotal workspace, under [pivotal]; pivotal-sync init writes a file to fill in");
+    insta::assert_snapshot!(load_text("[store]\npath = 'a.db'\n", &[]).unwrap_err(), @"acme.toml: pivotal.workspace: is not set; expected the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in");
+    insta::assert_snapshot!(load_from(None, &[Path::new("/nowhere/a.toml")], env(&[])).unwrap_err(), @"configuration: pivotal.workspace: is not set (no file was found at /etc/pivotal-sync/config.toml or config/local.toml); expected the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in");
 }
 
 #[test]
 fn a_named_file_that_is_not_there_is_an_error() {
-    insta::assert_snapshot!(load(Some(Path::new("/nowhere/acme.toml")), env(&[])).unwrap_err(), @"/nowhere/acme.toml: cannot be read: No such file or directory (os error 2); expected a configuration file (pivotal-sync init writes one)");
+    insta::assert_snapshot!(load(Some(Path::new("/nowhere/acme.toml")), env(&[])).unwrap_err(), @"/nowhere/acme.toml: cannot be read: No such file or directory (os error 2); expected a configuration file (`pivotal-sync init` writes one)");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn postponed(files: &[SourceFile]) -> Vec<String> {
 const FOREIGN: [&str; 3] = ["hs_", "lifecyclestage", "cus_"];
 
 /// Files that show people how a reference is written.
-const EXAMPLES: &[&str] = &["src/domain/ids.rs", "src/cli/reference.rs", "src/store/explain.rs"];
+const EXAMPLES: &[&str] = &["src/domain/ids.rs", "src/store/explain.rs"];
 
 /// HubSpot's and Stripe's words stand with the sources and the sandbox.
 fn speaks_foreign(files: &[SourceFile]) -> Vec<String> {

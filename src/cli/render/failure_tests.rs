@@ -27,7 +27,7 @@ fn all_that_is_wrong_with_a_configuration_is_one_error() {
     error: the configuration cannot be used: 2 problems
       acme.toml:4: hubspot.enabled: is the text "yes"; expected true or false
       acme.toml:9: webhooks.enabled: is the number 1; expected true or false
-      hint: mend them and run pivotal-sync check; pivotal-sync init writes an example of every key
+      hint: mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key
     "#);
     insta::assert_snapshot!(format!("{:#}", failure_json(&failure)), @r#"
     {
@@ -36,7 +36,7 @@ fn all_that_is_wrong_with_a_configuration_is_one_error() {
           "acme.toml:4: hubspot.enabled: is the text \"yes\"; expected true or false",
           "acme.toml:9: webhooks.enabled: is the number 1; expected true or false"
         ],
-        "hint": "mend them and run pivotal-sync check; pivotal-sync init writes an example of every key",
+        "hint": "mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key",
         "kind": "config",
         "message": "the configuration cannot be used: 2 problems"
       },
@@ -52,7 +52,7 @@ fn missing_credentials_are_one_error() {
     insta::assert_snapshot!(plain(&render_failure(&failure)), @r"
     error: credentials are missing
       the HubSpot token is missing; looked at the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
-      hint: put each where one of its places is, readable by this user only, and run pivotal-sync check
+      hint: put each where one of its places is, readable by this user only, and run `pivotal-sync check`
     ");
 }
 
@@ -82,14 +82,14 @@ fn a_refused_credential_is_named_with_the_place_it_came_from() {
     insta::assert_snapshot!(plain(&render_failure(&refused)), @r"
     error: Pivotal GET /me answered 401: no such key [request req_1]
       the Pivotal API key is taken from the environment variable PIVOTAL_API_KEY
-      hint: make a new one, put it in the place of the old one, and run pivotal-sync check
+      hint: make a new one, put it in the place of the old one, and run `pivotal-sync check`
     ");
     let scopes = vec!["crm.objects.deals.read".to_owned()];
     let forbidden = Failure::from(api_error("HubSpot", Fault::Forbidden { scopes }, Some(403)));
     insta::assert_snapshot!(plain(&render_failure(&forbidden)), @r"
     error: HubSpot GET /me answered 403: no such key [request req_1]
       the HubSpot token is taken from the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
-      hint: give the HubSpot credential one of these rights: crm.objects.deals.read; then run pivotal-sync check
+      hint: give the HubSpot credential one of these rights: crm.objects.deals.read; then run `pivotal-sync check`
     ");
     let unreachable = Failure::from(api_error("Stripe", Fault::Unreachable, None));
     insta::assert_snapshot!(plain(&render_failure(&unreachable)), @r"

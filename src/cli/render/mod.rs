@@ -9,13 +9,20 @@ mod findings;
 mod json;
 mod plan;
 mod report;
+mod runs;
+mod status;
+mod table;
 mod text;
+mod why;
 
 pub use failure::{failure_json, render_failure};
 pub use findings::{findings_json, render_findings, verdict_of};
 pub use json::{plan_json, report_json};
 pub use plan::{PlanView, render_plan};
 pub use report::render_report;
+pub use runs::{render_runs, runs_json};
+pub use status::{StatusView, render_status, status_json};
+pub use why::{render_why, why_json};
 
 #[cfg(test)]
 mod failure_tests;

@@ -165,7 +165,7 @@ fn one(out: &mut String, group: Group, operation: &Operation, width: Option<usiz
 }
 
 /// `Acme → Acme Inc`; of a create, where there is no before, `Acme Inc`.
-fn before_and_after(verb: Verb, change: &Change, room: usize) -> String {
+pub(super) fn before_and_after(verb: Verb, change: &Change, room: usize) -> String {
     if verb == Verb::Create {
         return fit(&shown(&change.to), room);
     }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use crate::domain::{Report, RunKind, RunStatus, Span, StreamCounts};
 
+use super::table::table;
 use super::text::{BOLD, GREEN, RED, YELLOW, count, paint, visible};
 
 /// The report of one run: how it ended, what was read, done and spent, and what to type next.
@@ -58,22 +57,15 @@ fn heading(report: &Report) -> String {
 
 fn streams(report: &Report) -> String {
     let malformed = report.streams.values().any(|counts| counts.malformed > 0);
-    let mut table = Table::new();
     let mut header = vec!["stream", "read", "changed", "deleted"];
     header.extend(malformed.then_some("malformed"));
-    table.load_style(presets::NOTHING).force_no_tty().set_header(header);
-    for (stream, counts) in &report.streams {
+    let rows = report.streams.iter().map(|(stream, counts)| {
         let StreamCounts { read, changed, deleted, malformed: bad, error: _ } = counts;
         let mut row = vec![stream.to_string(), count(*read), count(*changed), count(*deleted)];
         row.extend(malformed.then(|| count(*bad)));
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut() {
-        let first = column.index == 0;
-        column.set_padding((if first { 0 } else { 2 }, 0));
-        column.set_cell_alignment(if first { CellAlignment::Left } else { CellAlignment::Right });
-    }
-    table.trim_fmt()
+        row
+    });
+    table(&header, rows.collect(), 1)
 }
 
 fn operations(report: &Report) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::Span;
+use crate::domain::{Span, Timestamp};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -74,6 +74,18 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
 /// How long so many requests take at so many a minute.
 pub(super) fn time_for(requests: u64, per_minute: u32) -> Span {
     Span(Duration::from_secs(requests.saturating_mul(60).div_ceil(u64::from(per_minute.max(1)))))
+}
+
+/// An instant, to the minute.
+pub(super) fn stamp(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// An instant, and how long ago it was.
+pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
+    // Clocks differ a little; nothing was in the future.
+    let since = Span((now - at).to_std().unwrap_or_default());
+    format!("{} ({since} ago)", stamp(at))
 }
 
 #[cfg(test)]

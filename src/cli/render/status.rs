@@ -1,0 +1,172 @@
+//! Health at a glance.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::cli::Exit;
+use crate::domain::Timestamp;
+use crate::store::{OperationRow, RunRow, StoreCounts};
+
+use super::runs::took;
+use super::table::table;
+use super::text::{BOLD, DIM, GREEN, MAGENTA, YELLOW, ago, count, counted, paint, time_for, visible};
+
+/// What `status` tells.
+#[derive(Debug, Clone)]
+pub struct StatusView {
+    /// The workspace the store was filled from, once it was.
+    pub workspace: Option<String>,
+    /// The store's file.
+    pub store: String,
+    /// The newest run.
+    pub last_run: Option<RunRow>,
+    /// The state in numbers.
+    pub counts: StoreCounts,
+    /// What waits for a person, the first of it.
+    pub held: Vec<OperationRow>,
+    /// What Pivotal refused for good, the first of it.
+    pub quarantined: Vec<OperationRow>,
+    /// Requests a minute Pivotal may be sent, for the estimate.
+    pub rate_per_minute: u32,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl StatusView {
+    /// 3 when something is held, quarantined or owed.
+    pub fn exit(&self) -> Exit {
+        let StoreCounts { owed, held, quarantined, .. } = self.counts;
+        if owed + held + quarantined == 0 { Exit::Done } else { Exit::Owed }
+    }
+}
+
+/// The status, for people.
+pub fn render_status(view: &StatusView) -> String {
+    let mut out = String::new();
+    let workspace = view.workspace.as_deref().unwrap_or("(none yet)");
+    let _ = writeln!(out, "workspace {}, store {}", paint(BOLD, visible(workspace)), view.store);
+    last_run(&mut out, view);
+    let mapped: Vec<String> = view.counts.mapped.iter().map(|(kind, n)| counted(*n, kind.as_str())).collect();
+    let _ = writeln!(out, "kept in Pivotal: {}", mapped.join(", "));
+    if !view.counts.streams.is_empty() {
+        let _ = writeln!(out, "{}", streams(view));
+    }
+    let _ = writeln!(out, "{}", open(view));
+    list(&mut out, "held until you decide", "v_held", &view.held, view.counts.held);
+    list(&mut out, "quarantined: refused by Pivotal", "v_quarantined", &view.quarantined, view.counts.quarantined);
+    let next = match &view.last_run {
+        None => Some("pivotal-sync plan  (shows what a first load would do)"),
+        Some(_) if view.counts.held + view.counts.quarantined > 0 => {
+            Some("pivotal-sync why REF  (tells the whole story of one)")
+        }
+        Some(_) if view.counts.owed > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
+        Some(_) => None,
+    };
+    if let Some(next) = next {
+        let _ = writeln!(out, "{} {next}", paint(BOLD, "next:"));
+    }
+    out
+}
+
+fn last_run(out: &mut String, view: &StatusView) {
+    let Some(run) = &view.last_run else {
+        let _ = writeln!(out, "last run: none yet");
+        return;
+    };
+    let what = format!("{} {}", run.kind.as_str(), run.id);
+    let _ = match run.finished_at {
+        Some(end) => writeln!(
+            out,
+            "last run: {what}, {}, {}{}",
+            run.status.as_str(),
+            ago(view.now, end),
+            took(run).map_or_else(String::new, |took| format!(", took {took}"))
+        ),
+        None => writeln!(out, "running: {what}, begun {}", ago(view.now, run.started_at)),
+    };
+}
+
+fn streams(view: &StatusView) -> String {
+    let rows = view.counts.streams.iter().map(|(stream, state, live)| {
+        let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| ago(view.now, at));
+        vec![stream.to_string(), ago(view.now, state.pulled_at), full, count(*live)]
+    });
+    table(&["stream", "last read", "read in full", "records"], rows.collect(), 3)
+}
+
+fn open(view: &StatusView) -> String {
+    let StoreCounts { owed, held, quarantined, waiting_deletions, .. } = view.counts;
+    let mut parts = Vec::new();
+    if owed > 0 {
+        let time = time_for(owed, view.rate_per_minute);
+        parts.push(format!(
+            "{} owed, about {time} at {} a minute",
+            count(owed),
+            count(u64::from(view.rate_per_minute))
+        ));
+    }
+    parts.extend(
+        [(held, "held"), (quarantined, "quarantined")]
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| paint(MAGENTA, format!("{} {word}", count(*n)))),
+    );
+    if parts.is_empty() && view.last_run.is_some() {
+        parts.push(paint(GREEN, "nothing is owed"));
+    }
+    if waiting_deletions > 0 {
+        parts.push(format!("{} waiting out the grace", counted(waiting_deletions, "deletion")));
+    }
+    if parts.is_empty() { "nothing was ever read".to_owned() } else { parts.join("; ") }
+}
+
+fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u64) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", paint(BOLD, title));
+    let mut told = None;
+    for row in rows {
+        if row.why.is_some() && row.why != told {
+            let _ = writeln!(out, "  {}", paint(YELLOW, visible(row.why.as_deref().unwrap_or_default())));
+            told.clone_from(&row.why);
+        }
+        let OperationRow { verb, object, name, subject, .. } = row;
+        let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
+    }
+    let rest = all.saturating_sub(rows.len() as u64);
+    if rest > 0 {
+        let _ = writeln!(
+            out,
+            "{}",
+            paint(DIM, format!("  … and {} more (view {view} of the store lists all)", count(rest)))
+        );
+    }
+    out.push('\n');
+}
+
+/// The object `status --json` prints.
+pub fn status_json(view: &StatusView) -> Json {
+    let StoreCounts { mapped, owed, held, quarantined, waiting_deletions, streams } = &view.counts;
+    let streams: Map<String, Json> = streams
+        .iter()
+        .map(|(stream, state, live)| {
+            let one = json!({ "records": live, "pulled_at": state.pulled_at, "complete_at": state.complete_at });
+            (stream.to_string(), one)
+        })
+        .collect();
+    let mapped: Map<String, Json> = mapped.iter().map(|(kind, n)| (kind.to_string(), (*n).into())).collect();
+    json!({
+        "status": if view.exit() == Exit::Done { "in_step" } else { "waiting" },
+        "workspace": view.workspace,
+        "store": view.store,
+        "last_run": view.last_run.as_ref().map(super::runs::run_json),
+        "mapped": mapped,
+        "streams": streams,
+        "operations": { "owed": owed, "held": held, "quarantined": quarantined, "waiting_deletions": waiting_deletions },
+        "owed_seconds": time_for(*owed, view.rate_per_minute).0.as_secs(),
+        "held": view.held,
+        "quarantined": view.quarantined,
+    })
+}
