@@ -39,10 +39,10 @@ pub fn load_from(
     let mut origins = Origins::default();
     let file = explicit.or_else(|| usual.iter().copied().find(|path| path.exists()));
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    if let Some((path, text)) = file.and_then(|path| read(path, &mut errors)) {
-        if strict::look_through(&path, &text, &mut errors, &mut origins) {
-            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-        }
+    if let Some((path, text)) = file.and_then(|path| read(path, &mut errors))
+        && strict::look_through(&path, &text, &mut errors, &mut origins)
+    {
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
     for (key, value) in environment::read(env, &mut errors, &mut origins) {
         builder = builder.set_override(&key, layered(value)).map_err(|e| unforeseen(&e))?;

@@ -1,3 +1,4 @@
 //! The integration tests: one crate, a module per subject.
 
+mod commands;
 mod floors;

@@ -141,6 +141,6 @@ fn a_check_is_a_line_each_with_the_remedy_of_what_fails() {
       "status": "failed"
     }
     "#);
-    assert_eq!((verdict_of(&all), verdict_of(&[good.clone()])), (Exit::Failed, Exit::Done));
+    assert_eq!((verdict_of(&all), verdict_of(std::slice::from_ref(&good))), (Exit::Failed, Exit::Done));
     assert_eq!(plain(&render_findings(&[good])), "ok    pivotal workspace: acme (key \"sync\")\n1 check, all good\n");
 }

@@ -1,7 +1,7 @@
 //! How things look: pure functions from domain types to text and JSON.
 //!
 //! Rules: every function answers a `String` with ANSI colours in it, which printing takes out where they are not
-//! wanted; nothing is told by colour alone. Text that came from outside passes [`text::visible`], so that no name can move
+//! wanted; nothing is told by colour alone. Text that came from outside passes `text::visible`, so that no name can move
 //! the cursor. Widths are parameters: a pipe gets everything.
 
 mod failure;
@@ -28,5 +28,7 @@ pub use why::{render_why, why_json};
 mod failure_tests;
 #[cfg(test)]
 mod report_tests;
+#[cfg(test)]
+mod store_tests;
 #[cfg(test)]
 mod tests;

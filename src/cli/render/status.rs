@@ -64,7 +64,8 @@ pub fn render_status(view: &StatusView) -> String {
         Some(_) => None,
     };
     if let Some(next) = next {
-        let _ = writeln!(out, "{} {next}", paint(BOLD, "next:"));
+        let space = if view.held.is_empty() && view.quarantined.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
 }
@@ -143,7 +144,6 @@ fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u
             paint(DIM, format!("  … and {} more (view {view} of the store lists all)", count(rest)))
         );
     }
-    out.push('\n');
 }
 
 /// The object `status --json` prints.
