@@ -21,8 +21,8 @@ pub struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// How log lines on stderr look
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, hide_possible_values = false)]
+    /// How log lines on stderr look: text or json
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, hide_possible_values = true)]
     pub log_format: LogFormat,
 
     /// What to do.

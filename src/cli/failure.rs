@@ -139,7 +139,7 @@ impl Failure {
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         let many = if errors.0.len() == 1 { "" } else { "s" };
-        let hint = "mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key";
+        let hint = "mend that and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key";
         Self::new("config", format!("the configuration cannot be used: {} problem{many}", errors.0.len()), hint)
             .at(errors.0.iter().map(ToString::to_string))
     }

@@ -27,7 +27,7 @@ fn all_that_is_wrong_with_a_configuration_is_one_error() {
     error: the configuration cannot be used: 2 problems
       acme.toml:4: hubspot.enabled: is the text "yes"; expected true or false
       acme.toml:9: webhooks.enabled: is the number 1; expected true or false
-      hint: mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key
+      hint: mend that and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key
     "#);
     insta::assert_snapshot!(format!("{:#}", failure_json(&failure)), @r#"
     {
@@ -36,7 +36,7 @@ fn all_that_is_wrong_with_a_configuration_is_one_error() {
           "acme.toml:4: hubspot.enabled: is the text \"yes\"; expected true or false",
           "acme.toml:9: webhooks.enabled: is the number 1; expected true or false"
         ],
-        "hint": "mend them and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key",
+        "hint": "mend that and run `pivotal-sync check`; `pivotal-sync init` writes an example of every key",
         "kind": "config",
         "message": "the configuration cannot be used: 2 problems"
       },
