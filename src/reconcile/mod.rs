@@ -111,6 +111,11 @@ impl Reconciler {
         identity::tokens(record, &self.own_free)
     }
 
+    /// Whether sharing this token may make two account records one.
+    pub fn is_evidence(&self, token: &str) -> bool {
+        token.starts_with("is:") || token.starts_with("domain:")
+    }
+
     /// Which account records of a cluster are one account. Independent of the order of the input, and stable: binding again
     /// with the outcome stored changes nothing. A record that is ambiguous belongs in an entity of its own.
     pub fn bind(&self, cluster: &[Bindable]) -> Bindings {
@@ -169,4 +174,5 @@ impl Reconciler {
 }
 
 #[cfg(test)]
+#[path = "sample_tests.rs"]
 mod sample;

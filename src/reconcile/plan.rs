@@ -322,5 +322,5 @@ pub fn fingerprint_of(operation: &Operation) -> String {
 mod tests;
 
 #[cfg(test)]
-#[path = "plan_properties.rs"]
+#[path = "plan_properties_tests.rs"]
 mod properties;
