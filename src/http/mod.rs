@@ -4,9 +4,11 @@
 //! Nothing here knows an API's words: each room hands in how its errors read ([`Profile::read_error`]).
 
 mod client;
+mod message;
 mod pace;
 mod retry;
 
-pub use client::{BuildError, Client, ErrorDetail, Method, Profile, Reply, Request, is_loopback};
+pub use client::{BuildError, Client, Profile, is_loopback};
+pub use message::{ErrorDetail, Method, Reply, Request};
 pub use pace::{Gate, Pace, Seen};
 pub use retry::Patience;

@@ -13,8 +13,6 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::client::retry_after;
-
 /// What one answer's headers say about the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
@@ -43,7 +41,7 @@ pub struct Pace {
 
 /// Added to the window before a slot is used again: room for clocks that run at different speed.
 const GUARD: Duration = Duration::from_millis(100);
-/// The pause after a 429 that names none.
+/// The pause after a 429 that names none, unless the window is shorter.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause a 429 can impose on everybody.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -120,8 +118,9 @@ impl Gate {
         }
     }
 
-    /// Takes in an answer: gives the slot its expiry, and learns the limit, others' use, and any pause.
-    pub fn answered(&self, mut ticket: Ticket<'_>, status: u16, headers: &HeaderMap) {
+    /// Takes in an answer: gives the slot its expiry, and learns the limit and others' use. `refused` says that the server
+    /// answered "too many", and the pause it named in whatever unit its API uses.
+    pub fn answered(&self, mut ticket: Ticket<'_>, refused: Option<Option<Duration>>, headers: &HeaderMap) {
         ticket.settled = true;
         let now = Instant::now();
         let seen = (self.pace.read)(headers);
@@ -137,8 +136,8 @@ impl Gate {
                     state.answered.push_back(now);
                 }
             }
-            if status == 429 {
-                let pause = retry_after(headers).unwrap_or(UNTOLD_PAUSE).min(LONGEST_PAUSE);
+            if let Some(told) = refused {
+                let pause = told.unwrap_or(UNTOLD_PAUSE.min(state.window)).min(LONGEST_PAUSE);
                 let until = now + pause;
                 state.frozen_until = Some(state.frozen_until.map_or(until, |old| old.max(until)));
                 state.probe = true;
