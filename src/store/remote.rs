@@ -68,6 +68,10 @@ fn wanted(queries: &[RemoteQuery]) -> Vec<Wanted<'_>> {
                 all.extend(stripe_customer_ids.iter().map(ExternalId::as_str).map(by("stripe")));
                 all.extend(domains.iter().map(String::as_str).map(by("domain")));
             }
+            RemoteQuery::Slugs(slugs) => {
+                let object = Kind::Customer.as_str();
+                all.extend(slugs.iter().map(|slug| Wanted { query, by: "slug", value: slug, object }));
+            }
             RemoteQuery::Children { kind, parent } => {
                 all.push(Wanted { query, by: "parent", value: parent.as_str(), object: kind.as_str() });
             }
@@ -138,6 +142,9 @@ impl Store {
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.domain = a.value WHERE a."by" = 'domain'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.slug = a.value WHERE a."by" = 'slug'
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.parent = a.value WHERE a."by" = 'parent')

@@ -218,6 +218,8 @@ pub enum RemoteQuery {
         /// Domains.
         domains: Vec<String>,
     },
+    /// Customers by slug.
+    Slugs(Vec<String>),
     /// Children of one customer.
     Children {
         /// Contacts or onboardings.
