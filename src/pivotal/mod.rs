@@ -3,7 +3,7 @@
 //! One job: say what Pivotal holds, and send one write at a time as the exact bytes that were stored before.
 //!
 //! Rules: reader and writer share one client and one gate, so together they keep one pace. Nothing here decides: an answer is
-//! read and named ([`errors`]), what follows is the engine's. Unknown fields are kept as they come, ids are opaque, any 2xx is
+//! read and named (`errors`), what follows is the engine's. Unknown fields are kept as they come, ids are opaque, any 2xx is
 //! accepted, and a 2xx without the promised shape is [`Fault::Unexpected`](crate::domain::Fault::Unexpected).
 //! Reference: pivotal-api.md.
 

@@ -216,9 +216,12 @@ impl Sweeping {
     /// Freezes the window of this run: `now` is the server's clock at the sweep's last answer. The window never ends before
     /// the last one did, whatever the clocks do.
     pub fn window(self, now: Timestamp, overlap: Span, lag: Span) -> Changing {
+        // The clock comes in whole seconds, so "now" is anywhere within that second: the window ends with it, and the next one
+        // begins before it.
+        let within = chrono::TimeDelta::seconds(1);
         Changing {
-            from: earlier(self.rest.watermark, overlap),
-            to: earlier(now, lag).max(self.rest.watermark),
+            from: earlier(self.rest.watermark, overlap).min(self.rest.watermark - within),
+            to: (earlier(now, lag) + within).max(self.rest.watermark),
             last: None,
             swept: self.began.unwrap_or(now),
             archived: self.met,
