@@ -263,3 +263,7 @@ fn hubspot_category(status: u16) -> &'static str {
         _ => "INTERNAL_ERROR",
     }
 }
+
+#[cfg(test)]
+#[path = "faults_tests.rs"]
+mod tests;

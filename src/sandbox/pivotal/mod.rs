@@ -29,6 +29,7 @@ pub use schema::{Field, Need, Object, PHASES, STATES, Shape};
 pub use server::{BASE, router};
 pub use switches::{BodyHash, EmailScope, Metadata, Switches};
 pub use world::{SharedState, TEST_KEY, World, Writes, lock};
+pub use zod::slugify;
 
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,10 @@ impl World {
                     .get(id)
                     .map(|price| if price.tiers.is_empty() { Value::Null } else { Self::shape_tiers(price) })
             }
+            // The main currency is among them; these worlds know no others (section 7).
+            ("price", "currency_options") => Some(in_own_currency(node, &["unit_amount", "unit_amount_decimal"])),
+            ("coupon", "currency_options") if node["currency"].is_null() => Some(json!({})),
+            ("coupon", "currency_options") => Some(in_own_currency(node, &["amount_off"])),
             ("coupon", "applies_to") => self.coupons.get(id).map(|coupon| json!({ "products": coupon.applies_to })),
             ("customer", "subscriptions") => {
                 self.check_right(Permission::Subscriptions)?;
@@ -121,4 +125,11 @@ impl World {
 fn not_expandable(path: &str) -> Reply {
     let message = format!("This property cannot be expanded ({path}).");
     Reply::invalid("parameter_invalid", &message, Some("expand"))
+}
+
+/// An object's own amounts under its own currency.
+fn in_own_currency(node: &Value, amounts: &[&str]) -> Value {
+    let amounts: serde_json::Map<String, Value> =
+        amounts.iter().map(|name| ((*name).to_owned(), node[*name].clone())).collect();
+    json!({ node["currency"].as_str().unwrap_or_default(): amounts })
 }
