@@ -1,1 +1,96 @@
-//! The only wiring: configuration to store, sources, target. Planning gets no writer.
+//! The only wiring: configuration to store, sources, target. What plans gets no writer; only [`App::for_writing`] hands one out.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Secrets, Settings};
+use crate::engine::{Engine, Watch};
+use crate::http::BuildError;
+use crate::pivotal::{self, PivotalWriter};
+use crate::ports::{Source, Target};
+use crate::reconcile::{Reconciler, RuleProblem};
+use crate::sources::hubspot::Hubspot;
+use crate::sources::stripe::Stripe;
+use crate::store::{RunLock, Store, StoreError};
+
+/// A configuration with its credentials: everything commands are made from.
+pub struct App {
+    /// The configuration.
+    pub settings: Settings,
+    /// The credentials of the enabled sources and of Pivotal.
+    pub secrets: Secrets,
+}
+
+/// Why nothing could be wired.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A client cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Rules that cannot be used.
+    #[error("the rules cannot be used")]
+    Rules(Vec<RuleProblem>),
+}
+
+impl App {
+    /// The rules, compiled.
+    pub fn reconciler(&self) -> Result<Reconciler, AppError> {
+        Reconciler::new(&self.settings.reconcile(), self.settings.pivotal.mrr_unit).map_err(AppError::Rules)
+    }
+
+    /// The enabled sources. A third source is registered here and nowhere else.
+    pub fn sources(&self, reconciler: &Reconciler) -> Result<Vec<Arc<dyn Source>>, AppError> {
+        let reads = reconciler.reads();
+        let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+        if let Some(token) = self.secrets.hubspot.clone().filter(|_| self.settings.hubspot.enabled) {
+            let with_deals = self.settings.onboardings.enabled;
+            sources.push(Arc::new(Hubspot::new(&self.settings.hubspot, token, &reads, with_deals)?));
+        }
+        if let Some(key) = self.secrets.stripe.clone().filter(|_| self.settings.stripe.enabled) {
+            sources.push(Arc::new(Stripe::new(&self.settings.stripe, key, &reads)?));
+        }
+        Ok(sources)
+    }
+
+    /// Pivotal, for reading only.
+    pub fn target(&self) -> Result<Arc<dyn Target>, AppError> {
+        let (reader, _) = pivotal::connect(&self.settings.pivotal, self.secrets.pivotal.clone())?;
+        Ok(Arc::new(reader))
+    }
+
+    /// An engine that can plan: there is no writer in it and none beside it.
+    pub async fn for_planning(&self, watch: Arc<dyn Watch>, stop: CancellationToken) -> Result<Engine, AppError> {
+        let (engine, _) = self.for_writing(watch, stop).await?;
+        Ok(engine)
+    }
+
+    /// An engine, and the writer that its `sync` is handed.
+    pub async fn for_writing(
+        &self,
+        watch: Arc<dyn Watch>,
+        stop: CancellationToken,
+    ) -> Result<(Engine, PivotalWriter), AppError> {
+        let reconciler = self.reconciler()?;
+        let sources = self.sources(&reconciler)?;
+        let (reader, writer) = pivotal::connect(&self.settings.pivotal, self.secrets.pivotal.clone())?;
+        let path = &self.settings.store.path;
+        let lock = RunLock::acquire(path)?;
+        let store = Store::open(path).await?;
+        let engine = Engine {
+            store,
+            lock,
+            reconciler,
+            sources,
+            target: Arc::new(reader),
+            workspace: self.settings.pivotal.workspace.clone(),
+            concurrency: usize::from(self.settings.pivotal.concurrency),
+            watch,
+            stop,
+        };
+        Ok((engine, writer))
+    }
+}

@@ -1,1 +1,267 @@
-//! The order of things: recover, pull, bind, adopt, plan, apply. Choreography, no decisions.
+//! The order of things. Choreography, no decisions: what is true of two records, what Pivotal should say and what may be
+//! done unasked is decided in `reconcile`; how a page or a write looks is decided in `sources` and `pivotal`.
+//!
+//! [`Engine::plan`] and [`Engine::sync`] share every step up to the plan; only `sync` is handed a [`Writer`].
+//!
+//! 1. `identify`: whose key is this? Another workspace is refused before anything is read.
+//! 2. `recover` (sync only): what a crash left unknown is settled first.
+//! 3. `pull`: pages into the store, one transaction each, the cursor with them.
+//! 4. `bind`: which records speak of the same entity.
+//! 5. `adopt`: what is already in Pivotal, walked once, and its news before anything is created.
+//! 6. `plan`: desire and decide, entity by entity, parents first; then the guards.
+//! 7. `apply` (sync only): write-ahead, send, settle.
+
+mod adopt;
+mod apply;
+mod armed;
+mod bind;
+mod conflict;
+mod error;
+mod halt;
+mod outcome;
+mod plan;
+mod pull;
+mod recover;
+mod saved;
+mod watch;
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{
+    ErrorReport, Operation, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
+};
+use crate::ports::{Identity, Source, Spent, Target, Writer};
+use crate::reconcile::Reconciler;
+use crate::store::{OperationId, RunLock, Store};
+
+pub use error::EngineError;
+pub use saved::SavedPlan;
+pub use watch::{Event, Silent, Watch};
+
+/// Everything a pass needs, but for the right to write.
+pub struct Engine {
+    /// Memory.
+    pub store: Store,
+    /// Proof that nobody else works on this store.
+    pub lock: RunLock,
+    /// The pure centre, rules compiled.
+    pub reconciler: Reconciler,
+    /// Where records come from.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// Pivotal, for reading.
+    pub target: Arc<dyn Target>,
+    /// Slug or id that Pivotal's `GET /me` must answer.
+    pub workspace: String,
+    /// Writes in flight at once.
+    pub concurrency: usize,
+    /// Told what is going on.
+    pub watch: Arc<dyn Watch>,
+    /// Cancelled when a person or systemd wants the run to stop.
+    pub stop: CancellationToken,
+}
+
+/// What a pass is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Why the run is made.
+    pub kind: RunKind,
+    /// Who asked: `command`, `schedule`, …
+    pub asked_by: String,
+    /// Re-read everything, look at every entity.
+    pub full: bool,
+    /// Pull this source only.
+    pub only: Option<SourceName>,
+}
+
+/// One operation with its number in the store.
+#[derive(Debug, Clone)]
+pub struct Numbered {
+    /// Its number.
+    pub id: OperationId,
+    /// The operation.
+    pub operation: Operation,
+}
+
+/// A run under way.
+struct Run {
+    report: Report,
+    before: Vec<(Option<SourceName>, Spent)>,
+    failed_sources: bool,
+}
+
+impl Engine {
+    /// Pulls, reconciles and says what would be done. Writes nothing to Pivotal: there is no writer here to do it with.
+    pub async fn plan(&self, ask: &Ask) -> Result<Report, EngineError> {
+        let mut run = self.begin(ask).await?;
+        let result = async {
+            let identity = self.identify().await?;
+            let planned = self.up_to_the_plan(ask, &mut run).await?;
+            self.store.close_planned(run.report.run, "planned, not yet applied").await?;
+            let waiting = self.store.open_attempts().await?.len();
+            if waiting > 0 {
+                run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
+            }
+            run.count_planned(&planned);
+            Ok(identity)
+        }
+        .await;
+        self.finish(run, result.map(|_: Identity| ())).await
+    }
+
+    /// Pulls, reconciles and makes the difference go away. With `approved`, only if the plan is still the one that was saved.
+    pub async fn sync(
+        &self,
+        writer: &dyn Writer,
+        ask: &Ask,
+        approved: Option<&SavedPlan>,
+    ) -> Result<Report, EngineError> {
+        let mut run = self.begin(ask).await?;
+        let result = async {
+            self.identify().await?;
+            if let Some(approved) = approved {
+                approved.check_age(Utc::now())?;
+            }
+            self.recover(writer, &mut run).await?;
+            let planned = self.up_to_the_plan(ask, &mut run).await?;
+            if let Some(approved) = approved
+                && let Err(moved) = approved.check(&run.report.plan)
+            {
+                self.store.close_planned(run.report.run, "the saved plan no longer matched").await?;
+                return Err(moved);
+            }
+            self.apply(writer, planned, &mut run).await
+        }
+        .await;
+        self.finish(run, result).await
+    }
+
+    async fn up_to_the_plan(&self, ask: &Ask, run: &mut Run) -> Result<Vec<plan::Planned>, EngineError> {
+        let fresh = self.store.fact("filled_at").await?.is_none();
+        self.pull(ask, run).await?;
+        self.bind().await?;
+        let walked = fresh && self.walk_all().await?;
+        let planned = self.make_plan(ask.full, walked, run).await?;
+        if fresh && !run.failed_sources && ask.only.is_none() {
+            self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;
+        }
+        Ok(planned)
+    }
+
+    async fn begin(&self, ask: &Ask) -> Result<Run, EngineError> {
+        let now = Utc::now();
+        let id: RunId = self.store.begin_run(&self.lock, ask.kind, &ask.asked_by, now).await?;
+        let report = Report {
+            run: id,
+            kind: ask.kind,
+            status: RunStatus::Running,
+            streams: Default::default(),
+            operations: OperationCounts::default(),
+            requests: RequestCounts::default(),
+            started_at: now,
+            finished_at: None,
+            notes: self.reconciler.findings(),
+            error: None,
+            plan: Vec::new(),
+        };
+        Ok(Run { report, before: self.spent(), failed_sources: false })
+    }
+
+    /// Whose key is this? Refuses another workspace than the configured one, and a store that was filled from another.
+    async fn identify(&self) -> Result<Identity, EngineError> {
+        let identity = self.target.identify().await?;
+        if self.workspace != identity.workspace_slug && self.workspace != identity.workspace_id {
+            return Err(EngineError::Workspace { wanted: self.workspace.clone(), found: identity.workspace_slug });
+        }
+        match self.store.fact("workspace_id").await? {
+            Some(known) if known != identity.workspace_id => {
+                let slug = self.store.fact("workspace_slug").await?.unwrap_or(known);
+                return Err(EngineError::OtherWorkspacesStore {
+                    path: self.store.path().to_owned(),
+                    wanted: identity.workspace_slug,
+                    found: slug,
+                });
+            }
+            Some(_) => {}
+            None => {
+                self.store.set_fact("workspace_id", &identity.workspace_id).await?;
+                self.store.set_fact("workspace_slug", &identity.workspace_slug).await?;
+            }
+        }
+        Ok(identity)
+    }
+
+    /// Closes the run in the store, whatever became of it, and says how it ended.
+    async fn finish(&self, mut run: Run, result: Result<(), EngineError>) -> Result<Report, EngineError> {
+        run.count_requests(&self.spent());
+        let report = &mut run.report;
+        report.finished_at = Some(Utc::now());
+        report.status = match &result {
+            Err(EngineError::Interrupted) => RunStatus::Interrupted,
+            Err(_) => RunStatus::Failed,
+            Ok(()) if self.stop.is_cancelled() => RunStatus::Interrupted,
+            Ok(()) if run.failed_sources => RunStatus::Partial,
+            Ok(()) if report.kind == RunKind::Plan || report.operations.in_step() => RunStatus::Complete,
+            Ok(()) => RunStatus::Partial,
+        };
+        if let Err(error) = &result {
+            report.error =
+                Some(ErrorReport { kind: error.kind().to_owned(), message: error.to_string(), hint: error.hint() });
+        }
+        let stored = self.store.finish_run(report).await;
+        result?;
+        stored?;
+        Ok(run.report)
+    }
+
+    fn spent(&self) -> Vec<(Option<SourceName>, Spent)> {
+        let sources = self.sources.iter().map(|s| (Some(s.name()), s.spent()));
+        sources.chain([(None, self.target.spent())]).collect()
+    }
+
+    fn check_stop(&self) -> Result<(), EngineError> {
+        if self.stop.is_cancelled() { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+}
+
+impl Run {
+    fn note(&mut self, note: String) {
+        if !self.report.notes.contains(&note) {
+            self.report.notes.push(note);
+        }
+    }
+
+    /// What a plan would do, for a run that does nothing.
+    fn count_planned(&mut self, planned: &[plan::Planned]) {
+        for operation in planned.iter().map(|p| &p.numbered.operation) {
+            match operation.standing {
+                Standing::Ready => self.report.operations.count(operation.verb()),
+                _ => self.count_undone(&operation.standing),
+            }
+        }
+    }
+
+    fn count_undone(&mut self, standing: &Standing) {
+        let counts = &mut self.report.operations;
+        match standing {
+            Standing::Held(_) => counts.held += 1,
+            Standing::Quarantined(_) => counts.quarantined += 1,
+            Standing::Waiting(_) | Standing::Ready => counts.owed += 1,
+        }
+    }
+
+    fn count_requests(&mut self, after: &[(Option<SourceName>, Spent)]) {
+        for ((who, now), (_, before)) in after.iter().zip(&self.before) {
+            let requests = now.requests - before.requests;
+            let counts = &mut self.report.requests;
+            counts.throttled += now.throttled - before.throttled;
+            match who {
+                Some(SourceName::Hubspot) => counts.hubspot += requests,
+                Some(SourceName::Stripe) => counts.stripe += requests,
+                None => counts.pivotal += requests,
+            }
+        }
+    }
+}

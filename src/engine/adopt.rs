@@ -1,0 +1,125 @@
+//! What is already in Pivotal: walked once when the store is fresh (one request per 100 customers), and its news before
+//! anything is created, so that nothing is created twice.
+
+use chrono::{TimeDelta, Utc};
+
+use crate::domain::{Cursor, ExternalId, Fields, Kind, PivotalId, Role, SourceKey, Timestamp};
+use crate::reconcile::{Candidate, Subject};
+use crate::store::{RemoteQuery, RemoteRow};
+
+use super::{Engine, EngineError, Event};
+
+/// How far before the last walk's newest object the next look at the news goes back: room for rows that became visible late.
+const NEWS_OVERLAP: TimeDelta = TimeDelta::minutes(5);
+
+impl Engine {
+    /// Walks all customers, unless that was done before: then answers false. Resumes where a killed walk stopped.
+    pub(super) async fn walk_all(&self) -> Result<bool, EngineError> {
+        if self.store.fact("walked_at").await?.is_some() {
+            return Ok(false);
+        }
+        let from_the_start = self.store.fact("walk_cursor").await?.is_none();
+        let mut cursor = self.store.fact("walk_cursor").await?.map(Cursor);
+        let mut newest: Option<Timestamp> = read_time(self.store.fact("walk_newest").await?);
+        let mut seen = 0;
+        loop {
+            self.check_stop()?;
+            let page = self.target.list(Kind::Customer, None, cursor.as_ref()).await?;
+            seen += page.objects.len() as u64;
+            newest = newest.max(page.objects.iter().filter_map(|o| o.created_at).max());
+            self.store.save_remote(&page.objects, Utc::now()).await?;
+            self.watch.tell(Event::Walked { kind: Kind::Customer, seen });
+            if let Some(newest) = newest {
+                self.store.set_fact("walk_newest", &newest.to_rfc3339()).await?;
+            }
+            let Some(next) = page.next else { break };
+            self.store.set_fact("walk_cursor", &next.0).await?;
+            cursor = Some(next);
+        }
+        self.store.set_fact("walked_at", &Utc::now().to_rfc3339()).await?;
+        Ok(from_the_start)
+    }
+
+    /// Customers made in Pivotal since the last look, newest first: one request unless many are new.
+    pub(super) async fn walk_news(&self) -> Result<(), EngineError> {
+        let before = read_time(self.store.fact("walk_newest").await?);
+        let mut newest = before;
+        let mut cursor = None;
+        loop {
+            self.check_stop()?;
+            let page = self.target.list(Kind::Customer, None, cursor.as_ref()).await?;
+            let oldest = page.objects.iter().filter_map(|o| o.created_at).min();
+            newest = newest.max(page.objects.iter().filter_map(|o| o.created_at).max());
+            self.store.save_remote(&page.objects, Utc::now()).await?;
+            let reached = before.zip(oldest).is_some_and(|(before, oldest)| oldest < before - NEWS_OVERLAP);
+            match page.next {
+                Some(next) if !reached => cursor = Some(next),
+                _ => break,
+            }
+        }
+        if let Some(newest) = newest {
+            self.store.set_fact("walk_newest", &newest.to_rfc3339()).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the contacts of one customer, and its onboardings where deals are read, once: they are adopted with it.
+    pub(super) async fn list_children(&self, customer: &PivotalId) -> Result<(), EngineError> {
+        let mark = format!("children_of:{customer}");
+        if self.store.fact(&mark).await?.is_some() {
+            return Ok(());
+        }
+        self.read_children(Kind::Contact, customer).await?;
+        let with_deals = self.sources.iter().flat_map(|source| source.streams()).any(|s| s.role() == Role::Deal);
+        if with_deals {
+            self.read_children(Kind::Onboarding, customer).await?;
+        }
+        self.store.set_fact(&mark, &Utc::now().to_rfc3339()).await?;
+        Ok(())
+    }
+
+    /// Reads the contacts or onboardings of one customer.
+    pub(super) async fn read_children(&self, kind: Kind, customer: &PivotalId) -> Result<(), EngineError> {
+        let mut cursor = None;
+        loop {
+            self.check_stop()?;
+            let page = self.target.list(kind, Some(customer), cursor.as_ref()).await?;
+            self.store.save_remote(&page.objects, Utc::now()).await?;
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// What to look for in the last walk for an entity that would be created.
+pub(super) fn query(kind: Kind, subject: &Subject, fields: &Fields) -> Option<RemoteQuery> {
+    match kind {
+        Kind::Customer => {
+            let ids = |field: &str| -> Vec<ExternalId> {
+                let keys = subject.records.iter().map(|known| &known.record.key);
+                keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field))
+                    .map(|key| key.id.clone())
+                    .collect()
+            };
+            Some(RemoteQuery::Customers {
+                hubspot_company_ids: ids("hubspot_company_id"),
+                stripe_customer_ids: ids("stripe_customer_id"),
+                domains: fields.text("domain").map(str::to_lowercase).into_iter().collect(),
+            })
+        }
+        Kind::Contact | Kind::Onboarding => {
+            let parent = subject.parent.as_ref()?.pivotal_id.clone()?;
+            Some(RemoteQuery::Children { kind, parent })
+        }
+    }
+}
+
+pub(super) fn candidate(row: RemoteRow) -> Candidate {
+    Candidate { id: row.id, display_id: row.display_id, parent: row.parent, fields: row.fields, owner: row.owner }
+}
+
+fn read_time(text: Option<String>) -> Option<Timestamp> {
+    text.and_then(|t| chrono::DateTime::parse_from_rfc3339(&t).ok()).map(|t| t.to_utc())
+}

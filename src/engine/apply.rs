@@ -1,0 +1,345 @@
+//! Makes the difference go away: write-ahead, send, settle.
+//!
+//! Three futures side by side in one task: a feeder that commits attempts before they may leave, senders that put them on the
+//! wire, a settler that commits what came back. Commits are grouped on both sides, so durability does not cost throughput.
+//! Stages keep the order: parents before children, deletes last; the operations of one entity follow each other.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::sync::mpsc;
+
+use crate::domain::{Action, EntityId, Kind, Operation, Parent};
+use crate::ports::Writer;
+use crate::store::{Intent, Settled};
+
+use super::armed::{Armed, Outcome, leave, settle_as};
+use super::halt::Shared;
+use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
+use super::plan::Planned;
+use super::{Engine, EngineError, Event, Run};
+
+/// Attempts committed ahead of the senders when nothing limits the pace.
+const AHEAD_MOST: usize = 128;
+/// Settlements committed together at most.
+const SETTLE_MOST: usize = 256;
+
+/// All operations of one entity, in order.
+struct Group {
+    stage: u8,
+    operations: VecDeque<Planned>,
+}
+
+impl Engine {
+    pub(super) async fn apply(
+        &self,
+        writer: &dyn Writer,
+        planned: Vec<Planned>,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let requests: u64 =
+            planned.iter().map(|p| &p.numbered.operation).filter(|o| o.is_ready()).map(Operation::requests).sum();
+        let operations = planned.iter().filter(|p| p.numbered.operation.is_ready()).count() as u64;
+        let estimate = self
+            .target
+            .rate_per_minute()
+            .map(|rate| Duration::from_secs(requests.saturating_sub(1) / u64::from(rate.max(1)) * 60));
+        self.watch.tell(Event::Applying { operations, estimate });
+        let shared = Shared::new(writer, run.report.run);
+        let mut groups = group(planned, run);
+        let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
+        stages.dedup();
+        for stage in stages {
+            let count = groups.iter().take_while(|g| g.stage == stage).count();
+            let rest = groups.split_off(count);
+            self.apply_stage(&shared, std::mem::replace(&mut groups, rest), run).await?;
+        }
+        self.watch.tell(Event::Applied);
+        self.store.close_planned(run.report.run, "not reached").await?;
+        match shared.verdict() {
+            (_, Some(error)) => Err(error),
+            (Some(why), None) => {
+                run.note(why);
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn apply_stage(
+        &self,
+        shared: &Shared<'_>,
+        groups: VecDeque<Group>,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let (arm, armed) = mpsc::channel(AHEAD_MOST);
+        let armed = tokio::sync::Mutex::new(armed);
+        let (settle, settled) = mpsc::unbounded_channel();
+        let senders: Vec<_> =
+            (0..self.concurrency.max(1)).map(|_| self.send_all(shared, &armed, settle.clone())).collect();
+        let feed = self.feed(shared, groups, arm, settle.clone());
+        let work = async {
+            let (fed, _) = tokio::join!(feed, futures::future::join_all(senders));
+            // The last sender of outcomes: the settler ends when all are in.
+            drop(settle);
+            fed
+        };
+        let (fed, kept) = tokio::join!(work, self.settle_all(shared, settled, run));
+        kept?;
+        fed
+    }
+
+    /// Commits attempts in groups, a little ahead of the senders, and passes them on.
+    async fn feed(
+        &self,
+        shared: &Shared<'_>,
+        mut groups: VecDeque<Group>,
+        arm: mpsc::Sender<Armed>,
+        settle: mpsc::UnboundedSender<Outcome>,
+    ) -> Result<(), EngineError> {
+        let ahead = self.ahead();
+        while !groups.is_empty() {
+            let mut batch = Vec::new();
+            while batch.len() < ahead
+                && let Some(group) = groups.pop_front()
+            {
+                if self.stopping(shared) {
+                    leave(group.operations, "the run stopped before it", &settle);
+                    continue;
+                }
+                batch.extend(self.ready(shared, group, &settle));
+            }
+            let intents: Vec<Intent> = batch.iter().map(|armed| armed.intent(shared.run)).collect();
+            let attempts = match self.store.intend(&intents, Utc::now()).await {
+                Ok(attempts) => attempts,
+                Err(error) => {
+                    shared.fail(error.into());
+                    return Ok(());
+                }
+            };
+            for (mut armed, attempt) in batch.into_iter().zip(attempts) {
+                armed.attempt = Some(attempt);
+                if arm.send(armed).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first request of a group; an adoption that agrees already needs none, a child without its parent waits.
+    fn ready(&self, shared: &Shared<'_>, group: Group, settle: &mpsc::UnboundedSender<Outcome>) -> Option<Armed> {
+        let mut operations = group.operations;
+        while let Some(planned) = operations.pop_front() {
+            let Planned { numbered, mirror } = planned;
+            let mut operation = numbered.operation;
+            if let Action::Create { parent: Some(parent), .. } = &mut operation.action
+                && let Parent::Planned(entity) = parent
+            {
+                match shared.created_by(*entity) {
+                    Some(id) => *parent = Parent::Known(id),
+                    None => {
+                        let why = Settled::Owed("waits for its customer, which could not be created".to_owned());
+                        settle_as(settle, None, None, numbered.id, operation, why);
+                        leave(operations, "waits for the operation before it", settle);
+                        return None;
+                    }
+                }
+            }
+            if operation.requests() == 0 {
+                let settled = adopted_as_is(&operation);
+                settle_as(settle, None, None, numbered.id, operation, settled);
+                continue;
+            }
+            return Armed::new(shared.writer, numbered.id, operation, mirror, operations);
+        }
+        None
+    }
+
+    async fn send_all(
+        &self,
+        shared: &Shared<'_>,
+        armed: &tokio::sync::Mutex<mpsc::Receiver<Armed>>,
+        settle: mpsc::UnboundedSender<Outcome>,
+    ) {
+        loop {
+            let next = armed.lock().await.recv().await;
+            let Some(mut next) = next else { return };
+            loop {
+                if self.stopping(shared) {
+                    let rest = std::mem::take(&mut next.rest);
+                    next.settle(&settle, None, Settled::Owed("the run stopped before it was sent".to_owned()));
+                    leave(rest, "the run stopped before it", &settle);
+                    break;
+                }
+                match self.carry_out(shared, next, &settle).await {
+                    Some(following) => next = following,
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// Sends one attempt. Answers with the entity's next operation, its attempt committed, when there is one.
+    async fn carry_out(
+        &self,
+        shared: &Shared<'_>,
+        armed: Armed,
+        settle: &mpsc::UnboundedSender<Outcome>,
+    ) -> Option<Armed> {
+        let mut armed = armed;
+        match shared.writer.send(&armed.prepared).await {
+            Ok(answer) => {
+                shared.answered();
+                let settled = written(&armed.operation, armed.mirror.as_ref(), &answer);
+                if let (Settled::Written { mirror }, Kind::Customer) = (&settled, armed.operation.kind) {
+                    shared.remember(armed.operation.entity, mirror.id.clone());
+                }
+                self.following(shared, armed, Some(answer.status), settled, settle).await
+            }
+            Err(error) => {
+                shared.failed(&error);
+                match consequence(&armed.operation, &error) {
+                    Verdict::Settle(settled) => {
+                        leave(std::mem::take(&mut armed.rest), "waits for the operation before it", settle);
+                        armed.settle(settle, error.status, settled);
+                        None
+                    }
+                    Verdict::Stop => {
+                        leave(std::mem::take(&mut armed.rest), "the run stopped before it", settle);
+                        let settled = unread(&armed.operation, &error);
+                        armed.settle(settle, error.status, settled);
+                        shared.fail(error.into());
+                        None
+                    }
+                    Verdict::Conflict => match self.resolve(shared, armed, &error, settle).await {
+                        Ok(next) => next,
+                        Err(failure) => {
+                            shared.fail(failure);
+                            None
+                        }
+                    },
+                }
+            }
+        }
+    }
+
+    async fn following(
+        &self,
+        shared: &Shared<'_>,
+        mut armed: Armed,
+        status: Option<u16>,
+        settled: Settled,
+        settle: &mpsc::UnboundedSender<Outcome>,
+    ) -> Option<Armed> {
+        let operations = std::mem::take(&mut armed.rest);
+        let group = Group { stage: 0, operations };
+        armed.settle(settle, status, settled);
+        let mut next = self.ready(shared, group, settle)?;
+        match self.store.intend(&[next.intent(shared.run)], Utc::now()).await {
+            Ok(attempts) => {
+                next.attempt = attempts.first().copied();
+                Some(next)
+            }
+            Err(error) => {
+                shared.fail(error.into());
+                None
+            }
+        }
+    }
+
+    /// Commits what came back, in groups, and counts it.
+    async fn settle_all(
+        &self,
+        shared: &Shared<'_>,
+        mut outcomes: mpsc::UnboundedReceiver<Outcome>,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let mut batch = Vec::with_capacity(SETTLE_MOST);
+        while outcomes.recv_many(&mut batch, SETTLE_MOST).await > 0 {
+            let settlements = batch.iter().map(|o| o.settlement.clone()).collect();
+            if let Err(error) = self.store.settle(settlements).await {
+                // Their attempts stay pending and are settled at the next start; nothing more may leave now.
+                shared.fail(error.into());
+                continue;
+            }
+            for outcome in batch.drain(..) {
+                self.count(run, &outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, run: &mut Run, outcome: &Outcome) {
+        let verb = outcome.operation.verb();
+        let counts = &mut run.report.operations;
+        let done = match &outcome.settlement.outcome {
+            Settled::Written { .. } | Settled::Deleted => {
+                counts.count(verb);
+                true
+            }
+            Settled::Held(_) | Settled::Lost(_) => {
+                counts.held += 1;
+                false
+            }
+            Settled::Refused(_) => {
+                counts.quarantined += 1;
+                false
+            }
+            Settled::Owed(_) | Settled::Unknown(_) => {
+                counts.owed += 1;
+                false
+            }
+        };
+        self.watch.tell(Event::Settled { verb, name: outcome.operation.name.clone(), done });
+    }
+
+    fn stopping(&self, shared: &Shared<'_>) -> bool {
+        self.stop.is_cancelled() || shared.halted()
+    }
+
+    /// Under a limit only about a second's worth is committed ahead: what is committed but not sent has to be settled at the
+    /// next start if the process dies.
+    fn ahead(&self) -> usize {
+        match self.target.rate_per_minute() {
+            Some(rate) => (rate as usize / 60).clamp(self.concurrency.max(1), AHEAD_MOST),
+            None => AHEAD_MOST,
+        }
+    }
+}
+
+/// Groups by entity, in the plan's order, and sets aside what may not go ahead.
+fn group(planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
+    let mut index: HashMap<EntityId, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut blocked: HashSet<EntityId> = HashSet::new();
+    for planned in planned {
+        let operation = &planned.numbered.operation;
+        let entity = operation.entity;
+        if !operation.is_ready() || blocked.contains(&entity) {
+            run.count_undone(&operation.standing);
+            blocked.insert(entity);
+            continue;
+        }
+        let stage = stage(operation);
+        match index.get(&entity) {
+            Some(&at) => {
+                groups[at].stage = groups[at].stage.min(stage);
+                groups[at].operations.push_back(planned);
+            }
+            None => {
+                index.insert(entity, groups.len());
+                groups.push(Group { stage, operations: VecDeque::from([planned]) });
+            }
+        }
+    }
+    groups.sort_by_key(|group| group.stage);
+    groups.into()
+}
+
+/// Parents before children, deletes last and children first among them. A move takes the stage of its create.
+fn stage(operation: &Operation) -> u8 {
+    let rank = operation.kind as u8;
+    if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank }
+}

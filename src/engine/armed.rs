@@ -1,0 +1,102 @@
+//! An operation as bytes: what is committed before it leaves, and how it ends.
+
+use std::collections::VecDeque;
+
+use chrono::Utc;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::domain::{Action, IdempotencyKey, Mirror, Operation, Parent, RunId};
+use crate::ports::{Call, Prepared, Writer};
+use crate::store::{AttemptId, Intent, OperationId, Settled, Settlement};
+
+use super::Numbered;
+use super::plan::Planned;
+
+/// An operation as bytes, with what follows it.
+pub(super) struct Armed {
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) id: OperationId,
+    pub(super) operation: Operation,
+    pub(super) mirror: Option<Mirror>,
+    pub(super) prepared: Prepared,
+    /// The entity's next operations.
+    pub(super) rest: VecDeque<Planned>,
+    /// Whether it was made to go round a conflict: it does so once.
+    pub(super) second: bool,
+}
+
+impl Armed {
+    pub(super) fn new(
+        writer: &dyn Writer,
+        id: OperationId,
+        operation: Operation,
+        mirror: Option<Mirror>,
+        rest: VecDeque<Planned>,
+    ) -> Option<Self> {
+        let call = call(&operation)?;
+        let prepared = writer.prepare(&call, fresh_key(&operation));
+        Some(Self { attempt: None, id, operation, mirror, prepared, rest, second: false })
+    }
+
+    pub(super) fn intent(&self, run: RunId) -> Intent {
+        Intent { operation: self.id, run, action: self.operation.clone(), prepared: self.prepared.clone() }
+    }
+
+    pub(super) fn settle(self, settle: &mpsc::UnboundedSender<Outcome>, status: Option<u16>, outcome: Settled) {
+        settle_as(settle, self.attempt, status, self.id, self.operation, outcome);
+    }
+}
+
+/// Random, made once, stored with the attempt: never derived from the record, which may be created again after a delete
+/// (pivotal-api.md 8).
+fn fresh_key(operation: &Operation) -> IdempotencyKey {
+    IdempotencyKey::new(format!("pivotal-sync-{}-create-{}", operation.kind, Uuid::now_v7()))
+}
+
+fn call(operation: &Operation) -> Option<Call> {
+    let kind = operation.kind;
+    Some(match &operation.action {
+        Action::Create { parent, fields } => {
+            let parent = match parent {
+                Some(Parent::Known(id)) => Some(id.clone()),
+                // Resolved before; an unresolved parent must never become an orphan.
+                Some(Parent::Planned(_)) => return None,
+                None => None,
+            };
+            Call::Create { kind, parent, fields: fields.clone() }
+        }
+        Action::Update { id, changes } | Action::Adopt { id, changes, .. } => {
+            Call::Update { kind, id: id.clone(), fields: changes.after() }
+        }
+        Action::Delete { id } => Call::Delete { kind, id: id.clone() },
+    })
+}
+
+/// One settled operation on its way into the store and the counts.
+pub(super) struct Outcome {
+    pub(super) settlement: Settlement,
+    pub(super) operation: Operation,
+}
+
+/// Leaves operations for the next run.
+pub(super) fn leave(operations: VecDeque<Planned>, why: &str, settle: &mpsc::UnboundedSender<Outcome>) {
+    for planned in operations {
+        let Numbered { id, operation } = planned.numbered;
+        settle_as(settle, None, None, id, operation, Settled::Owed(why.to_owned()));
+    }
+}
+
+pub(super) fn settle_as(
+    settle: &mpsc::UnboundedSender<Outcome>,
+    attempt: Option<AttemptId>,
+    status: Option<u16>,
+    id: OperationId,
+    operation: Operation,
+    outcome: Settled,
+) {
+    let entity = operation.entity;
+    let settlement = Settlement { attempt, status, operation: id, entity, outcome, now: Utc::now() };
+    // The settler outlives every sender; if it is gone the run has failed already and the attempt stays pending.
+    let _ = settle.send(Outcome { settlement, operation });
+}

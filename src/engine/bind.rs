@@ -1,0 +1,139 @@
+//! Which records speak of the same entity: gathers what shares evidence, lets the reconciler judge, stores the outcome.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::Utc;
+
+use crate::domain::{AccountLink, Binding, EntityId, Facts, Kind, Role, SourceKey};
+use crate::reconcile::Bindable;
+use crate::store::{Bound, KnownRow, Place, Placed};
+
+use super::{Engine, EngineError};
+
+/// Account records judged at once, before those that share evidence with them are added.
+const ACCOUNTS: u32 = 500;
+/// Persons, deals or subscriptions placed at once.
+const OTHERS: u32 = 1_000;
+
+type Cluster = BTreeMap<SourceKey, Placed<KnownRow>>;
+
+impl Engine {
+    /// Places every touched record: accounts first, since the others belong to accounts.
+    pub(super) async fn bind(&self) -> Result<(), EngineError> {
+        loop {
+            let touched = self.store.touched(Role::Account, ACCOUNTS).await?;
+            if touched.is_empty() {
+                break;
+            }
+            self.bind_accounts(touched).await?;
+            self.check_stop()?;
+        }
+        for (role, kind) in
+            [(Role::Subscription, Kind::Customer), (Role::Person, Kind::Contact), (Role::Deal, Kind::Onboarding)]
+        {
+            loop {
+                let touched = self.store.touched(role, OTHERS).await?;
+                if touched.is_empty() {
+                    break;
+                }
+                self.place(role, kind, touched).await?;
+                self.check_stop()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
+        let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
+        let cluster = self.gather(touched).await?;
+        let bindables: Vec<Bindable> = cluster
+            .values()
+            .map(|p| Bindable {
+                key: p.known.record.key.clone(),
+                tokens: p.tokens.iter().cloned().collect(),
+                entity: p.entity,
+                settled: p.settled,
+                live: p.known.gone.is_none(),
+            })
+            .collect();
+        let mut bound = Vec::new();
+        let mut next_group = bindables.len();
+        for (key, binding) in self.reconciler.bind(&bindables) {
+            let Some(was) = cluster.get(&key) else { continue };
+            let (place, problem) = match binding {
+                Binding::Join(entity) => (Place::Existing(entity), None),
+                Binding::New(group) => (Place::New(group), None),
+                Binding::Ambiguous { why, .. } => {
+                    let shared = |id: EntityId| cluster.values().filter(|p| p.entity == Some(id)).count() > 1;
+                    let place = match was.entity.filter(|id| !shared(*id)) {
+                        Some(own) => Place::Existing(own),
+                        None => {
+                            next_group += 1;
+                            Place::New(next_group)
+                        }
+                    };
+                    (place, Some(why))
+                }
+            };
+            let moved = place != was.entity.map_or(Place::Nowhere, Place::Existing) || problem != was.known.problem;
+            if moved || asked.contains(&key) {
+                bound.push(Bound { key, place, kind: Kind::Customer, parent: None, problem });
+            }
+        }
+        self.store.bind(&bound, Utc::now()).await?;
+        Ok(())
+    }
+
+    /// The touched records and all that share evidence with them, directly or through others.
+    async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<Cluster, EngineError> {
+        let mut cluster: Cluster = Cluster::new();
+        let mut asked: BTreeSet<String> = BTreeSet::new();
+        let mut news = touched;
+        while !news.is_empty() {
+            let tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
+            let evidence = tokens.into_iter().filter(|token| self.reconciler.is_evidence(token));
+            let fresh: Vec<String> = evidence.filter(|token| asked.insert(token.clone())).collect();
+            for placed in news {
+                cluster.insert(placed.known.record.key.clone(), placed);
+            }
+            let sharing = self.store.sharing(&fresh).await?;
+            news = sharing.into_iter().filter(|p| !cluster.contains_key(&p.known.record.key)).collect();
+        }
+        Ok(cluster)
+    }
+
+    /// Places persons and deals into entities of their own, under their account; subscriptions into their account's.
+    async fn place(&self, role: Role, kind: Kind, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
+        let accounts: Vec<Option<SourceKey>> = touched.iter().map(|p| self.account(&p.known.record.facts)).collect();
+        let keys: Vec<SourceKey> = accounts.iter().flatten().cloned().collect();
+        let entities: HashMap<SourceKey, EntityId> = self.store.entities_of(&keys).await?;
+        let bound: Vec<Bound> = touched
+            .into_iter()
+            .zip(accounts)
+            .enumerate()
+            .map(|(number, (placed, account))| {
+                let parent = account.as_ref().and_then(|key| entities.get(key).copied());
+                let place = match (role, placed.entity, parent) {
+                    (Role::Subscription, _, Some(account)) => Place::Existing(account),
+                    (Role::Subscription, _, None) => Place::Nowhere,
+                    (_, Some(own), _) => Place::Existing(own),
+                    (_, None, _) => Place::New(number),
+                };
+                let parent = if role == Role::Subscription { None } else { parent };
+                Bound { key: placed.known.record.key, place, kind, parent, problem: None }
+            })
+            .collect();
+        self.store.bind(&bound, Utc::now()).await?;
+        Ok(())
+    }
+
+    fn account(&self, facts: &Facts) -> Option<SourceKey> {
+        let of = |links: &[AccountLink]| self.reconciler.account_of(links);
+        match facts {
+            Facts::Person(person) => of(&person.accounts),
+            Facts::Deal(deal) => of(&deal.accounts),
+            Facts::Subscription(subscription) => Some(subscription.account.clone()),
+            Facts::Account(_) => None,
+        }
+    }
+}

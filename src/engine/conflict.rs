@@ -1,0 +1,121 @@
+//! `slug_taken` and `email_taken`: find the owner, adopt it if it is ours, else go round it or hold.
+
+use chrono::Utc;
+use tokio::sync::mpsc;
+
+use crate::domain::{Action, ApiError, Fields, Kind, Operation, Origin, Parent, PivotalId};
+use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
+
+use super::armed::{Armed, Outcome, settle_as};
+use super::halt::Shared;
+use super::outcome::adopted_as_is;
+use super::{Engine, EngineError};
+
+impl Engine {
+    /// A create met an owner. Answers with the operation to send instead, its attempt committed, or settles.
+    pub(super) async fn resolve(
+        &self,
+        shared: &Shared<'_>,
+        armed: Armed,
+        error: &ApiError,
+        settle: &mpsc::UnboundedSender<Outcome>,
+    ) -> Result<Option<Armed>, EngineError> {
+        let owner = self.owner(&armed.operation).await?;
+        let instead = match owner {
+            Some(owner) if owner.owner.is_none() && agrees(&armed.operation, &owner) => {
+                Some(adoption(&armed.operation, owner))
+            }
+            Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {
+                self.under_another_slug(&armed.operation)
+            }
+            _ => None,
+        };
+        let Some(operation) = instead else {
+            let why = format!("{error}; it belongs to somebody else in Pivotal");
+            armed.settle(settle, error.status, Settled::Held(why));
+            return Ok(None);
+        };
+        // The refused attempt ends; the operation goes on under a new one.
+        self.store
+            .settle(vec![Settlement {
+                attempt: armed.attempt,
+                status: error.status,
+                operation: armed.id,
+                entity: armed.operation.entity,
+                outcome: Settled::Owed(error.to_string()),
+                now: Utc::now(),
+            }])
+            .await?;
+        if operation.requests() == 0 {
+            let settled = adopted_as_is(&operation);
+            settle_as(settle, None, None, armed.id, operation, settled);
+            return Ok(None);
+        }
+        let Some(mut next) = Armed::new(shared.writer, armed.id, operation, None, armed.rest) else { return Ok(None) };
+        next.second = true;
+        next.attempt = self.store.intend(&[next.intent(shared.run)], Utc::now()).await?.first().copied();
+        Ok(Some(next))
+    }
+
+    /// Who has the slug or the email: Pivotal's news first, then everything ever walked.
+    async fn owner(&self, operation: &Operation) -> Result<Option<RemoteRow>, EngineError> {
+        let Action::Create { parent, fields } = &operation.action else { return Ok(None) };
+        let (query, matches): (RemoteQuery, fn(&Fields, &Fields) -> bool) = match (operation.kind, parent) {
+            (Kind::Customer, _) => {
+                self.walk_news().await?;
+                let slugs = fields.text("slug").map(str::to_owned).into_iter().collect();
+                (RemoteQuery::Slugs(slugs), |a, b| a.text("slug") == b.text("slug"))
+            }
+            (kind, Some(Parent::Known(customer))) => {
+                self.read_children(kind, customer).await?;
+                (RemoteQuery::Children { kind, parent: customer.clone() }, same_email)
+            }
+            _ => return Ok(None),
+        };
+        let rows = self.store.remote(&[query]).await?.into_iter().next().unwrap_or_default();
+        Ok(rows.into_iter().find(|row| matches(&row.fields, fields)))
+    }
+
+    fn under_another_slug(&self, operation: &Operation) -> Option<Operation> {
+        let mut operation = operation.clone();
+        let Action::Create { fields, .. } = &mut operation.action else { return None };
+        let slug = self.reconciler.fallback_slug(&operation.subject, fields.text("slug")?);
+        fields.set("slug", slug.as_str());
+        Some(operation)
+    }
+}
+
+fn same_email(a: &Fields, b: &Fields) -> bool {
+    a.text("email").zip(b.text("email")).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+/// Whether the owner is who we speak of: an external id or, where it carries none, the domain; a contact by its email.
+fn agrees(operation: &Operation, owner: &RemoteRow) -> bool {
+    let Action::Create { fields, .. } = &operation.action else { return false };
+    if operation.kind != Kind::Customer {
+        return same_email(fields, &owner.fields);
+    }
+    let ids = ["hubspot_company_id", "stripe_customer_id"];
+    let carried: Vec<&str> = ids.into_iter().filter(|id| owner.fields.text(id).is_some()).collect();
+    if carried.is_empty() {
+        let ours = fields.text("domain");
+        return ours.is_some() && ours == owner.fields.text("domain").map(str::to_lowercase).as_deref();
+    }
+    carried.into_iter().any(|id| owner.fields.text(id) == fields.text(id))
+}
+
+fn adoption(operation: &Operation, owner: RemoteRow) -> Operation {
+    let mut desired = match &operation.action {
+        Action::Create { fields, .. } => fields.clone(),
+        _ => Fields::new(),
+    };
+    desired.0.remove("slug");
+    let found = Fields(owner.fields.0.into_iter().filter(|(name, _)| desired.get(name).is_some()).collect());
+    let changes = found.changes_to(&desired);
+    let (id, display_id, parent): (PivotalId, _, _) = (owner.id, owner.display_id, owner.parent);
+    Operation {
+        action: Action::Adopt { id, display_id, parent, origin: Origin::Adopted, found, changes },
+        reason: format!("{}; it was in Pivotal already", operation.reason),
+        ..operation.clone()
+    }
+}

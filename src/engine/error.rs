@@ -1,0 +1,113 @@
+//! What can end a run early, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::domain::{ApiError, Fault};
+use crate::store::StoreError;
+
+/// Why a run ended early. Everything else is data: a failed source, a held or refused operation.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Pivotal refused everything: a revoked key, a missing right, an unknown shape, or out of reach.
+    #[error("{0}")]
+    Api(#[from] ApiError),
+    /// The key belongs to another workspace than the configured one.
+    #[error(
+        "the Pivotal key belongs to workspace '{found}', but pivotal.workspace says '{wanted}'; nothing was read or written"
+    )]
+    Workspace {
+        /// What is configured.
+        wanted: String,
+        /// What `GET /me` answered.
+        found: String,
+    },
+    /// The store was filled from another workspace.
+    #[error("the store {} belongs to workspace '{found}', but the key to '{wanted}'; nothing was read or written", path.display())]
+    OtherWorkspacesStore {
+        /// The store.
+        path: PathBuf,
+        /// The key's workspace.
+        wanted: String,
+        /// The store's workspace.
+        found: String,
+    },
+    /// The saved plan is not what would be done now.
+    #[error("the saved plan no longer matches: {0}; nothing was written")]
+    PlanMoved(String),
+    /// Asked to stop.
+    #[error("stopped before the end; what was written is recorded, and the next run goes on from there")]
+    Interrupted,
+}
+
+impl EngineError {
+    /// One stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::Api(error) => match error.fault {
+                Fault::Unauthorised => "credentials",
+                Fault::Forbidden { .. } => "permission",
+                Fault::Unreachable | Fault::Unavailable | Fault::TimedOut | Fault::Throttled { .. } => "unreachable",
+                _ => "api",
+            },
+            Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
+            Self::PlanMoved(_) => "plan",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Api(error) => api_hint(error),
+            Self::Workspace { wanted, found } => format!(
+                "use a key of workspace '{wanted}', or set pivotal.workspace = \"{found}\" if that is where this should write"
+            ),
+            Self::OtherWorkspacesStore { .. } => {
+                "give each workspace its own store.path; never point two workspaces at one store".to_owned()
+            }
+            Self::PlanMoved(_) => {
+                "make a new plan with `pivotal-sync plan --out FILE`, read it, and apply that".to_owned()
+            }
+            Self::Interrupted => "run the same command again to go on".to_owned(),
+        }
+    }
+}
+
+/// What to do about a failed request, by its consequence.
+pub fn api_hint(error: &ApiError) -> String {
+    let api = error.api;
+    match &error.fault {
+        Fault::Unauthorised => format!(
+            "the {api} credential is wrong, expired or revoked: make a new one, put it where the old one was, and run `pivotal-sync check`"
+        ),
+        Fault::Forbidden { scopes } if !scopes.is_empty() => {
+            format!(
+                "give the {api} credential one of these rights: {}; then run `pivotal-sync check`",
+                scopes.join(", ")
+            )
+        }
+        Fault::Forbidden { .. } => {
+            format!("give the {api} credential the missing right; `pivotal-sync check` names it")
+        }
+        Fault::Unreachable => {
+            format!("check the network, and the {} base_url in the configuration", api.to_lowercase())
+        }
+        Fault::Throttled { .. } => format!("{api} asks to wait; run again later, what was done is recorded"),
+        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => {
+            format!("{api} is not answering as it should; run again later, nothing is lost or sent twice")
+        }
+        Fault::Unexpected => {
+            format!(
+                "{api} answered in a shape this version does not know; look for a newer pivotal-sync, and report this message"
+            )
+        }
+        Fault::Invalid | Fault::NotFound | Fault::Taken { .. } | Fault::Expired => {
+            "run `pivotal-sync check`; it proves the configuration against the three APIs".to_owned()
+        }
+    }
+}

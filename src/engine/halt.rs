@@ -1,0 +1,81 @@
+//! What the futures of one apply share: the writer, the customers just made, and whether to stop.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::domain::{ApiError, EntityId, PivotalId, RunId};
+use crate::ports::Writer;
+
+use super::EngineError;
+
+/// Failures in a row after which Pivotal counts as down, and the rest is left for the next run.
+const FAILURES_IN_A_ROW: u32 = 5;
+
+/// What the three futures share.
+pub(super) struct Shared<'a> {
+    pub(super) writer: &'a dyn Writer,
+    pub(super) run: RunId,
+    /// Customers created in this run, for their children.
+    created: Mutex<HashMap<EntityId, PivotalId>>,
+    halt: Mutex<Halt>,
+}
+
+#[derive(Default)]
+struct Halt {
+    /// Ends the run as failed.
+    error: Option<EngineError>,
+    /// Ends the writing, not the run: in words.
+    quietly: Option<String>,
+    failures_in_a_row: u32,
+}
+
+impl<'a> Shared<'a> {
+    fn with<T>(&self, work: impl FnOnce(&mut Halt) -> T) -> T {
+        work(&mut self.halt.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    pub(super) fn new(writer: &'a dyn Writer, run: RunId) -> Self {
+        Self { writer, run, created: Mutex::default(), halt: Mutex::default() }
+    }
+
+    /// How the writing ended: what stopped it quietly, what failed it.
+    pub(super) fn verdict(self) -> (Option<String>, Option<EngineError>) {
+        let halt = self.halt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (halt.quietly, halt.error)
+    }
+
+    pub(super) fn fail(&self, error: EngineError) {
+        self.with(|halt| {
+            halt.error.get_or_insert(error);
+        });
+    }
+
+    pub(super) fn halted(&self) -> bool {
+        self.with(|halt| halt.error.is_some() || halt.quietly.is_some())
+    }
+
+    pub(super) fn answered(&self) {
+        self.with(|halt| halt.failures_in_a_row = 0);
+    }
+
+    pub(super) fn failed(&self, error: &ApiError) {
+        self.with(|halt| {
+            if !error.fault.is_passing() {
+                halt.failures_in_a_row = 0;
+                return;
+            }
+            halt.failures_in_a_row += 1;
+            if halt.failures_in_a_row >= FAILURES_IN_A_ROW {
+                halt.quietly = Some(format!("Pivotal stopped answering, so the rest waits for the next run: {error}"));
+            }
+        });
+    }
+
+    pub(super) fn remember(&self, entity: EntityId, id: PivotalId) {
+        self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(entity, id);
+    }
+
+    pub(super) fn created_by(&self, entity: EntityId) -> Option<PivotalId> {
+        self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&entity).cloned()
+    }
+}

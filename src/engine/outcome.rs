@@ -1,0 +1,95 @@
+//! What an answer leads to: the one place that turns faults into behaviour.
+
+use crate::domain::{Action, ApiError, Fault, Mirror, MirrorState, Operation, Origin, PivotalId, Quarantine};
+use crate::ports::Answer;
+use crate::reconcile::fingerprint_of;
+use crate::store::Settled;
+
+/// What follows from a failed write.
+pub(super) enum Verdict {
+    /// The operation ends like this; the others go on.
+    Settle(Settled),
+    /// Somebody has the slug or email: find the owner.
+    Conflict,
+    /// Nothing more may be written.
+    Stop,
+}
+
+/// What follows from a failed write: the one place that turns a fault into behaviour (design section 4).
+pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
+    let said = error.to_string();
+    let creates = matches!(operation.action, Action::Create { .. });
+    Verdict::Settle(match &error.fault {
+        Fault::Unauthorised | Fault::Forbidden { .. } | Fault::Unexpected | Fault::Expired => return Verdict::Stop,
+        Fault::Taken { .. } if creates => return Verdict::Conflict,
+        Fault::Taken { .. } => Settled::Held(said),
+        // Deleting what is not there has reached its goal.
+        Fault::NotFound if matches!(operation.action, Action::Delete { .. }) => Settled::Deleted,
+        Fault::NotFound if creates => Settled::Held(format!("{said}; its customer is no longer in Pivotal")),
+        Fault::NotFound => {
+            Settled::Lost(format!("{said}; somebody may have deleted it on purpose, so it is not created again"))
+        }
+        Fault::Invalid => Settled::Refused(Quarantine { fingerprint: fingerprint_of(operation), reason: said }),
+        Fault::Throttled { .. } | Fault::Unreachable => Settled::Owed(said),
+        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse if creates => Settled::Unknown(said),
+        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Owed(said),
+    })
+}
+
+/// How a write ends whose failure stops the run. A create that was answered 2xx in an unknown shape was carried out.
+pub(super) fn unread(operation: &Operation, error: &ApiError) -> Settled {
+    let carried_out = error.status.is_some_and(|status| (200..300).contains(&status));
+    if carried_out && matches!(operation.action, Action::Create { .. }) {
+        return Settled::Unknown(error.to_string());
+    }
+    Settled::Owed(error.to_string())
+}
+
+/// The mirror after a write went through: what was sent, under the id Pivotal answered.
+pub(super) fn written(operation: &Operation, mirror: Option<&Mirror>, answer: &Answer) -> Settled {
+    let (id, display_id, parent) = match &answer.object {
+        Some(object) => (Some(object.id.clone()), object.display_id, object.parent.clone()),
+        None => (None, None, None),
+    };
+    let fresh = |id: PivotalId, origin, written| Mirror {
+        id,
+        display_id,
+        parent: parent.clone(),
+        origin,
+        state: MirrorState::Live,
+        written,
+    };
+    match &operation.action {
+        Action::Delete { .. } => Settled::Deleted,
+        Action::Create { fields, .. } => match id {
+            Some(id) => Settled::Written { mirror: fresh(id, Origin::Created, fields.clone()) },
+            None => Settled::Unknown("Pivotal answered a create without the object".to_owned()),
+        },
+        Action::Adopt { id, origin, found, changes, .. } => {
+            Settled::Written { mirror: fresh(id.clone(), *origin, found.with(changes)) }
+        }
+        Action::Update { id, changes } => {
+            let mirror = match mirror {
+                Some(mirror) => Mirror { written: mirror.written.with(changes), ..mirror.clone() },
+                None => fresh(id.clone(), Origin::Adopted, changes.after()),
+            };
+            Settled::Written { mirror }
+        }
+    }
+}
+
+pub(super) fn adopted_as_is(operation: &Operation) -> Settled {
+    match &operation.action {
+        Action::Adopt { id, display_id, parent, origin, found, .. } => Settled::Written {
+            mirror: Mirror {
+                id: id.clone(),
+                display_id: *display_id,
+                parent: parent.clone(),
+                origin: *origin,
+                state: MirrorState::Live,
+                written: found.clone(),
+            },
+        },
+        _ => Settled::Owed("nothing to send".to_owned()),
+    }
+}

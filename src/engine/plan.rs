@@ -1,0 +1,295 @@
+//! Desire and decide, entity by entity, parents first; then the guards. No request here costs a write.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::Utc;
+
+use crate::domain::{Action, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Standing, Timestamp};
+use crate::reconcile::{
+    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Wanted, order,
+};
+use crate::store::{KnownRow, Look, SubjectRow};
+
+use super::{Engine, EngineError, Event, Numbered, Run};
+
+/// Entities looked at together: their records, candidates and looks cost a constant number of queries.
+const BATCH: u32 = 500;
+
+/// An operation, numbered, with the mirror it starts from.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) numbered: Numbered,
+    pub(super) mirror: Option<Mirror>,
+}
+
+/// What this plan will make of the customers it looked at, for their children.
+#[derive(Default)]
+struct Parents(HashMap<EntityId, Fate>);
+
+enum Fate {
+    /// Will be adopted under this id.
+    Adopted(PivotalId),
+    /// Waits, is held or refused.
+    Blocked(String),
+}
+
+/// One plan under way.
+struct Drafting {
+    full: bool,
+    now: Timestamp,
+    operations: Vec<Operation>,
+    mirrors: HashMap<EntityId, Mirror>,
+    parents: Parents,
+    /// Customers this plan takes over: no second entity may.
+    taken: HashMap<PivotalId, EntityId>,
+    /// Slugs this plan gives out.
+    slugs: HashSet<String>,
+    /// Whether Pivotal's news were looked at in this run.
+    walked_news: bool,
+    looked_at: u64,
+}
+
+impl Engine {
+    /// Looks at every entity that is dirty, unsettled or due (all of them when `full`), and writes down what is owed.
+    /// `just_walked` says that Pivotal was walked in this run, so that its news are known.
+    pub(super) async fn make_plan(
+        &self,
+        full: bool,
+        just_walked: bool,
+        run: &mut Run,
+    ) -> Result<Vec<Planned>, EngineError> {
+        let rules = self.reconciler.fingerprint();
+        if self.store.fact("rules").await?.as_deref() != Some(&rules) {
+            self.store.mark_all_dirty().await?;
+            self.store.set_fact("rules", &rules).await?;
+        }
+        let population: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
+        let mut draft = Drafting {
+            full,
+            now: Utc::now(),
+            operations: Vec::new(),
+            mirrors: HashMap::new(),
+            parents: Parents::default(),
+            taken: HashMap::new(),
+            slugs: HashSet::new(),
+            walked_news: just_walked,
+            looked_at: 0,
+        };
+        for kind in Kind::ALL {
+            self.look_at_all(kind, &mut draft, run).await?;
+        }
+        let count = |kind| population.get(&kind).copied().unwrap_or_default();
+        let population = Population {
+            customers: count(Kind::Customer),
+            contacts: count(Kind::Contact),
+            onboardings: count(Kind::Onboarding),
+        };
+        order(&mut draft.operations);
+        self.reconciler.guard(&mut draft.operations, &population, false);
+        let mut planned = Vec::with_capacity(draft.operations.len());
+        for chunk in draft.operations.chunks(500) {
+            let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
+            planned.extend(ids.into_iter().zip(chunk).map(|(id, operation)| Planned {
+                mirror: draft.mirrors.get(&operation.entity).cloned(),
+                numbered: Numbered { id, operation: operation.clone() },
+            }));
+        }
+        run.report.plan = draft.operations;
+        Ok(planned)
+    }
+
+    async fn look_at_all(&self, kind: Kind, draft: &mut Drafting, run: &mut Run) -> Result<(), EngineError> {
+        let mut after = None;
+        loop {
+            self.check_stop()?;
+            let rows = self.store.to_look_at(kind, draft.full, draft.now, after, BATCH).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.entity.id);
+            draft.looked_at += rows.len() as u64;
+            let subjects: Vec<Subject> = rows.into_iter().map(|row| subject(row, &draft.parents)).collect();
+            self.look_at(kind, subjects, draft, run).await?;
+            self.watch.tell(Event::Compared { entities: draft.looked_at });
+        }
+    }
+
+    async fn look_at(
+        &self,
+        kind: Kind,
+        subjects: Vec<Subject>,
+        draft: &mut Drafting,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let desired: Vec<Desired> = subjects.iter().map(|s| self.reconciler.desire(s, draft.now)).collect();
+        let candidates = self.candidates(kind, &subjects, &desired, draft).await?;
+        let taken = self.slugs_taken(kind, &subjects, &desired).await?;
+        let mut looks = Vec::with_capacity(subjects.len());
+        let mut in_step = Vec::new();
+        for ((subject, desired), candidates) in subjects.iter().zip(&desired).zip(candidates) {
+            let adoption = match (&desired.wanted, candidates) {
+                (Wanted::Yes(fields), Some(mut candidates)) => {
+                    for candidate in &mut candidates {
+                        candidate.owner = candidate.owner.or_else(|| draft.taken.get(&candidate.id).copied());
+                    }
+                    Some(self.reconciler.adopt(subject, fields, &candidates))
+                }
+                _ => None,
+            };
+            if let Some(Adoption::Take(found)) = &adoption {
+                draft.taken.insert(found.id.clone(), subject.entity.id);
+            }
+            let slug = creates(kind, subject, desired, adoption.as_ref()).then(|| {
+                let is_taken = |slug: &str| taken.contains(slug) || draft.slugs.contains(slug);
+                self.reconciler.slug(subject, &desired.name, &is_taken)
+            });
+            let decision = self.reconciler.decide(subject, desired, adoption.as_ref(), slug.as_deref(), draft.now);
+            draft.slugs.extend(slug);
+            let Decision { operations, look_at, notes } = decision;
+            for note in notes.iter().chain(&desired.notes) {
+                run.note(format!("{}: {}", note.subject, note.message));
+            }
+            looks.push(Look {
+                entity: subject.entity.id,
+                name: desired.name.clone(),
+                unwanted: unwanted(&desired.wanted),
+                settled: operations.is_empty(),
+                look_at,
+            });
+            if operations.is_empty() {
+                in_step.push(subject.entity.id);
+            }
+            draft.parents.learn(kind, &operations);
+            if let (Some(mirror), false) = (&subject.entity.mirror, operations.is_empty()) {
+                draft.mirrors.insert(subject.entity.id, mirror.clone());
+            }
+            draft.operations.extend(operations);
+        }
+        self.list_children_of_adopted(kind, draft).await?;
+        self.store.save_looks(&looks, draft.now).await?;
+        self.store.clear_open_operations(&in_step).await?;
+        Ok(())
+    }
+
+    /// What is already in Pivotal and might be one of these, for those that would be created.
+    async fn candidates(
+        &self,
+        kind: Kind,
+        subjects: &[Subject],
+        desired: &[Desired],
+        draft: &mut Drafting,
+    ) -> Result<Vec<Option<Vec<Candidate>>>, EngineError> {
+        let mut answers: Vec<Option<Vec<Candidate>>> = vec![None; subjects.len()];
+        let mut queries = Vec::new();
+        for (number, (subject, desired)) in subjects.iter().zip(desired).enumerate() {
+            let Wanted::Yes(fields) = &desired.wanted else { continue };
+            if exists(subject) {
+                continue;
+            }
+            if let Some(query) = super::adopt::query(kind, subject, fields) {
+                queries.push((number, query));
+            }
+        }
+        if queries.is_empty() {
+            return Ok(answers);
+        }
+        if kind == Kind::Customer && !draft.walked_news {
+            self.walk_news().await?;
+            draft.walked_news = true;
+        }
+        let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
+        for (number, rows) in numbers.into_iter().zip(self.store.remote(&queries).await?) {
+            answers[number] = Some(rows.into_iter().map(super::adopt::candidate).collect());
+        }
+        Ok(answers)
+    }
+
+    async fn slugs_taken(
+        &self,
+        kind: Kind,
+        subjects: &[Subject],
+        desired: &[Desired],
+    ) -> Result<HashSet<String>, EngineError> {
+        if kind != Kind::Customer {
+            return Ok(HashSet::new());
+        }
+        let slugs: Vec<String> = subjects
+            .iter()
+            .zip(desired)
+            .filter(|(subject, desired)| !exists(subject) && matches!(desired.wanted, Wanted::Yes(_)))
+            .map(|(subject, desired)| self.reconciler.slug(subject, &desired.name, &|_| false))
+            .collect();
+        if slugs.is_empty() { Ok(HashSet::new()) } else { Ok(self.store.slugs_in_use(&slugs).await?) }
+    }
+
+    /// The contacts of a customer that will be adopted are read now, so that theirs are adopted too and the plan is exact.
+    async fn list_children_of_adopted(&self, kind: Kind, draft: &Drafting) -> Result<(), EngineError> {
+        if kind != Kind::Customer {
+            return Ok(());
+        }
+        for operation in &draft.operations {
+            if let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) {
+                self.list_children(id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Parents {
+    fn learn(&mut self, kind: Kind, operations: &[Operation]) {
+        if kind != Kind::Customer {
+            return;
+        }
+        for operation in operations {
+            let fate = match (&operation.standing, &operation.action) {
+                (Standing::Ready, Action::Adopt { id, .. }) => Fate::Adopted(id.clone()),
+                (Standing::Ready, _) => continue,
+                // An update that rests does not keep children from an existing customer.
+                (_, Action::Update { .. }) => continue,
+                (Standing::Held(why) | Standing::Quarantined(why) | Standing::Waiting(why), _) => {
+                    Fate::Blocked(why.clone())
+                }
+            };
+            self.0.insert(operation.entity, fate);
+        }
+    }
+}
+
+fn subject(row: SubjectRow, parents: &Parents) -> Subject {
+    let parent = row.parent.map(|parent| {
+        let fate = parents.0.get(&parent.entity);
+        let planned = match fate {
+            Some(Fate::Adopted(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let blocked = match (parent.state, fate) {
+            (Some(MirrorState::Lost), _) => Some("its customer is no longer in Pivotal".to_owned()),
+            (_, Some(Fate::Blocked(why))) if parent.pivotal_id.is_none() => Some(why.clone()),
+            _ => None,
+        };
+        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: parent.pivotal_id.or(planned), blocked }
+    });
+    Subject { entity: row.entity, records: row.records.into_iter().map(known).collect(), parent }
+}
+
+fn known(row: KnownRow) -> Known {
+    Known { record: row.record, gone: row.gone, problem: row.problem }
+}
+
+fn exists(subject: &Subject) -> bool {
+    subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state != MirrorState::Deleted)
+}
+
+fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&Adoption>) -> bool {
+    kind == Kind::Customer
+        && !exists(subject)
+        && matches!(desired.wanted, Wanted::Yes(_))
+        && !matches!(adoption, Some(Adoption::Take(_) | Adoption::Held(_)))
+}
+
+fn unwanted(wanted: &Wanted) -> Option<String> {
+    match wanted {
+        Wanted::Yes(_) => None,
+        Wanted::NotSelected(why) | Wanted::Held(why) => Some(why.clone()),
+        Wanted::Gone(since) => Some(format!("gone at the source since {}", since.format("%Y-%m-%d %H:%M UTC"))),
+    }
+}

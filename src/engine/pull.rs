@@ -1,0 +1,186 @@
+//! Pages into the store: the records and the cursor in one transaction, so that a crash re-reads at most one page.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+
+use crate::domain::{ApiError, Cursor, Fault, PullMode, Pulled, Stream, StreamCounts};
+use crate::ports::{Page, PageEnd, PullRequest, Source};
+use crate::store::{PageEffect, PageRow, PageToSave};
+
+use super::error::api_hint;
+use super::{Ask, Engine, EngineError, Event, Run};
+
+/// Ids confirmed at once when a listing did not show them.
+const CONFIRM_BATCH: u32 = 500;
+
+/// Why a stream stopped.
+enum Stopped {
+    /// The source's own trouble: this source stops alone, its older facts stay valid.
+    Source(ApiError),
+    /// Ours.
+    Engine(EngineError),
+}
+
+impl<E: Into<EngineError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Engine {
+    /// Pulls every stream of every source: sources side by side, the streams of one source in order.
+    pub(super) async fn pull(&self, ask: &Ask, run: &mut Run) -> Result<(), EngineError> {
+        let wanted = self.sources.iter().filter(|s| ask.only.is_none_or(|only| only == s.name()));
+        let mode = if ask.full { PullMode::Full } else { PullMode::Changes };
+        let pulls = wanted.map(|source| self.pull_source(source, mode));
+        for outcome in futures::future::join_all(pulls).await {
+            for (stream, counts, failed) in outcome? {
+                run.failed_sources |= failed;
+                run.report.streams.insert(stream, counts);
+            }
+        }
+        self.check_stop()
+    }
+
+    async fn pull_source(
+        &self,
+        source: &Arc<dyn Source>,
+        mode: PullMode,
+    ) -> Result<Vec<(Stream, StreamCounts, bool)>, EngineError> {
+        let mut all = Vec::new();
+        for stream in source.streams() {
+            let mut counts = StreamCounts::default();
+            match self.pull_stream(&**source, stream, mode, &mut counts).await {
+                Ok(()) => {
+                    let failed = counts.error.is_some();
+                    all.push((stream, counts, failed));
+                }
+                Err(Stopped::Engine(error)) => return Err(error),
+                Err(Stopped::Source(error)) => {
+                    tracing::warn!(stream = stream.as_str(), error = %error, "source stopped");
+                    counts.error = Some(format!("{error}; {}", api_hint(&error)));
+                    all.push((stream, counts, true));
+                    return Ok(all);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn pull_stream(
+        &self,
+        source: &dyn Source,
+        stream: Stream,
+        mode: PullMode,
+        counts: &mut StreamCounts,
+    ) -> Result<(), Stopped> {
+        let keeps = source.keeps(stream);
+        let state = self.store.stream_state(stream).await?.filter(|state| state.keeps == keeps);
+        let mut listing = state.as_ref().filter(|s| source.is_listing(stream, &s.cursor)).and_then(|s| s.listing);
+        let mut cursor = state.map(|state| state.cursor);
+        loop {
+            self.check_stop()?;
+            let request = PullRequest { stream, cursor: cursor.as_ref(), mode };
+            let page = match source.pull(request).await {
+                Ok(page) => page,
+                Err(error) if error.fault == Fault::Expired && cursor.is_some() => {
+                    tracing::warn!(stream = stream.as_str(), error = %error, "the cursor is too old: listing everything");
+                    (cursor, listing) = (None, None);
+                    continue;
+                }
+                Err(error) => return Err(Stopped::Source(error)),
+            };
+            let lists = page.end == PageEnd::Listing || source.is_listing(stream, &page.cursor);
+            if lists && listing.is_none() {
+                listing = Some(self.store.begin_listing(stream).await?);
+            }
+            counts.read += page.records.len() as u64;
+            if page.end == PageEnd::Listing {
+                self.end_listing(source, stream, &keeps, listing, page, counts).await?;
+                return Ok(());
+            }
+            let Page { records, cursor: next, end } = page;
+            self.keep(stream, records, Some(&next), &keeps, listing, false, counts).await?;
+            self.watch.tell(Event::Pulled { stream, read: counts.read });
+            if end == PageEnd::Delta {
+                return Ok(());
+            }
+            cursor = Some(next);
+        }
+    }
+
+    /// The last page of a complete listing. What it did not show is asked for by id before it counts as gone. The cursor moves
+    /// last: a crash in between reads this page again and asks again.
+    async fn end_listing(
+        &self,
+        source: &dyn Source,
+        stream: Stream,
+        keeps: &str,
+        listing: Option<i64>,
+        page: Page,
+        counts: &mut StreamCounts,
+    ) -> Result<(), Stopped> {
+        self.keep(stream, page.records, None, keeps, listing, false, counts).await?;
+        self.watch.tell(Event::Pulled { stream, read: counts.read });
+        let known = self.store.live_count(stream).await?;
+        if counts.read == 0 && known > 0 {
+            // An emptied answer looks like a lost right or a wrong account, not like an order to delete everything.
+            counts.error = Some(format!(
+                "{stream} listed nothing although {known} records are known; they stay as they are. Check that the credential still sees them"
+            ));
+        } else if let Some(number) = listing {
+            self.confirm_unseen(source, stream, keeps, number, counts).await?;
+        }
+        self.keep(stream, Vec::new(), Some(&page.cursor), keeps, listing, true, counts).await?;
+        Ok(())
+    }
+
+    async fn confirm_unseen(
+        &self,
+        source: &dyn Source,
+        stream: Stream,
+        keeps: &str,
+        listing: i64,
+        counts: &mut StreamCounts,
+    ) -> Result<(), Stopped> {
+        let mut after = None;
+        loop {
+            self.check_stop()?;
+            let ids = self.store.unseen(stream, listing, after.as_ref(), CONFIRM_BATCH).await?;
+            let Some(last) = ids.last().cloned() else { return Ok(()) };
+            let records = source.read(stream, &ids).await.map_err(Stopped::Source)?;
+            self.keep(stream, records, None, keeps, Some(listing), false, counts).await?;
+            after = Some(last);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one page and everything that is stored with it")]
+    async fn keep(
+        &self,
+        stream: Stream,
+        records: Vec<Pulled>,
+        cursor: Option<&Cursor>,
+        keeps: &str,
+        listing: Option<i64>,
+        ends_listing: bool,
+        counts: &mut StreamCounts,
+    ) -> Result<(), EngineError> {
+        let rows: Vec<PageRow> = records
+            .into_iter()
+            .map(|pulled| {
+                let tokens = match &pulled {
+                    Pulled::Live(record) => self.reconciler.tokens(record),
+                    Pulled::Gone(..) | Pulled::Malformed(..) => Vec::new(),
+                };
+                PageRow { pulled, tokens }
+            })
+            .collect();
+        let page = PageToSave { stream, rows: &rows, cursor, keeps, listing, ends_listing, now: Utc::now() };
+        let PageEffect { changed, gone, malformed } = self.store.save_page(page).await?;
+        counts.changed += changed;
+        counts.deleted += gone;
+        counts.malformed += malformed;
+        Ok(())
+    }
+}

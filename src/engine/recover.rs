@@ -1,0 +1,99 @@
+//! What a crash or a lost answer left unknown is settled before anything else is written.
+//!
+//! A PATCH or DELETE needs nothing: the difference still stands, and the next plan sends it afresh. A POST may have made an
+//! object: within Pivotal's 24 hours the very same bytes under the same key tell (pivotal-api.md 8); after that the key is
+//! fresh again, so Pivotal is looked at instead, and the next plan adopts what is found.
+
+use chrono::{TimeDelta, Utc};
+
+use crate::domain::{Action, ApiError, Fault, Parent};
+use crate::ports::Writer;
+use crate::store::{OpenAttempt, Settled, Settlement};
+
+use super::outcome::{Verdict, consequence, written};
+use super::{Engine, EngineError, Run};
+
+/// Below Pivotal's 24 hours by enough for clocks to differ and for the request to travel.
+const KEY_LIFE: TimeDelta = TimeDelta::hours(23);
+
+impl Engine {
+    pub(super) async fn recover(&self, writer: &dyn Writer, run: &mut Run) -> Result<(), EngineError> {
+        let open = self.store.open_attempts().await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut resent = 0_u64;
+        let mut look_again = false;
+        for attempt in open {
+            self.check_stop()?;
+            let age = Utc::now() - attempt.planned_at;
+            let outcome = match &attempt.action.action {
+                Action::Create { .. } if age < KEY_LIFE => {
+                    resent += 1;
+                    self.resend(writer, &attempt).await?
+                }
+                Action::Create { parent: _, .. } => {
+                    look_again = true;
+                    self.look_before_repeating(&attempt).await?;
+                    (
+                        None,
+                        Settled::Owed(
+                            "its answer was lost more than 23 hours ago; Pivotal was looked at instead".to_owned(),
+                        ),
+                    )
+                }
+                _ => (None, Settled::Owed("its answer was lost; what still differs is sent afresh".to_owned())),
+            };
+            self.store.settle(vec![settlement(&attempt, outcome)]).await?;
+        }
+        if resent > 0 {
+            run.note(format!("{resent} creates whose answers were lost were sent again under the same keys"));
+        }
+        if look_again {
+            self.walk_news().await?;
+        }
+        Ok(())
+    }
+
+    async fn resend(&self, writer: &dyn Writer, attempt: &OpenAttempt) -> Result<(Option<u16>, Settled), EngineError> {
+        match writer.send(&attempt.prepared).await {
+            Ok(answer) => {
+                let settled = written(&attempt.action, None, &answer);
+                Ok((Some(answer.status), settled))
+            }
+            Err(error) if error.fault == Fault::KeyInUse => {
+                // Pivotal knows the key under another body, or never lets go of it: it must be looked at.
+                self.look_before_repeating(attempt).await?;
+                Ok((error.status, Settled::Owed(format!("{error}; Pivotal was looked at instead"))))
+            }
+            Err(error) => self.resend_failed(attempt, error),
+        }
+    }
+
+    fn resend_failed(&self, attempt: &OpenAttempt, error: ApiError) -> Result<(Option<u16>, Settled), EngineError> {
+        match consequence(&attempt.action, &error) {
+            Verdict::Stop => Err(error.into()),
+            Verdict::Settle(settled) => Ok((error.status, settled)),
+            // Somebody has the slug or the email by now: the next plan looks for the owner.
+            Verdict::Conflict => Ok((error.status, Settled::Owed(error.to_string()))),
+        }
+    }
+
+    async fn look_before_repeating(&self, attempt: &OpenAttempt) -> Result<(), EngineError> {
+        if let Action::Create { parent: Some(Parent::Known(customer)), .. } = &attempt.action.action {
+            self.read_children(attempt.action.kind, customer).await?;
+        }
+        Ok(())
+    }
+}
+
+fn settlement(attempt: &OpenAttempt, (status, outcome): (Option<u16>, Settled)) -> Settlement {
+    Settlement {
+        attempt: Some(attempt.attempt),
+        status,
+        operation: attempt.operation,
+        entity: attempt.action.entity,
+        outcome,
+        now: Utc::now(),
+    }
+}

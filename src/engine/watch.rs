@@ -1,0 +1,61 @@
+//! What a run tells whoever watches it. The engine never prints.
+
+use std::time::Duration;
+
+use crate::domain::{Kind, Stream, Verb};
+
+/// Something a person who waits wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Records of a stream were stored; so many so far in this run.
+    Pulled {
+        /// The stream.
+        stream: Stream,
+        /// Records read so far.
+        read: u64,
+    },
+    /// Pivotal is walked to find what is already there.
+    Walked {
+        /// What is walked.
+        kind: Kind,
+        /// Objects seen so far.
+        seen: u64,
+    },
+    /// So many entities were compared.
+    Compared {
+        /// Entities so far.
+        entities: u64,
+    },
+    /// Writing begins.
+    Applying {
+        /// Operations to carry out.
+        operations: u64,
+        /// How long the limit makes that take, when known.
+        estimate: Option<Duration>,
+    },
+    /// One operation was settled.
+    Settled {
+        /// What was done.
+        verb: Verb,
+        /// To whom.
+        name: String,
+        /// Whether it went through.
+        done: bool,
+    },
+    /// Writing ended.
+    Applied,
+}
+
+/// Told what is going on. Called often, from several tasks: must be quick.
+pub trait Watch: Send + Sync {
+    /// Something happened.
+    fn tell(&self, event: Event);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Watch for Silent {
+    fn tell(&self, _event: Event) {}
+}
