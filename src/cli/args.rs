@@ -9,7 +9,7 @@ use crate::store::Reference;
 
 /// Keeps Pivotal in step with HubSpot and Stripe.
 ///
-/// Start with `pivotal-sync demo`, which needs no keys and no network. Then: init, check, plan, backfill, run.
+/// Start with `pivotal-sync demo`, which needs no keys and no network. Then: init, check, plan, backfill, and sync every night.
 #[derive(Debug, Parser)]
 #[command(name = "pivotal-sync", version, arg_required_else_help = true, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -58,8 +58,6 @@ pub enum Command {
     Sync(SyncArgs),
     /// The first load: adopt what is already in Pivotal, read everything, create the rest. Goes on where it stopped
     Backfill(BackfillArgs),
-    /// Run as a daemon, on the configured schedule
-    Run,
     /// Health at a glance: last run, freshness, what is owed, held and quarantined
     Status(StatusArgs),
     /// The latest runs
@@ -85,7 +83,7 @@ impl Command {
             | Self::Status(StatusArgs { json })
             | Self::Runs(RunsArgs { json, .. })
             | Self::Why(WhyArgs { json, .. }) => *json,
-            Self::Demo | Self::Init(_) | Self::Run | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Demo | Self::Init(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }
@@ -184,7 +182,7 @@ pub struct SandboxArgs {
     /// How many companies it knows
     #[arg(long, value_name = "N", default_value_t = 25)]
     pub size: u32,
-    /// Requests a minute its Pivotal allows, or none
+    /// Requests a minute its Pivotal allows; none lifts HubSpot's and Stripe's limits too
     #[arg(long, value_name = "N|none", default_value = "60", value_parser = rate_limit)]
     pub rate_limit: RateLimit,
     /// First of three ports on 127.0.0.1 (HubSpot, Stripe, Pivotal); 0 takes free ones

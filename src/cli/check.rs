@@ -1,12 +1,94 @@
 //! `check`: proof that everything is in place, writing nothing.
 
-use crate::ports::Finding;
+use std::path::Path;
+
+use crate::app::App;
+use crate::domain::Fault;
+use crate::ports::{Finding, Verdict};
+use crate::store::{RunLock, Store};
 
 use super::render::{findings_json, render_findings, verdict_of};
-use super::{Exit, Failure, print};
+use super::{CheckArgs, Exit, Failure, print, session};
+
+/// Looks at everything a run will need, and goes on after each thing that fails.
+pub(super) async fn run(args: &CheckArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    let app = session::app(config)?;
+    let mut findings = vec![good("configuration", "every key is known, every rule compiles")];
+    let reconciler = app.reconciler()?;
+    findings.extend(reconciler.findings().into_iter().map(|found| Finding {
+        what: "rules".to_owned(),
+        verdict: Verdict::Warning { found, remedy: "see config/example.toml".to_owned() },
+    }));
+    findings.push(store(&app).await);
+    findings.extend(workspace(&app).await?);
+    for source in app.sources(&reconciler)? {
+        findings.extend(source.check().await);
+    }
+    tell(&findings, args.json)
+}
+
+async fn store(app: &App) -> Finding {
+    let path = &app.settings.store.path;
+    let what = format!("store {}", path.display());
+    let opened = async {
+        let _lock = RunLock::acquire(path)?;
+        Store::open(path).await?.close().await;
+        Ok::<_, crate::store::StoreError>(())
+    };
+    match opened.await {
+        Ok(()) => good(&what, "can be written, and is whole"),
+        Err(error) => Finding { what, verdict: Verdict::Bad { found: error.to_string(), remedy: error.hint() } },
+    }
+}
+
+async fn workspace(app: &App) -> Result<Vec<Finding>, Failure> {
+    let target = app.target()?;
+    let wanted = &app.settings.pivotal.workspace;
+    Ok(match target.identify().await {
+        Ok(identity) if *wanted == identity.workspace_slug || *wanted == identity.workspace_id => {
+            let limit = identity.limit_per_minute.map_or_else(String::new, |n| format!(", {n} requests a minute"));
+            let mut findings = vec![good(
+                "pivotal key",
+                &format!(
+                    "'{}' ({}…) of workspace {}{limit}",
+                    identity.key_name, identity.key_prefix, identity.workspace_slug
+                ),
+            )];
+            if identity.key_prefix.starts_with("pivotal_test") {
+                findings.push(Finding {
+                    what: "pivotal key".to_owned(),
+                    verdict: Verdict::Warning {
+                        found: "this is a test key, and Pivotal's test mode writes real records".to_owned(),
+                        remedy: "use a workspace of its own to rehearse, or pivotal-sync sandbox".to_owned(),
+                    },
+                });
+            }
+            findings
+        }
+        Ok(identity) => vec![Finding {
+            what: "pivotal workspace".to_owned(),
+            verdict: Verdict::Bad {
+                found: format!("the key belongs to '{}', pivotal.workspace says '{wanted}'", identity.workspace_slug),
+                remedy: "use a key of the configured workspace, or change pivotal.workspace".to_owned(),
+            },
+        }],
+        Err(error) => {
+            let failure = Failure::of_api(&error, Some(&app.secrets));
+            let what = if error.fault == Fault::Unauthorised { "pivotal key" } else { "pivotal" };
+            vec![Finding {
+                what: what.to_owned(),
+                verdict: Verdict::Bad { found: failure.message, remedy: failure.hint },
+            }]
+        }
+    })
+}
+
+fn good(what: &str, detail: &str) -> Finding {
+    Finding { what: what.to_owned(), verdict: Verdict::Good(detail.to_owned()) }
+}
 
 /// Tells what was found.
-pub fn tell(findings: &[Finding], json: bool) -> Result<Exit, Failure> {
+fn tell(findings: &[Finding], json: bool) -> Result<Exit, Failure> {
     if json {
         print::show_json(&findings_json(findings))?;
     } else {

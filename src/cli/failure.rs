@@ -35,6 +35,8 @@ impl Exit {
     pub fn of_run(report: &Report) -> Self {
         match report.status {
             RunStatus::Complete => Self::Done,
+            // A source that could not be read is no "finished, but".
+            RunStatus::Partial if report.streams.values().any(|counts| counts.error.is_some()) => Self::Failed,
             RunStatus::Partial => Self::Owed,
             RunStatus::Interrupted => Self::Interrupted,
             RunStatus::Failed | RunStatus::Running => {

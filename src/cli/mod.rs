@@ -7,6 +7,7 @@
 mod args;
 pub mod check;
 mod completions;
+mod demo;
 mod failure;
 mod init;
 mod man;
@@ -15,6 +16,8 @@ mod print;
 mod progress;
 pub mod render;
 mod runs;
+mod sandbox;
+mod session;
 mod status;
 pub mod sync;
 mod telemetry;
@@ -37,7 +40,7 @@ pub use progress::{Progress, progress};
 /// When `RUST_LOG` cannot be read.
 pub fn start_logging(cli: &Cli) -> Result<(), Failure> {
     let quiet = match cli.command {
-        Command::Run | Command::Sandbox(_) => telemetry::Quiet::Daemon,
+        Command::Sandbox(_) => telemetry::Quiet::Daemon,
         _ => telemetry::Quiet::OneShot,
     };
     let directives = std::env::var("RUST_LOG").ok();
@@ -49,22 +52,20 @@ pub fn start_logging(cli: &Cli) -> Result<(), Failure> {
 /// # Errors
 /// Why it could not be done.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let config = cli.config.as_deref();
     match cli.command {
         Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args, config).await,
+        Command::Plan(args) => plan::run(&args, config).await,
+        Command::Sync(args) => sync::run(&args, config).await,
+        Command::Backfill(args) => sync::backfill(&args, config).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
-        Command::Status(args) => status::run(&settings(cli.config.as_deref())?, &args).await,
-        Command::Runs(args) => runs::run(&settings(cli.config.as_deref())?, &args).await,
-        Command::Why(args) => why::run(&settings(cli.config.as_deref())?, &args).await,
-        Command::Demo
-        | Command::Check(_)
-        | Command::Plan(_)
-        | Command::Sync(_)
-        | Command::Backfill(_)
-        | Command::Run
-        | Command::Sandbox(_) => {
-            Err(Failure::new("usage", "this command is not in this build", "take a released version"))
-        }
+        Command::Status(args) => status::run(&settings(config)?, &args).await,
+        Command::Runs(args) => runs::run(&settings(config)?, &args).await,
+        Command::Why(args) => why::run(&settings(config)?, &args).await,
+        Command::Demo => demo::run().await,
+        Command::Sandbox(args) => sandbox::run(&args).await,
     }
 }
 

@@ -1,15 +1,51 @@
 //! `plan`: every change that would be made.
 
-use crate::domain::{Operation, Report};
+use std::path::Path;
+
+use crate::domain::{Operation, Report, RunKind};
+use crate::engine::{Ask, SavedPlan};
 
 use super::render::{PlanView, render_plan, render_report, report_json};
-use super::{Exit, Failure, PlanArgs, print};
+use super::{Exit, Failure, PlanArgs, print, session};
 
 /// Operations shown of each group on a terminal; a pipe gets all.
 const MOST: usize = 40;
 
+/// Pulls, reconciles, tells; writes nothing to Pivotal.
+pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    let app = session::app(config)?;
+    let engine = app.for_planning(session::watch(args.json), session::stop_on_signal()).await?;
+    let ask = Ask { kind: RunKind::Plan, asked_by: "command".to_owned(), full: false, only: args.source };
+    let planned = engine.plan(&ask).await;
+    let rate = engine.target.rate_per_minute();
+    engine.store.close().await;
+    let report = planned.map_err(|error| session::failed(error, &app))?;
+    if let Some(file) = &args.out {
+        save(&report, file, &app.settings.pivotal.workspace)?;
+    }
+    tell(&report, args, rate)
+}
+
+fn save(report: &Report, file: &Path, workspace: &str) -> Result<(), Failure> {
+    let cannot = |why: String| {
+        Failure::new("output", format!("the plan cannot be saved to {}: {why}", file.display()), "name another file")
+    };
+    let text = serde_json::to_string_pretty(&SavedPlan::of(report, workspace)).map_err(|e| cannot(e.to_string()))?;
+    write_private(file, &text).map_err(|e| cannot(e.to_string()))
+}
+
+/// A plan holds names and addresses of people: only its owner may read it.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    out.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    out.write_all(text.as_bytes())
+}
+
 /// Tells the plan a run came to. `rate_per_minute` is what Pivotal may be sent, for the estimate.
-pub fn tell(report: &Report, args: &PlanArgs, rate_per_minute: Option<u32>) -> Result<Exit, Failure> {
+fn tell(report: &Report, args: &PlanArgs, rate_per_minute: Option<u32>) -> Result<Exit, Failure> {
     if args.json {
         print::show_json(&report_json(report, true))?;
     } else {

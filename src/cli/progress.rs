@@ -57,7 +57,8 @@ fn walking(kind: Kind, seen: u64) -> String {
 }
 
 fn writing(operations: u64, estimate: Option<Duration>) -> String {
-    let time = estimate.map_or_else(String::new, |time| format!(", about {}", Span(time)));
+    let time =
+        estimate.filter(|time| !time.is_zero()).map_or_else(String::new, |time| format!(", about {}", Span(time)));
     format!("writing {operations} to Pivotal{time}")
 }
 

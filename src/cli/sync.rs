@@ -1,12 +1,46 @@
 //! `sync` and `backfill`: the difference made to go away.
 
-use crate::domain::Report;
+use std::path::Path;
+
+use crate::domain::{Report, RunKind};
+use crate::engine::{Ask, SavedPlan};
 
 use super::render::{render_report, report_json};
-use super::{Exit, Failure, print};
+use super::{BackfillArgs, Exit, Failure, SyncArgs, print, session};
+
+/// One incremental run, or a saved plan.
+pub(super) async fn run(args: &SyncArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    let saved = args.apply.as_deref().map(read).transpose()?;
+    let ask = Ask { kind: RunKind::Sync, asked_by: "command".to_owned(), full: args.full, only: None };
+    carry_out(&ask, saved.as_ref(), args.json, config).await
+}
+
+/// The first load.
+pub(super) async fn backfill(args: &BackfillArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    let ask = Ask { kind: RunKind::Backfill, asked_by: "command".to_owned(), full: false, only: None };
+    carry_out(&ask, None, args.json, config).await
+}
+
+async fn carry_out(ask: &Ask, saved: Option<&SavedPlan>, json: bool, config: Option<&Path>) -> Result<Exit, Failure> {
+    let app = session::app(config)?;
+    let (engine, writer) = app.for_writing(session::watch(json), session::stop_on_signal()).await?;
+    let done = engine.sync(&writer, ask, saved).await;
+    engine.store.close().await;
+    let report = done.map_err(|error| session::failed(error, &app))?;
+    tell(&report, json)
+}
+
+fn read(file: &Path) -> Result<SavedPlan, Failure> {
+    let cannot = |why: String| {
+        let hint = "name a file that pivotal-sync plan --out wrote";
+        Failure::new("plan", format!("the plan {} cannot be read: {why}", file.display()), hint)
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| cannot(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| cannot(e.to_string()))
+}
 
 /// Tells what a run did.
-pub fn tell(report: &Report, json: bool) -> Result<Exit, Failure> {
+fn tell(report: &Report, json: bool) -> Result<Exit, Failure> {
     if json {
         print::show_json(&report_json(report, false))?;
     } else {

@@ -49,7 +49,6 @@ fn later_commands_are_not_promised() {
             "plan",
             "sync",
             "backfill",
-            "run",
             "status",
             "runs",
             "why",

@@ -199,9 +199,10 @@ fn sum(out: &mut String, operations: &[Operation], view: &PlanView) {
     let _ = writeln!(out, "{}", paint(BOLD, parts.join(", ")));
     let requests: u64 = operations.iter().filter(|operation| operation.is_ready()).map(Operation::requests).sum();
     let time = match view.rate_per_minute {
-        Some(rate) if requests > 0 => {
-            format!(", about {} at {} a minute", time_for(requests, rate), count(u64::from(rate)))
-        }
+        Some(rate) if requests > 0 => match time_for(requests, rate) {
+            time if time.0.is_zero() => format!(", at once ({} a minute may be sent)", count(u64::from(rate))),
+            time => format!(", about {time} at {} a minute", count(u64::from(rate))),
+        },
         _ => String::new(),
     };
     let _ = writeln!(out, "{} to Pivotal{time}", counted(requests, "request"));

@@ -93,7 +93,7 @@ fn status_tells_what_waits_and_why() {
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
     stream             last read                          read in full  records
     hubspot.companies  2026-11-23 03:00 UTC (5h 30m ago)  not yet        12,000
-    540 owed, about 10m at 54 a minute; 26 held; 1 quarantined; 3 deletions waiting out the grace
+    540 owed, about 9m at 54 a minute; 26 held; 1 quarantined; 3 deletions waiting out the grace
 
     held until you decide
       26 deletions are more than guard.max_deletes = 25 allows
@@ -143,7 +143,7 @@ fn status_as_json_holds_the_same() {
     assert_eq!(json["last_run"]["operations"]["create"], 1200);
     assert_eq!(json["streams"]["hubspot.companies"]["records"], 12_000);
     assert_eq!(json["held"][0]["ref"], "hubspot:company:7");
-    assert_eq!(json["owed_seconds"], 600);
+    assert_eq!(json["owed_seconds"], 540);
 }
 
 #[test]

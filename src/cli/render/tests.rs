@@ -149,7 +149,7 @@ fn a_plan_is_grouped_and_legible_without_colour() {
           because won on 2026-11-20
 
     1 to adopt, 1 to create, 1 to update, 1 to delete, 2 held, 1 quarantined, 1 waiting
-    4 requests to Pivotal, about 5s at 54 a minute
+    4 requests to Pivotal, at once (54 a minute may be sent)
     ");
 }
 

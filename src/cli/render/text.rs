@@ -71,9 +71,10 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// How long so many requests take at so many a minute.
+/// How long so many requests take at so many a minute, to the minute: what fits into one goes out at once, the next lot a
+/// minute later.
 pub(super) fn time_for(requests: u64, per_minute: u32) -> Span {
-    Span(Duration::from_secs(requests.saturating_mul(60).div_ceil(u64::from(per_minute.max(1)))))
+    Span(Duration::from_secs(requests.saturating_sub(1) / u64::from(per_minute.max(1)) * 60))
 }
 
 /// An instant, to the minute.
@@ -112,8 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_rounded_up() {
-        let shown = [(0, 60), (1, 54), (1240, 60), (4960, 54)].map(|(n, rate)| time_for(n, rate).to_string());
-        assert_eq!(shown, ["0s", "2s", "20m 40s", "1h 31m"]);
+    fn an_estimate_counts_full_minutes() {
+        let shown =
+            [(0, 60), (60, 60), (61, 60), (1240, 60), (4960, 54)].map(|(n, rate)| time_for(n, rate).to_string());
+        assert_eq!(shown, ["0s", "0s", "1m", "20m", "1h 31m"]);
     }
 }
