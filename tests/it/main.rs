@@ -3,4 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod commands;
+mod crash;
 mod floors;
+mod hubspot;
+mod nights;
+mod rig;
+mod two_sources;

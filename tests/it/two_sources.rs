@@ -1,0 +1,126 @@
+//! HubSpot and Stripe together, and each alone, against the whole sandbox.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pivotal_sync::app::App;
+use pivotal_sync::config::{self, Secrets};
+use pivotal_sync::domain::{Report, RunKind, RunStatus};
+use pivotal_sync::engine::{Ask, Silent};
+use pivotal_sync::sandbox::pivotal::Object;
+use pivotal_sync::sandbox::{Options, Sandbox};
+use tokio_util::sync::CancellationToken;
+
+use super::rig::KEYS;
+
+struct Both {
+    sandbox: Sandbox,
+    folder: tempfile::TempDir,
+    more: &'static str,
+}
+
+impl Both {
+    async fn start(more: &'static str) -> Self {
+        let sandbox = Sandbox::start(Options { size: 40, seed: 3, ..Options::default() }).await.unwrap();
+        sandbox.lift_limits();
+        Self { sandbox, folder: tempfile::tempdir().unwrap(), more }
+    }
+
+    fn config(&self) -> PathBuf {
+        let Self { sandbox, folder, more } = self;
+        let file = folder.path().join("config.toml");
+        let text = format!(
+            "[store]\npath = \"{}\"\n[pivotal]\nbase_url = \"{}\"\nworkspace = \"acme\"\nmrr_unit = \"dollars\"\n\
+             [hubspot]\nbase_url = \"{}\"\nlag = \"0s\"\n{}\n[stripe]\nbase_url = \"{}\"\nlag = \"0s\"\n{}\n",
+            folder.path().join("state.db").display(),
+            sandbox.pivotal_url(),
+            sandbox.hubspot_url(),
+            if *more == "stripe" { "enabled = false" } else { "" },
+            sandbox.stripe_url(),
+            if *more == "hubspot" { "enabled = false" } else { "" },
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    async fn run(&self, kind: RunKind) -> Report {
+        let settings = config::load(Some(&self.config()), std::iter::empty()).map_err(|e| e.to_string()).unwrap();
+        let env = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::find(&settings, env.into_iter(), None).map_err(|e| e.to_string()).unwrap();
+        let app = App { settings, secrets };
+        let (engine, writer) = app.for_writing(Arc::new(Silent), CancellationToken::new()).await.unwrap();
+        let ask = Ask { kind, asked_by: "test".to_owned(), full: false, only: None };
+        let report = match kind {
+            RunKind::Plan => engine.plan(&ask).await,
+            RunKind::Sync | RunKind::Backfill => engine.sync(&writer, &ask, None).await,
+        };
+        engine.store.close().await;
+        report.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_in_both_sources_is_one_customer_with_both_ids() {
+    let both = Both::start("").await;
+    let planned = both.run(RunKind::Plan).await;
+    let report = both.run(RunKind::Backfill).await;
+    assert_eq!(report.status, RunStatus::Complete, "{:?} {:?}", report.streams, report.operations);
+    assert_eq!(planned.plan, report.plan, "the plan was exactly what was done");
+    assert!(report.operations.adopt >= 2, "two customers were there before");
+    {
+        let pivotal = both.sandbox.pivotal();
+        assert!(pivotal.duplicates().is_empty(), "{:?}", pivotal.duplicates());
+        let with_both = pivotal
+            .visible(Object::Customer)
+            .filter(|row| row.text("hubspot_company_id").is_some() && row.text("stripe_customer_id").is_some())
+            .count();
+        assert!(with_both >= 15, "{with_both}");
+        for field in ["hubspot_company_id", "stripe_customer_id"] {
+            let ids: Vec<&str> = pivotal.visible(Object::Customer).filter_map(|row| row.text(field)).collect();
+            assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "no two customers carry one {field}");
+        }
+        let paid = pivotal
+            .visible(Object::Customer)
+            .filter(|row| row.value("mrr").as_u64().is_some_and(|mrr| mrr > 0))
+            .count();
+        assert!(paid >= 10, "{paid}");
+    }
+    let quiet = both.run(RunKind::Sync).await;
+    assert_eq!(
+        (quiet.status, quiet.plan.len(), quiet.requests.pivotal),
+        (RunStatus::Complete, 0, 1),
+        "{:?}",
+        quiet.plan
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_at_the_sources_is_followed_and_then_it_is_quiet() {
+    let both = Both::start("").await;
+    both.run(RunKind::Backfill).await;
+    both.sandbox.a_day().unwrap();
+    let report = both.run(RunKind::Sync).await;
+    assert_eq!(report.status, RunStatus::Complete, "{:?}", report.plan);
+    assert!(report.operations.create >= 2 && report.operations.update >= 2, "{:?}", report.operations);
+    assert!(both.run(RunKind::Sync).await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hubspot_alone_works() {
+    let both = Both::start("hubspot").await;
+    let report = both.run(RunKind::Backfill).await;
+    assert_eq!((report.status, report.requests.stripe), (RunStatus::Complete, 0));
+    assert!(report.operations.create > 30 && both.sandbox.pivotal().duplicates().is_empty());
+    assert!(both.run(RunKind::Sync).await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripe_alone_works() {
+    let both = Both::start("stripe").await;
+    let report = both.run(RunKind::Backfill).await;
+    assert_eq!((report.status, report.requests.hubspot), (RunStatus::Complete, 0), "{:?}", report.plan);
+    assert!(report.operations.create > 15 && both.sandbox.pivotal().duplicates().is_empty());
+    assert!(both.sandbox.pivotal().visible(Object::Contact).count() <= 2, "Stripe brings no people");
+    assert!(both.run(RunKind::Sync).await.plan.is_empty());
+}
