@@ -42,20 +42,7 @@ fn later_commands_are_not_promised() {
     let names: Vec<_> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
     assert_eq!(
         names,
-        [
-            "demo",
-            "init",
-            "check",
-            "plan",
-            "sync",
-            "backfill",
-            "status",
-            "runs",
-            "why",
-            "sandbox",
-            "completions",
-            "man"
-        ]
+        ["demo", "init", "check", "plan", "sync", "backfill", "status", "runs", "why", "sandbox", "completions", "man"]
     );
 }
 

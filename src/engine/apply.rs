@@ -38,16 +38,29 @@ impl Engine {
         planned: Vec<Planned>,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let requests: u64 =
-            planned.iter().map(|p| &p.numbered.operation).filter(|o| o.is_ready()).map(Operation::requests).sum();
-        let operations = planned.iter().filter(|p| p.numbered.operation.is_ready()).count() as u64;
+        // Taken out while the run's counts are written to, and put back whatever happens.
+        let plan = std::mem::take(&mut run.report.plan);
+        let applied = self.apply_all(writer, &plan, planned, run).await;
+        run.report.plan = plan;
+        applied
+    }
+
+    async fn apply_all(
+        &self,
+        writer: &dyn Writer,
+        plan: &[Operation],
+        planned: Vec<Planned>,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let ready = || plan.iter().filter(|operation| operation.is_ready());
+        let requests: u64 = ready().map(Operation::requests).sum();
         let estimate = self
             .target
             .rate_per_minute()
             .map(|rate| Duration::from_secs(requests.saturating_sub(1) / u64::from(rate.max(1)) * 60));
-        self.watch.tell(Event::Applying { operations, estimate });
-        let shared = Shared::new(writer, run.report.run);
-        let mut groups = group(planned, run);
+        self.watch.tell(Event::Applying { operations: ready().count() as u64, estimate });
+        let shared = Shared::new(writer, plan, run.report.run);
+        let mut groups = group(plan, planned, run);
         let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
         stages.dedup();
         for stage in stages {
@@ -105,7 +118,7 @@ impl Engine {
                 && let Some(group) = groups.pop_front()
             {
                 if self.stopping(shared) {
-                    leave(group.operations, "the run stopped before it", &settle);
+                    leave(shared.plan, group.operations, "the run stopped before it", &settle);
                     continue;
                 }
                 batch.extend(self.ready(shared, group, &settle));
@@ -132,8 +145,8 @@ impl Engine {
     fn ready(&self, shared: &Shared<'_>, group: Group, settle: &mpsc::UnboundedSender<Outcome>) -> Option<Armed> {
         let mut operations = group.operations;
         while let Some(planned) = operations.pop_front() {
-            let Planned { numbered, mirror } = planned;
-            let mut operation = numbered.operation;
+            let Planned { id: number, at, mirror } = planned;
+            let mut operation = shared.plan[at].clone();
             if let Action::Create { parent: Some(parent), .. } = &mut operation.action
                 && let Parent::Planned(entity) = parent
             {
@@ -141,18 +154,18 @@ impl Engine {
                     Some(id) => *parent = Parent::Known(id),
                     None => {
                         let why = Settled::Owed("waits for its customer, which could not be created".to_owned());
-                        settle_as(settle, None, None, numbered.id, operation, why);
-                        leave(operations, "waits for the operation before it", settle);
+                        settle_as(settle, None, None, number, operation, why);
+                        leave(shared.plan, operations, "waits for the operation before it", settle);
                         return None;
                     }
                 }
             }
             if operation.requests() == 0 {
                 let settled = adopted_as_is(&operation);
-                settle_as(settle, None, None, numbered.id, operation, settled);
+                settle_as(settle, None, None, number, operation, settled);
                 continue;
             }
-            return Armed::new(shared.writer, numbered.id, operation, mirror, operations);
+            return Armed::new(shared.writer, number, operation, mirror, operations);
         }
         None
     }
@@ -170,7 +183,7 @@ impl Engine {
                 if self.stopping(shared) {
                     let rest = std::mem::take(&mut next.rest);
                     next.settle(&settle, None, Settled::Owed("the run stopped before it was sent".to_owned()));
-                    leave(rest, "the run stopped before it", &settle);
+                    leave(shared.plan, rest, "the run stopped before it", &settle);
                     break;
                 }
                 match self.carry_out(shared, next, &settle).await {
@@ -202,12 +215,17 @@ impl Engine {
                 shared.failed(&error);
                 match consequence(&armed.operation, &error) {
                     Verdict::Settle(settled) => {
-                        leave(std::mem::take(&mut armed.rest), "waits for the operation before it", settle);
+                        leave(
+                            shared.plan,
+                            std::mem::take(&mut armed.rest),
+                            "waits for the operation before it",
+                            settle,
+                        );
                         armed.settle(settle, error.status, settled);
                         None
                     }
                     Verdict::Stop => {
-                        leave(std::mem::take(&mut armed.rest), "the run stopped before it", settle);
+                        leave(shared.plan, std::mem::take(&mut armed.rest), "the run stopped before it", settle);
                         let settled = unread(&armed.operation, &error);
                         armed.settle(settle, error.status, settled);
                         shared.fail(error.into());
@@ -310,12 +328,12 @@ impl Engine {
 }
 
 /// Groups by entity, in the plan's order, and sets aside what may not go ahead.
-fn group(planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
+fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
     let mut index: HashMap<EntityId, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut blocked: HashSet<EntityId> = HashSet::new();
     for planned in planned {
-        let operation = &planned.numbered.operation;
+        let operation = &plan[planned.at];
         let entity = operation.entity;
         if !operation.is_ready() || blocked.contains(&entity) {
             run.count_undone(&operation.standing);

@@ -10,7 +10,6 @@ use crate::domain::{Action, IdempotencyKey, Mirror, Operation, Parent, RunId};
 use crate::ports::{Call, Prepared, Writer};
 use crate::store::{AttemptId, Intent, OperationId, Settled, Settlement};
 
-use super::Numbered;
 use super::plan::Planned;
 
 /// An operation as bytes, with what follows it.
@@ -80,10 +79,15 @@ pub(super) struct Outcome {
 }
 
 /// Leaves operations for the next run.
-pub(super) fn leave(operations: VecDeque<Planned>, why: &str, settle: &mpsc::UnboundedSender<Outcome>) {
+pub(super) fn leave(
+    plan: &[Operation],
+    operations: VecDeque<Planned>,
+    why: &str,
+    settle: &mpsc::UnboundedSender<Outcome>,
+) {
     for planned in operations {
-        let Numbered { id, operation } = planned.numbered;
-        settle_as(settle, None, None, id, operation, Settled::Owed(why.to_owned()));
+        let operation = plan[planned.at].clone();
+        settle_as(settle, None, None, planned.id, operation, Settled::Owed(why.to_owned()));
     }
 }
 

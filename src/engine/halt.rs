@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::domain::{ApiError, EntityId, PivotalId, RunId};
+use crate::domain::{ApiError, EntityId, Operation, PivotalId, RunId};
 use crate::ports::Writer;
 
 use super::EngineError;
@@ -14,6 +14,7 @@ const FAILURES_IN_A_ROW: u32 = 5;
 /// What the three futures share.
 pub(super) struct Shared<'a> {
     pub(super) writer: &'a dyn Writer,
+    pub(super) plan: &'a [Operation],
     pub(super) run: RunId,
     /// Customers created in this run, for their children.
     created: Mutex<HashMap<EntityId, PivotalId>>,
@@ -34,8 +35,8 @@ impl<'a> Shared<'a> {
         work(&mut self.halt.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    pub(super) fn new(writer: &'a dyn Writer, run: RunId) -> Self {
-        Self { writer, run, created: Mutex::default(), halt: Mutex::default() }
+    pub(super) fn new(writer: &'a dyn Writer, plan: &'a [Operation], run: RunId) -> Self {
+        Self { writer, plan, run, created: Mutex::default(), halt: Mutex::default() }
     }
 
     /// How the writing ended: what stopped it quietly, what failed it.

@@ -31,11 +31,11 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ErrorReport, Operation, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
+    ErrorReport, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
 };
 use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
-use crate::store::{OperationId, RunLock, Store};
+use crate::store::{RunLock, Store};
 
 pub use error::EngineError;
 pub use saved::SavedPlan;
@@ -76,15 +76,6 @@ pub struct Ask {
     pub only: Option<SourceName>,
 }
 
-/// One operation with its number in the store.
-#[derive(Debug, Clone)]
-pub struct Numbered {
-    /// Its number.
-    pub id: OperationId,
-    /// The operation.
-    pub operation: Operation,
-}
-
 /// A run under way.
 struct Run {
     report: Report,
@@ -98,13 +89,13 @@ impl Engine {
         let mut run = self.begin(ask).await?;
         let result = async {
             let identity = self.identify().await?;
-            let planned = self.up_to_the_plan(ask, &mut run).await?;
+            self.up_to_the_plan(ask, &mut run).await?;
             self.store.close_planned(run.report.run, "planned, not yet applied").await?;
             let waiting = self.store.open_attempts().await?.len();
             if waiting > 0 {
                 run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
             }
-            run.count_planned(&planned);
+            run.count_planned();
             Ok(identity)
         }
         .await;
@@ -234,12 +225,13 @@ impl Run {
     }
 
     /// What a plan would do, for a run that does nothing.
-    fn count_planned(&mut self, planned: &[plan::Planned]) {
-        for operation in planned.iter().map(|p| &p.numbered.operation) {
+    fn count_planned(&mut self) {
+        for operation in std::mem::take(&mut self.report.plan) {
             match operation.standing {
                 Standing::Ready => self.report.operations.count(operation.verb()),
                 _ => self.count_undone(&operation.standing),
             }
+            self.report.plan.push(operation);
         }
     }
 

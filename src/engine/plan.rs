@@ -8,17 +8,19 @@ use crate::domain::{Action, EntityId, Kind, Mirror, MirrorState, Operation, Pivo
 use crate::reconcile::{
     Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Wanted, order,
 };
-use crate::store::{KnownRow, Look, SubjectRow};
+use crate::store::{KnownRow, Look, OperationId, SubjectRow};
 
-use super::{Engine, EngineError, Event, Numbered, Run};
+use super::{Engine, EngineError, Event, Run};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
 const BATCH: u32 = 500;
 
-/// An operation, numbered, with the mirror it starts from.
+/// One operation of the plan, which stays whole in the run's report: its number in the store, its place in the plan, and the
+/// mirror it starts from. A plan is the largest thing a run holds, so there is one of it.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
-    pub(super) numbered: Numbered,
+    pub(super) id: OperationId,
+    pub(super) at: usize,
     pub(super) mirror: Option<Mirror>,
 }
 
@@ -86,13 +88,12 @@ impl Engine {
         };
         order(&mut draft.operations);
         self.reconciler.guard(&mut draft.operations, &population, false);
-        let mut planned = Vec::with_capacity(draft.operations.len());
+        let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
-            planned.extend(ids.into_iter().zip(chunk).map(|(id, operation)| Planned {
-                mirror: draft.mirrors.get(&operation.entity).cloned(),
-                numbered: Numbered { id, operation: operation.clone() },
-            }));
+            for (id, operation) in ids.into_iter().zip(chunk) {
+                planned.push(Planned { id, at: planned.len(), mirror: draft.mirrors.remove(&operation.entity) });
+            }
         }
         run.report.plan = draft.operations;
         Ok(planned)
