@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{ApiError, Fault};
+use crate::domain::{ApiError, Fault, Stream};
 use crate::store::StoreError;
 
 /// Why a run ended early. Everything else is data: a failed source, a held or refused operation.
@@ -34,6 +34,16 @@ pub enum EngineError {
         /// The store's workspace.
         found: String,
     },
+    /// A source was never read in full, so who is who is not known.
+    #[error(
+        "{stream} was never read in full, so nothing is written yet: what it holds might be what another source shows too. {why}"
+    )]
+    NeverRead {
+        /// The stream.
+        stream: Stream,
+        /// Why it stopped.
+        why: String,
+    },
     /// The saved plan is not what would be done now.
     #[error("the saved plan no longer matches: {0}; nothing was written")]
     PlanMoved(String),
@@ -54,6 +64,7 @@ impl EngineError {
                 _ => "api",
             },
             Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
+            Self::NeverRead { .. } => "source",
             Self::PlanMoved(_) => "plan",
             Self::Interrupted => "interrupted",
         }
@@ -70,6 +81,10 @@ impl EngineError {
             Self::OtherWorkspacesStore { .. } => {
                 "give each workspace its own store.path; never point two workspaces at one store".to_owned()
             }
+            Self::NeverRead { stream, .. } => format!(
+                "mend that and run again; or set {}.enabled = false if that source is not to be used",
+                stream.source()
+            ),
             Self::PlanMoved(_) => {
                 "make a new plan with `pivotal-sync plan --out FILE`, read it, and apply that".to_owned()
             }

@@ -132,6 +132,9 @@ impl Engine {
     async fn up_to_the_plan(&self, ask: &Ask, run: &mut Run) -> Result<Vec<plan::Planned>, EngineError> {
         let fresh = self.store.fact("filled_at").await?.is_none();
         self.pull(ask, run).await?;
+        if run.failed_sources {
+            self.know_every_source(run).await?;
+        }
         self.bind().await?;
         let walked = fresh && self.walk_all().await?;
         let planned = self.make_plan(ask.full, walked, run).await?;
@@ -139,6 +142,19 @@ impl Engine {
             self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;
         }
         Ok(planned)
+    }
+
+    /// A source that is down leaves its older facts valid, but one that was never read has none: two records of one company
+    /// would each become a customer.
+    async fn know_every_source(&self, run: &Run) -> Result<(), EngineError> {
+        for stream in self.sources.iter().flat_map(|source| source.streams()) {
+            let known = self.store.stream_state(stream).await?.is_some_and(|state| state.complete_at.is_some());
+            if !known {
+                let why = run.report.streams.values().find_map(|counts| counts.error.clone()).unwrap_or_default();
+                return Err(EngineError::NeverRead { stream, why });
+            }
+        }
+        Ok(())
     }
 
     async fn begin(&self, ask: &Ask) -> Result<Run, EngineError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pivotal_sync::app::App;
 use pivotal_sync::config::{self, Secrets};
 use pivotal_sync::domain::{Report, RunKind, RunStatus};
-use pivotal_sync::engine::{Ask, Silent};
+use pivotal_sync::engine::{Ask, EngineError, Silent};
 use pivotal_sync::sandbox::pivotal::Object;
 use pivotal_sync::sandbox::{Options, Sandbox};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,10 @@ impl Both {
     }
 
     async fn run(&self, kind: RunKind) -> Report {
+        self.try_run(kind).await.unwrap()
+    }
+
+    async fn try_run(&self, kind: RunKind) -> Result<Report, EngineError> {
         let settings = config::load(Some(&self.config()), std::iter::empty()).map_err(|e| e.to_string()).unwrap();
         let env = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let secrets = Secrets::find(&settings, env.into_iter(), None).map_err(|e| e.to_string()).unwrap();
@@ -56,7 +60,7 @@ impl Both {
             RunKind::Sync | RunKind::Backfill => engine.sync(&writer, &ask, None).await,
         };
         engine.store.close().await;
-        report.unwrap()
+        report
     }
 }
 
@@ -123,4 +127,18 @@ async fn stripe_alone_works() {
     assert!(report.operations.create > 15 && both.sandbox.pivotal().duplicates().is_empty());
     assert!(both.sandbox.pivotal().visible(Object::Contact).count() <= 2, "Stripe brings no people");
     assert!(both.run(RunKind::Sync).await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_before_every_source_was_read_once() {
+    // What only Stripe shows so far may be a company that HubSpot holds: it would be made twice.
+    let both = Both::start("").await;
+    both.sandbox.hubspot().set_token("another");
+    let error = both.try_run(RunKind::Backfill).await.unwrap_err();
+    assert_eq!(error.kind(), "source");
+    assert!(error.to_string().contains("401"), "{error}");
+    assert_eq!(both.sandbox.pivotal().create_counts(), [0, 0, 0]);
+    both.sandbox.hubspot().set_token("pat-na1-sandbox");
+    assert_eq!(both.run(RunKind::Backfill).await.status, RunStatus::Complete);
+    assert!(both.sandbox.pivotal().duplicates().is_empty());
 }
