@@ -41,6 +41,8 @@ pub struct Pace {
 
 /// Added to the window before a slot is used again: room for clocks that run at different speed.
 const GUARD: Duration = Duration::from_millis(100);
+/// How long an answer may be under way and still tell ours from others' requests; beyond it others' use is overestimated.
+const LONGEST_TRIP: Duration = Duration::from_secs(60);
 /// The pause after a 429 that names none, unless the window is shorter.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause a 429 can impose on everybody.
@@ -63,7 +65,8 @@ struct State {
     /// Whether the server has answered once (or the settings name the limit).
     known: bool,
     window: Duration,
-    /// When the requests of the running window were answered, oldest first; others' requests included.
+    /// When requests were answered, oldest first; others' requests included. Those that no longer take up a slot are kept for
+    /// as long as an answer under way may still have counted them.
     answered: VecDeque<Instant>,
     in_flight: u32,
     frozen_until: Option<Instant>,
@@ -75,6 +78,7 @@ struct State {
 #[derive(Debug)]
 pub struct Ticket<'a> {
     gate: &'a Gate,
+    left: Instant,
     settled: bool,
 }
 
@@ -104,9 +108,10 @@ impl Gate {
         let _head = self.turnstile.lock().await;
         loop {
             let changed = self.changed.notified();
-            let decision = self.with(|state| self.decide(state, Instant::now()));
+            let now = Instant::now();
+            let decision = self.with(|state| self.decide(state, now));
             match decision {
-                Decision::Go => return Ticket { gate: self, settled: false },
+                Decision::Go => return Ticket { gate: self, left: now, settled: false },
                 Decision::WaitForAnswer => changed.await,
                 Decision::WaitUntil(at) => {
                     tokio::select! {
@@ -131,7 +136,8 @@ impl Gate {
                 state.limit = Some(seen.limit);
                 state.window = seen.window.unwrap_or(state.window);
                 let counted = seen.limit.saturating_sub(seen.remaining);
-                let ours = u32::try_from(state.answered.len()).unwrap_or(u32::MAX).saturating_add(state.in_flight);
+                // The server counted some time after this request left: a slot of ours that came free since was still in it.
+                let ours = state.taken(ticket.left);
                 for _ in ours..counted {
                     state.answered.push_back(now);
                 }
@@ -174,7 +180,7 @@ impl Gate {
 
     fn decide(&self, state: &mut State, now: Instant) -> Decision {
         let kept = state.window + GUARD;
-        while state.answered.front().is_some_and(|at| *at + kept <= now) {
+        while state.answered.front().is_some_and(|at| *at + kept + LONGEST_TRIP <= now) {
             state.answered.pop_front();
         }
         if let Some(until) = state.frozen_until.filter(|until| *until > now) {
@@ -183,9 +189,8 @@ impl Gate {
         if (state.probe || !state.known) && state.in_flight > 0 {
             return Decision::WaitForAnswer;
         }
-        let used = state.answered.len() + state.in_flight as usize;
         match self.allowed(state) {
-            Some(allowed) if used >= allowed as usize => match state.answered.front() {
+            Some(allowed) if state.taken(now) >= allowed => match state.answered.get(state.free(now)) {
                 Some(oldest) => Decision::WaitUntil(*oldest + kept),
                 None => Decision::WaitForAnswer,
             },
@@ -203,6 +208,17 @@ impl Gate {
 }
 
 impl State {
+    /// Of the answered ones, how many took up no slot any more at that time.
+    fn free(&self, at: Instant) -> usize {
+        self.answered.partition_point(|answered| *answered + self.window + GUARD <= at)
+    }
+
+    /// Slots taken at that time, by answered requests and by those under way.
+    fn taken(&self, at: Instant) -> u32 {
+        let answered = self.answered.len() - self.free(at);
+        u32::try_from(answered).unwrap_or(u32::MAX).saturating_add(self.in_flight)
+    }
+
     fn close_one(&mut self, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         // Without any limit the log would only grow; with none known yet it must be kept.
