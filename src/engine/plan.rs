@@ -87,7 +87,7 @@ impl Engine {
             onboardings: count(Kind::Onboarding),
         };
         order(&mut draft.operations);
-        self.reconciler.guard(&mut draft.operations, &population, false);
+        self.reconciler.guard(&mut draft.operations, &population);
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;

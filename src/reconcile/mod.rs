@@ -166,9 +166,8 @@ impl Reconciler {
     }
 
     /// Holds all operations of a kind and verb of which there are more than `[guard]` allows. Measured by what is ready;
-    /// archiving counts as deleting, and so does the first half of a move. `asked_to_grow` is not used yet.
-    pub fn guard(&self, operations: &mut [Operation], population: &Population, asked_to_grow: bool) {
-        let _ = asked_to_grow;
+    /// archiving counts as deleting, and so does the first half of a move.
+    pub fn guard(&self, operations: &mut [Operation], population: &Population) {
         guard::guard(&self.settings.guard, operations, population);
     }
 }

@@ -9,7 +9,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    Action, Change, Changes, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Standing,
+    Action, Change, Changes, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role, Standing,
     Timestamp, Value,
 };
 
@@ -219,8 +219,9 @@ impl Case<'_> {
     }
 
     fn left(&self, why: &str, mirror: &Mirror) -> Decision {
-        // A contact or an onboarding stays where it is; an object that no record speaks of was unlinked by a person.
-        if self.kind() != Kind::Customer || self.subject.records.is_empty() {
+        // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked by a person.
+        let spoken_of = self.subject.records.iter().any(|known| known.record.key.stream.role() == Role::Account);
+        if self.kind() != Kind::Customer || !spoken_of {
             return Decision::default();
         }
         let since = self.subject.entity.gone_since.unwrap_or(self.now);

@@ -227,6 +227,10 @@ fn work_out<'a>(
         if let (Some(id), Role::Person | Role::Deal) = (entity, b.key.stream.role()) {
             moves.parents.push((id, b.parent.map(|p| p.0)));
         }
+        if b.key.stream.role() == Role::Deal {
+            // What a customer says can be read from its deals.
+            moves.dirty.extend(b.parent.map(|p| p.0));
+        }
         let Named { stream, id } = Named::from(&b.key);
         moves.rows.push(Moved { stream, id, entity, problem: b.problem.as_deref() });
     }
@@ -244,6 +248,15 @@ async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(),
     .execute(&mut *tx)
     .await?;
     let parents = json(&moves.parents)?;
+    // A customer that a deal leaves says something else from now on.
+    sqlx::query!(
+        "UPDATE entity SET dirty = 1 WHERE id IN
+             (SELECT n.parent_id FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ->> 0
+              WHERE n.object = 'onboarding' AND n.parent_id IS NOT j.value ->> 1)",
+        parents
+    )
+    .execute(&mut *tx)
+    .await?;
     sqlx::query!(
         "UPDATE entity SET parent_id = j.value ->> 1, dirty = 1 FROM json_each(?) j
          WHERE entity.id = j.value ->> 0 AND entity.parent_id IS NOT j.value ->> 1",

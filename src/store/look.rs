@@ -25,7 +25,8 @@ struct LookRow<'a> {
 
 impl Store {
     /// Entities of a kind that are dirty, unsettled or due again (`full`: all), in id order: the next `most` after `after`,
-    /// with all their records and their account. An entity without records comes only while it has a Pivotal object.
+    /// with all their records and their account. Customers come with the deals of their onboardings too, after their own
+    /// records: rules may read them. An entity without records comes only while it has a Pivotal object.
     ///
     /// # Errors
     /// When the store cannot be read, or a row cannot be understood.
@@ -43,14 +44,17 @@ impl Store {
             let ids = json(&entities.iter().map(|e| e.id).collect::<Vec<_>>())?;
             let parents: HashSet<i64> = entities.iter().filter_map(|e| e.parent_id).collect();
             let mut records = self.records_of(&ids).await?;
+            let mut deals = if kind == Kind::Customer { self.deals_of(&ids).await? } else { HashMap::new() };
             let parents = self.parents(&json(&parents)?).await?;
             entities
                 .into_iter()
                 .map(|mut raw| {
-                    let records = records.remove(&raw.id).unwrap_or_default();
+                    let mut records = records.remove(&raw.id).unwrap_or_default();
+                    let gone_since = gone_since(&records);
+                    records.extend(deals.remove(&raw.id).unwrap_or_default());
                     let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
                     let wanted_before = raw.wanted.take();
-                    Ok(SubjectRow { entity: raw.entity(gone_since(&records))?, wanted_before, records, parent })
+                    Ok(SubjectRow { entity: raw.entity(gone_since)?, wanted_before, records, parent })
                 })
                 .collect()
         })
@@ -116,13 +120,27 @@ impl Store {
         )
         .fetch_all(self.read())
         .await?;
-        let mut records: HashMap<i64, Vec<KnownRow>> = HashMap::new();
-        for raw in found {
-            if let Some(entity) = raw.entity_id {
-                records.entry(entity).or_default().push(raw.known()?);
-            }
-        }
-        Ok(records)
+        by_entity(found)
+    }
+
+    /// The deals that are there, by the customer their onboardings belong to.
+    async fn deals_of(&self, customers: &str) -> Result<HashMap<i64, Vec<KnownRow>>, Trouble> {
+        let deals =
+            json(&Stream::ALL.into_iter().filter(|s| s.role() == Role::Deal).map(Stream::as_str).collect::<Vec<_>>())?;
+        let found = sqlx::query_as!(
+            RawRecord,
+            r#"SELECT r.stream, r.external_id, n.parent_id AS entity_id, r.state, r.merged_into, r.facts, r.properties,
+                      r.problem, r.unreadable, r.changed_at, r.gone_at
+               FROM json_each(?1) j CROSS JOIN entity n ON n.parent_id = j.value AND n.object = 'onboarding'
+               CROSS JOIN record r ON r.entity_id = n.id
+               WHERE r.state = 'live' AND r.stream IN (SELECT value FROM json_each(?2))
+               ORDER BY n.parent_id, r.stream, r.external_id"#,
+            customers,
+            deals
+        )
+        .fetch_all(self.read())
+        .await?;
+        by_entity(found)
     }
 
     async fn parents(&self, ids: &str) -> Result<HashMap<i64, ParentRow>, Trouble> {
@@ -258,6 +276,16 @@ impl Store {
         })
         .await
     }
+}
+
+fn by_entity(found: Vec<RawRecord>) -> Result<HashMap<i64, Vec<KnownRow>>, Trouble> {
+    let mut records: HashMap<i64, Vec<KnownRow>> = HashMap::new();
+    for raw in found {
+        if let Some(entity) = raw.entity_id {
+            records.entry(entity).or_default().push(raw.known()?);
+        }
+    }
+    Ok(records)
 }
 
 /// When the last of an entity's deciding records was first seen gone; `None` while one is there.

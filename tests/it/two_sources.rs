@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use pivotal_sync::app::App;
 use pivotal_sync::config::{self, Secrets};
-use pivotal_sync::domain::{Report, RunKind, RunStatus};
+use pivotal_sync::domain::{Operation, Report, RunKind, RunStatus, Verb};
 use pivotal_sync::engine::{Ask, EngineError, Silent};
+use pivotal_sync::sandbox::hubspot::DealSeed;
 use pivotal_sync::sandbox::pivotal::Object;
 use pivotal_sync::sandbox::{Options, Sandbox};
 use tokio_util::sync::CancellationToken;
 
-use super::rig::KEYS;
+use super::rig::{KEYS, text};
 
 struct Both {
     sandbox: Sandbox,
@@ -107,6 +108,35 @@ async fn a_day_at_the_sources_is_followed_and_then_it_is_quiet() {
     let report = both.run(RunKind::Sync).await;
     assert_eq!(report.status, RunStatus::Complete, "{:?}", report.plan);
     assert!(report.operations.create >= 2 && report.operations.update >= 2, "{:?}", report.operations);
+    assert!(both.run(RunKind::Sync).await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_names_the_deal_behind_its_newest_onboarding() {
+    let both = Both::start("hubspot").await;
+    both.run(RunKind::Backfill).await;
+    let (company, customer) = {
+        let pivotal = both.sandbox.pivotal();
+        let opened: BTreeSet<&str> =
+            pivotal.visible(Object::Onboarding).filter_map(|row| row.customer_id.as_deref()).collect();
+        assert!(!opened.is_empty(), "the sample company has won deals");
+        for row in pivotal.visible(Object::Customer) {
+            let id = row.id.as_str();
+            assert_eq!(row.text("hubspot_deal_id").is_some(), opened.contains(id), "{id}");
+        }
+        let quiet = pivotal.visible(Object::Customer).find(|row| !opened.contains(row.id.as_str())).unwrap();
+        (quiet.text("hubspot_company_id").unwrap().to_owned(), quiet.id.clone())
+    };
+    let deal = both.sandbox.hubspot().add_deal(DealSeed {
+        properties: text([("dealname", "Renewal"), ("pipeline", "default"), ("dealstage", "closedwon")]),
+        created: chrono::Utc::now(),
+        company: Some(company),
+    });
+    let report = both.run(RunKind::Sync).await;
+    let verbs: Vec<Verb> = report.plan.iter().map(Operation::verb).collect();
+    assert_eq!(verbs, [Verb::Update, Verb::Create], "{:#?}", report.plan);
+    let named = both.sandbox.pivotal().customer_with("hubspot_deal_id", &deal).map(|row| row.id.clone());
+    assert_eq!(named, Some(customer));
     assert!(both.run(RunKind::Sync).await.plan.is_empty());
 }
 
