@@ -1,6 +1,7 @@
 //! The traits between the engine and the outside. The engine sees these, never `hubspot`, `stripe` or HTTP.
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     ApiError, Cursor, ExternalId, Fields, IdempotencyKey, Kind, PivotalId, PullMode, Pulled, SourceName, Stream,
@@ -241,6 +242,8 @@ pub trait Writer: Send + Sync {
     /// Turns a call into the bytes to send. Pure: the same call gives the same bytes, but for the key, which is given.
     fn prepare(&self, call: &Call, key: IdempotencyKey) -> Prepared;
 
-    /// Sends, paced, with bounded resends of the very same bytes while the fault is a passing one.
-    async fn send(&self, prepared: &Prepared) -> Result<Answer, ApiError>;
+    /// Sends, paced, with bounded resends of the very same bytes while the fault is a passing one. Once `stop` is cancelled
+    /// nothing more leaves, but an answer under way is waited for: [`Fault::Stopped`](crate::domain::Fault::Stopped) says
+    /// that nothing was sent.
+    async fn send(&self, prepared: &Prepared, stop: &CancellationToken) -> Result<Answer, ApiError>;
 }

@@ -126,6 +126,7 @@ impl Failure {
                 "unreachable",
                 format!("{api} is not answering as it should; run again later, nothing is lost or sent twice"),
             ),
+            Fault::Stopped => ("interrupted", "run the same command again to go on".to_owned()),
             Fault::Unexpected => {
                 ("api", format!("{api} answered in a shape this version does not know; look for a newer pivotal-sync"))
             }

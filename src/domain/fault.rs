@@ -17,6 +17,8 @@ pub enum Fault {
     TimedOut,
     /// Nothing was sent: the server cannot be reached.
     Unreachable,
+    /// Nothing was sent: this process was asked to stop while the request waited for its turn.
+    Stopped,
     /// The credential is wrong, expired or revoked: everything stops.
     Unauthorised,
     /// A right is missing.

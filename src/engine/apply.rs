@@ -86,7 +86,7 @@ impl Engine {
         groups: VecDeque<Group>,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let (arm, armed) = mpsc::channel(AHEAD_MOST);
+        let (arm, armed) = mpsc::channel(self.ahead());
         let armed = tokio::sync::Mutex::new(armed);
         let (settle, settled) = mpsc::unbounded_channel();
         let senders: Vec<_> =
@@ -202,7 +202,7 @@ impl Engine {
         settle: &mpsc::UnboundedSender<Outcome>,
     ) -> Option<Armed> {
         let mut armed = armed;
-        match shared.writer.send(&armed.prepared).await {
+        match shared.writer.send(&armed.prepared, &self.stop).await {
             Ok(answer) => {
                 shared.answered();
                 let settled = written(&armed.operation, armed.mirror.as_ref(), &answer);

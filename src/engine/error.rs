@@ -112,6 +112,7 @@ pub fn api_hint(error: &ApiError) -> String {
         Fault::Unreachable => {
             format!("check the network, and the {} base_url in the configuration", api.to_lowercase())
         }
+        Fault::Stopped => "run the same command again to go on".to_owned(),
         Fault::Throttled { .. } => format!("{api} asks to wait; run again later, what was done is recorded"),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => {
             format!("{api} is not answering as it should; run again later, nothing is lost or sent twice")

@@ -137,6 +137,9 @@ impl Engine {
         }
         self.bind().await?;
         let walked = fresh && self.walk_all().await?;
+        if fresh {
+            self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
+        }
         let planned = self.make_plan(ask.full, walked, run).await?;
         if fresh && !run.failed_sources && ask.only.is_none() {
             self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;
@@ -178,7 +181,7 @@ impl Engine {
 
     /// Whose key is this? Refuses another workspace than the configured one, and a store that was filled from another.
     async fn identify(&self) -> Result<Identity, EngineError> {
-        let identity = self.target.identify().await?;
+        let identity = self.or_stop(self.target.identify()).await??;
         if self.workspace != identity.workspace_slug && self.workspace != identity.workspace_id {
             return Err(EngineError::Workspace { wanted: self.workspace.clone(), found: identity.workspace_slug });
         }
@@ -226,6 +229,15 @@ impl Engine {
     fn spent(&self) -> Vec<(Option<SourceName>, Spent)> {
         let sources = self.sources.iter().map(|s| (Some(s.name()), s.spent()));
         sources.chain([(None, self.target.spent())]).collect()
+    }
+
+    /// A read, given up when the run is asked to stop: it may be waiting for its turn. Never for what writes.
+    async fn or_stop<T>(&self, read: impl Future<Output = T>) -> Result<T, EngineError> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(EngineError::Interrupted),
+            done = read => Ok(done),
+        }
     }
 
     fn check_stop(&self) -> Result<(), EngineError> {

@@ -30,7 +30,7 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
             Settled::Lost(format!("{said}; somebody may have deleted it on purpose, so it is not created again"))
         }
         Fault::Invalid => Settled::Refused(Quarantine { fingerprint: fingerprint_of(operation), reason: said }),
-        Fault::Throttled { .. } | Fault::Unreachable => Settled::Owed(said),
+        Fault::Throttled { .. } | Fault::Unreachable | Fault::Stopped => Settled::Owed(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse if creates => Settled::Unknown(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Owed(said),
     })

@@ -80,9 +80,8 @@ impl Engine {
         let mut listing = state.as_ref().filter(|s| source.is_listing(stream, &s.cursor)).and_then(|s| s.listing);
         let mut cursor = state.map(|state| state.cursor);
         loop {
-            self.check_stop()?;
             let request = PullRequest { stream, cursor: cursor.as_ref(), mode };
-            let page = match source.pull(request).await {
+            let page = match self.or_stop(source.pull(request)).await? {
                 Ok(page) => page,
                 Err(error) if error.fault == Fault::Expired && cursor.is_some() => {
                     tracing::warn!(stream = stream.as_str(), error = %error, "the cursor is too old: listing everything");
@@ -146,10 +145,9 @@ impl Engine {
     ) -> Result<(), Stopped> {
         let mut after = None;
         loop {
-            self.check_stop()?;
             let ids = self.store.unseen(stream, listing, after.as_ref(), CONFIRM_BATCH).await?;
             let Some(last) = ids.last().cloned() else { return Ok(()) };
-            let records = source.read(stream, &ids).await.map_err(Stopped::Source)?;
+            let records = self.or_stop(source.read(stream, &ids)).await?.map_err(Stopped::Source)?;
             self.keep(stream, records, None, keeps, Some(listing), false, counts).await?;
             after = Some(last);
         }

@@ -56,11 +56,13 @@ impl Engine {
     }
 
     async fn resend(&self, writer: &dyn Writer, attempt: &OpenAttempt) -> Result<(Option<u16>, Settled), EngineError> {
-        match writer.send(&attempt.prepared).await {
+        match writer.send(&attempt.prepared, &self.stop).await {
             Ok(answer) => {
                 let settled = written(&attempt.action, None, &answer);
                 Ok((Some(answer.status), settled))
             }
+            // What an earlier run left unknown stays so.
+            Err(error) if error.fault == Fault::Stopped => Err(EngineError::Interrupted),
             Err(error) if error.fault == Fault::KeyInUse => {
                 // Pivotal knows the key under another body, or never lets go of it: it must be looked at.
                 self.look_before_repeating(attempt).await?;

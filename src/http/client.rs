@@ -12,7 +12,7 @@ use crate::domain::{ApiError, Fault};
 use crate::ports::Spent;
 
 use super::message::{ErrorDetail, Method, Reply, Request};
-use super::pace::Gate;
+use super::pace::{Gate, Ticket};
 use super::retry::{Patience, Retries};
 
 /// How one upstream is talked to.
@@ -117,11 +117,16 @@ impl Client {
     }
 
     /// Sends a request: waits for the gate, sends, classifies, and tries again while the fault is a passing one and the
-    /// profile's patience lasts. Every attempt carries the same bytes.
+    /// profile's patience lasts. Every attempt carries the same bytes. A request that is told to stop before any attempt left
+    /// is [`Fault::Stopped`]; after one its last error stands, since that tells what is known of its outcome.
     pub async fn send(&self, request: &Request) -> Result<Reply, ApiError> {
         let mut retries = Retries::new(&self.0.profile.patience);
+        let mut last: Option<ApiError> = None;
         loop {
-            let (error, retry) = match self.attempt(request).await {
+            let Some(ticket) = self.turn(request).await else {
+                return Err(last.unwrap_or_else(|| self.stopped(request)));
+            };
+            let (error, retry) = match self.attempt(request, ticket).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -135,20 +140,40 @@ impl Client {
             match retries.next(wait) {
                 Some(pause) => {
                     tracing::debug!(api = error.api, endpoint = %error.endpoint, status = error.status, pause_ms = pause.as_millis() as u64, "trying again");
-                    tokio::time::sleep(pause).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = request.stop.cancelled() => return Err(error),
+                    }
+                    last = Some(error);
                 }
                 None => return Err(error),
             }
         }
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Reply, (ApiError, bool)> {
-        let inner = &*self.0;
-        let gate = inner.profile.gates.get(request.gate).or_else(|| inner.profile.gates.first());
-        let ticket = match gate {
-            Some(gate) => Some(gate.pass().await),
-            None => None,
+    fn gate_of(&self, request: &Request) -> Option<&Gate> {
+        let gates = &self.0.profile.gates;
+        gates.get(request.gate).or_else(|| gates.first()).map(AsRef::as_ref)
+    }
+
+    /// Waits for the request's turn; `None` when it was told to stop first.
+    async fn turn(&self, request: &Request) -> Option<Option<Ticket<'_>>> {
+        let turn = async {
+            match self.gate_of(request) {
+                Some(gate) => Some(gate.pass().await),
+                None => None,
+            }
         };
+        tokio::select! {
+            biased;
+            () = request.stop.cancelled() => None,
+            ticket = turn => Some(ticket),
+        }
+    }
+
+    async fn attempt(&self, request: &Request, ticket: Option<Ticket<'_>>) -> Result<Reply, (ApiError, bool)> {
+        let inner = &*self.0;
+        let gate = self.gate_of(request);
         inner.requests.fetch_add(1, Ordering::Relaxed);
         let result = self.build(request).send().await;
         let response = match result {
@@ -237,6 +262,19 @@ impl Client {
             builder = builder.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone());
         }
         builder
+    }
+
+    fn stopped(&self, request: &Request) -> ApiError {
+        ApiError {
+            fault: Fault::Stopped,
+            api: self.0.profile.api,
+            endpoint: request.endpoint(),
+            status: None,
+            code: None,
+            field: None,
+            message: "the run stopped before it was sent".to_owned(),
+            request_id: None,
+        }
     }
 
     fn transport(&self, request: &Request, error: &reqwest::Error) -> (ApiError, bool) {

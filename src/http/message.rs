@@ -2,6 +2,7 @@
 
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ApiError, Fault};
 
@@ -40,12 +41,21 @@ pub struct Request {
     pub(super) body: Option<String>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) gate: usize,
+    pub(super) stop: CancellationToken,
 }
 
 impl Request {
     /// A request without query or body.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), body: None, headers: Vec::new(), gate: 0 }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            body: None,
+            headers: Vec::new(),
+            gate: 0,
+            stop: CancellationToken::new(),
+        }
     }
 
     /// A GET.
@@ -76,6 +86,13 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Leaves only while `stop` is not cancelled: neither waits for its turn nor is sent again afterwards.
+    #[must_use]
+    pub fn until(mut self, stop: &CancellationToken) -> Self {
+        self.stop = stop.clone();
         self
     }
 

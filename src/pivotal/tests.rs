@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{Request as Incoming, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::*;
@@ -97,7 +98,7 @@ fn create() -> Call {
 
 async fn sending(answer: Answer, call: &Call) -> (usize, Result<crate::ports::Answer, ApiError>) {
     let (server, _, writer) = pivotal(vec![answer]).await;
-    let result = writer.send(&writer.prepare(call, IdempotencyKey::new("k"))).await;
+    let result = writer.send(&writer.prepare(call, IdempotencyKey::new("k")), &CancellationToken::new()).await;
     (server.uris().len(), result)
 }
 
@@ -180,7 +181,7 @@ async fn an_in_flight_key_passes_when_the_first_is_done_8() {
     let created = json!({"object": "customer", "id": "c1", "display_id": 1, "name": "Acme"});
     let (server, _, writer) = pivotal(vec![refused(409, "conflict", "busy"), ok(&created)]).await;
     let prepared = writer.prepare(&create(), IdempotencyKey::new("k"));
-    let answer = writer.send(&prepared).await.unwrap();
+    let answer = writer.send(&prepared, &CancellationToken::new()).await.unwrap();
     assert_eq!(answer.object.unwrap().id, PivotalId::new("c1"));
     let arrived = server.arrived.lock().unwrap();
     assert_eq!(arrived.len(), 2);

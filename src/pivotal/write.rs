@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ApiError, Fault, Fields, IdempotencyKey, Kind, PivotalId};
 use crate::http::{Method, Reply, Request};
@@ -58,11 +59,11 @@ impl Writer for PivotalWriter {
     /// Errors as pivotal-api.md 5 and 8 name them. A DELETE that answers 404 is reported as such: whether that is "done"
     /// is the engine's to say. A POST answered 2xx without an object is [`Fault::Unexpected`] with its 2xx status: it was
     /// carried out all the same.
-    async fn send(&self, prepared: &Prepared) -> Result<Answer, ApiError> {
+    async fn send(&self, prepared: &Prepared, stop: &CancellationToken) -> Result<Answer, ApiError> {
         let method = [Method::Post, Method::Patch, Method::Delete].into_iter().find(|m| m.as_str() == prepared.method);
         let target = target(&prepared.path);
         let (Some(method), Some((kind, under))) = (method, target) else { return Err(not_a_write(prepared)) };
-        let mut request = Request::new(method, &prepared.path);
+        let mut request = Request::new(method, &prepared.path).until(stop);
         if let Some(body) = &prepared.body {
             request = request.json_text(body.clone());
         }

@@ -79,6 +79,26 @@ async fn an_interrupt_settles_what_is_under_way_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_does_not_wait_for_the_limit() {
+    let rig = Rig::with(portal(40, 0)).await;
+    rig.pivotal().limit = Some(20);
+    let mut child = rig.command(&["backfill", "--json"]).spawn().unwrap();
+    // Of 20 a minute the reserve leaves 18; two went to who and what is there. The next would leave in a minute.
+    until_written(&rig, &mut child, 16).await;
+    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert_eq!(rig.log.count("POST", "/api/v1/"), 16, "what waited for its turn was not sent any more");
+
+    rig.pivotal().limit = None;
+    let output = finish(&rig, &["backfill", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(rig.pivotal().create_counts()[0], 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_instance_is_told_who_holds_the_store() {
     let rig = Rig::with(portal(20, 1)).await;
     rig.pivotal().switches.write_latency = Duration::from_millis(50);

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
+use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Changes, MirrorState, Origin, Value};
 use crate::store::{AttemptRow, OperationRow, Story, StoryEntity, StoryRecord};
@@ -91,8 +92,9 @@ fn owed(out: &mut String, operation: &OperationRow) {
 }
 
 fn differences(out: &mut String, verb: crate::domain::Verb, changes: &Changes) {
+    let longest = changes.0.keys().map(|field| field.width()).max().unwrap_or(0);
     for (field, change) in &changes.0 {
-        let _ = writeln!(out, "      {}  {}", visible(field), before_and_after(verb, change, usize::MAX));
+        let _ = writeln!(out, "      {:longest$}  {}", visible(field), before_and_after(verb, change, usize::MAX));
     }
 }
 
