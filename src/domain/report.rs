@@ -70,6 +70,15 @@ pub struct StreamCounts {
     /// Records that could not be read.
     #[serde(default)]
     pub malformed: u64,
+    /// Requests the source was sent for it.
+    #[serde(default)]
+    pub requests: u64,
+    /// When its last page was stored: how fresh what is known of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled_at: Option<Timestamp>,
+    /// When it was last read from end to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_at: Option<Timestamp>,
     /// Why the stream stopped early, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

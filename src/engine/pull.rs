@@ -51,18 +51,24 @@ impl Engine {
         let mut all = Vec::new();
         for stream in source.streams() {
             let mut counts = StreamCounts::default();
-            match self.pull_stream(&**source, stream, mode, &mut counts).await {
-                Ok(()) => {
-                    let failed = counts.error.is_some();
-                    all.push((stream, counts, failed));
-                }
+            let before = source.spent().requests;
+            let stopped = match self.pull_stream(&**source, stream, mode, &mut counts).await {
+                Ok(()) => false,
                 Err(Stopped::Engine(error)) => return Err(error),
                 Err(Stopped::Source(error)) => {
                     tracing::warn!(stream = stream.as_str(), error = %error, "source stopped");
                     counts.error = Some(format!("{error}; {}", api_hint(&error)));
-                    all.push((stream, counts, true));
-                    return Ok(all);
+                    true
                 }
+            };
+            counts.requests = source.spent().requests - before;
+            if let Some(state) = self.store.stream_state(stream).await? {
+                (counts.pulled_at, counts.complete_at) = (Some(state.pulled_at), state.complete_at);
+            }
+            let failed = counts.error.is_some();
+            all.push((stream, counts, failed));
+            if stopped {
+                break;
             }
         }
         Ok(all)

@@ -29,6 +29,8 @@ async fn a_first_load_posts_each_object_once_and_the_second_night_writes_nothing
     assert_eq!(quiet.status, RunStatus::Complete);
     assert!(rig.writes().is_empty());
     assert_eq!(quiet.requests.pivotal, 1, "GET /me and nothing else");
+    assert_eq!(quiet.streams.values().map(|stream| stream.requests).sum::<u64>(), quiet.requests.hubspot);
+    assert!(quiet.streams.values().all(|stream| stream.complete_at.is_some() && stream.complete_at < stream.pulled_at));
     assert!(rig.pivotal().duplicates().is_empty());
 }
 

@@ -57,11 +57,11 @@ fn heading(report: &Report) -> String {
 
 fn streams(report: &Report) -> String {
     let malformed = report.streams.values().any(|counts| counts.malformed > 0);
-    let mut header = vec!["stream", "read", "changed", "deleted"];
+    let mut header = vec!["stream", "read", "changed", "deleted", "requests"];
     header.extend(malformed.then_some("malformed"));
     let rows = report.streams.iter().map(|(stream, counts)| {
-        let StreamCounts { read, changed, deleted, malformed: bad, error: _ } = counts;
-        let mut row = vec![stream.to_string(), count(*read), count(*changed), count(*deleted)];
+        let StreamCounts { read, changed, deleted, malformed: bad, requests, .. } = counts;
+        let mut row = vec![stream.to_string(), count(*read), count(*changed), count(*deleted), count(*requests)];
         row.extend(malformed.then(|| count(*bad)));
         row
     });

@@ -13,7 +13,7 @@ fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Repo
         kind,
         status,
         streams: [
-            (Stream::HubspotCompanies, StreamCounts { read: 12_000, changed: 3, ..Default::default() }),
+            (Stream::HubspotCompanies, StreamCounts { read: 12_000, changed: 3, requests: 121, ..Default::default() }),
             (Stream::StripeCustomers, StreamCounts { read: 9, changed: 0, deleted: 1, ..Default::default() }),
         ]
         .into(),
@@ -33,9 +33,9 @@ fn a_run_in_step_reads_so() {
     let text = render_report(&report(RunKind::Sync, RunStatus::Complete, counts));
     insta::assert_snapshot!(plain(&text), @r"
     sync 7: complete after 1m 12s
-    stream               read  changed  deleted
-    hubspot.companies  12,000        3        0
-    stripe.customers        9        0        1
+    stream               read  changed  deleted  requests
+    hubspot.companies  12,000        3        0       121
+    stripe.customers        9        0        1         0
     operations: 1 created, 2 updated, Pivotal is in step
     requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal
     ");
@@ -52,9 +52,9 @@ fn a_partial_run_says_what_waits_and_what_to_type() {
     companies.error = Some("HubSpot POST /crm/objects/2026-09/companies/search answered 403".into());
     insta::assert_snapshot!(plain(&render_report(&partial)), @r#"
     backfill 7: partial after 1m 12s
-    stream               read  changed  deleted  malformed
-    hubspot.companies  12,000        3        0          1
-    stripe.customers        9        0        1          0
+    stream               read  changed  deleted  requests  malformed
+    hubspot.companies  12,000        3        0       121          1
+    stripe.customers        9        0        1         0          0
     operations: 1 deleted, 26 held, 1 quarantined, 1,200 still owed
     requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal; 2 answered "too many"
     warning: hubspot.companies stopped early: HubSpot POST /crm/objects/2026-09/companies/search answered 403

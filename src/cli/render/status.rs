@@ -10,7 +10,7 @@ use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::runs::took;
 use super::table::table;
-use super::text::{BOLD, DIM, GREEN, MAGENTA, YELLOW, ago, count, counted, paint, time_for, visible};
+use super::text::{BOLD, DIM, GREEN, MAGENTA, YELLOW, ago, count, counted, paint, since, time_for, visible};
 
 /// What `status` tells.
 #[derive(Debug, Clone)]
@@ -89,11 +89,22 @@ fn last_run(out: &mut String, view: &StatusView) {
 }
 
 fn streams(view: &StatusView) -> String {
+    let last = view.last_run.as_ref().and_then(|run| run.report.as_ref());
     let rows = view.counts.streams.iter().map(|(stream, state, live)| {
-        let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| ago(view.now, at));
-        vec![stream.to_string(), ago(view.now, state.pulled_at), full, count(*live)]
+        let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| since(view.now, at));
+        let mut row = vec![stream.to_string(), since(view.now, state.pulled_at), full, count(*live)];
+        row.extend(match last.and_then(|report| report.streams.get(stream)) {
+            Some(c) => [c.read, c.changed, c.deleted, c.requests].map(count),
+            None => [(); 4].map(|()| "-".to_owned()),
+        });
+        row
     });
-    table(&["stream", "last read", "read in full", "records"], rows.collect(), 3)
+    let header = ["stream", "last read", "read in full", "records", "read", "changed", "gone", "requests"];
+    let mut out = table(&header, rows.collect(), 3);
+    if last.is_some() {
+        let _ = write!(out, "\n{}", paint(DIM, "(read, changed, gone, requests: by the last run)"));
+    }
+    out
 }
 
 fn open(view: &StatusView) -> String {
@@ -152,7 +163,13 @@ pub fn status_json(view: &StatusView) -> Json {
     let streams: Map<String, Json> = streams
         .iter()
         .map(|(stream, state, live)| {
-            let one = json!({ "records": live, "pulled_at": state.pulled_at, "complete_at": state.complete_at });
+            let last = view.last_run.as_ref().and_then(|run| run.report.as_ref()).and_then(|r| r.streams.get(stream));
+            let one = json!({
+                "records": live, "pulled_at": state.pulled_at, "complete_at": state.complete_at,
+                "read": last.map(|c| c.read), "changed": last.map(|c| c.changed), "deleted": last.map(|c| c.deleted),
+                "malformed": last.map(|c| c.malformed), "requests": last.map(|c| c.requests),
+                "error": last.and_then(|c| c.error.as_ref()),
+            });
             (stream.to_string(), one)
         })
         .collect();

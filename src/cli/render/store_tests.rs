@@ -5,7 +5,8 @@ use super::*;
 use crate::cli::Exit;
 use crate::domain::{
     Change, Changes, Cursor, Entity, EntityId, Fields, Kind, Mirror, MirrorState, OperationCounts, Origin, PivotalId,
-    Quarantine, Report, RequestCounts, RunId, RunKind, RunStatus, SourceKey, Stream, Timestamp, Value, Verb,
+    Quarantine, Report, RequestCounts, RunId, RunKind, RunStatus, SourceKey, Stream, StreamCounts, Timestamp, Value,
+    Verb,
 };
 use crate::store::{
     AttemptId, AttemptRow, OperationId, OperationRow, RunRow, StoreCounts, Story, StoryEntity, StoryRecord, StreamState,
@@ -20,7 +21,11 @@ fn run(id: i64, status: RunStatus, finished: Option<&str>) -> RunRow {
         run: RunId(id),
         kind: RunKind::Sync,
         status,
-        streams: [].into(),
+        streams: [(
+            Stream::HubspotCompanies,
+            StreamCounts { read: 40, changed: 3, deleted: 1, requests: 5, ..Default::default() },
+        )]
+        .into(),
         operations: OperationCounts { create: 1200, held: 26, ..Default::default() },
         requests: RequestCounts::default(),
         started_at: at("23T03:00"),
@@ -91,8 +96,9 @@ fn status_tells_what_waits_and_why() {
     workspace acme, store /var/lib/pivotal-sync/state.db
     last run: sync 7, partial, 2026-11-23 03:01 UTC (5h 29m ago), took 1m
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
-    stream             last read                          read in full  records
-    hubspot.companies  2026-11-23 03:00 UTC (5h 30m ago)  not yet        12,000
+    stream             last read   read in full  records  read  changed  gone  requests
+    hubspot.companies  5h 30m ago  not yet        12,000    40        3     1         5
+    (read, changed, gone, requests: by the last run)
     540 owed, about 9m at 54 a minute; 26 held; 1 quarantined; 3 deletions waiting out the grace
 
     held until you decide
@@ -120,8 +126,8 @@ fn status_of_a_store_in_step_and_of_an_empty_one() {
     workspace acme, store /var/lib/pivotal-sync/state.db
     running: sync 8, begun 2026-11-23 03:00 UTC (5h 30m ago)
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
-    stream             last read                          read in full  records
-    hubspot.companies  2026-11-23 03:00 UTC (5h 30m ago)  not yet        12,000
+    stream             last read   read in full  records  read  changed  gone  requests
+    hubspot.companies  5h 30m ago  not yet        12,000     -        -     -         -
     nothing is owed
     ");
     assert_eq!(view.exit(), Exit::Done);
@@ -142,6 +148,7 @@ fn status_as_json_holds_the_same() {
     assert_eq!(json["last_run"]["run"], 7);
     assert_eq!(json["last_run"]["operations"]["create"], 1200);
     assert_eq!(json["streams"]["hubspot.companies"]["records"], 12_000);
+    assert_eq!(json["streams"]["hubspot.companies"]["requests"], 5);
     assert_eq!(json["held"][0]["ref"], "hubspot:company:7");
     assert_eq!(json["owed_seconds"], 540);
 }

@@ -84,9 +84,13 @@ pub(super) fn stamp(at: Timestamp) -> String {
 
 /// An instant, and how long ago it was.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
+    format!("{} ({})", stamp(at), since(now, at))
+}
+
+/// How long ago an instant was.
+pub(super) fn since(now: Timestamp, at: Timestamp) -> String {
     // Clocks differ a little; nothing was in the future.
-    let since = Span((now - at).to_std().unwrap_or_default());
-    format!("{} ({since} ago)", stamp(at))
+    format!("{} ago", Span((now - at).to_std().unwrap_or_default()))
 }
 
 #[cfg(test)]
