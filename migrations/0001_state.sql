@@ -43,6 +43,7 @@ CREATE TABLE record (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX record_by_entity ON record (entity_id);
 CREATE INDEX record_by_state ON record (stream, state);
+CREATE INDEX record_outdated ON record (stream, facts ->> '$.changes_at') WHERE facts ->> '$.changes_at' IS NOT NULL;
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 
 -- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.

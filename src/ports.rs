@@ -108,6 +108,12 @@ pub trait Source: Send + Sync {
     /// here, never "gone".
     async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError>;
 
+    /// What a person should know of the pulls since the last call, in words: that everything was listed although only changes
+    /// were asked for, that a right is missing and what is wrong because of that. Told in the run's report.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Proves credentials, scopes and property names, reading only.
     async fn check(&self) -> Vec<Finding>;
 

@@ -11,7 +11,7 @@ use crate::store::{PageEffect, PageRow, PageToSave};
 use super::error::api_hint;
 use super::{Ask, Engine, EngineError, Event, Run};
 
-/// Ids confirmed at once when a listing did not show them.
+/// Ids read at once, such as those that a listing did not show.
 const CONFIRM_BATCH: u32 = 500;
 
 /// Why a stream stopped.
@@ -34,7 +34,11 @@ impl Engine {
         let wanted = self.sources.iter().filter(|s| ask.only.is_none_or(|only| only == s.name()));
         let mode = if ask.full { PullMode::Full } else { PullMode::Changes };
         let pulls = wanted.map(|source| self.pull_source(source, mode));
-        for outcome in futures::future::join_all(pulls).await {
+        let outcomes = futures::future::join_all(pulls).await;
+        for note in self.sources.iter().flat_map(|source| source.notes()) {
+            run.note(note);
+        }
+        for outcome in outcomes {
             for (stream, counts, failed) in outcome? {
                 run.failed_sources |= failed;
                 run.report.streams.insert(stream, counts);
@@ -103,13 +107,13 @@ impl Engine {
             counts.read += page.records.len() as u64;
             if page.end == PageEnd::Listing {
                 self.end_listing(source, stream, &keeps, listing, page, counts).await?;
-                return Ok(());
+                return self.read_outdated(source, stream, &keeps, counts).await;
             }
             let Page { records, cursor: next, end } = page;
             self.keep(stream, records, Some(&next), &keeps, listing, false, counts).await?;
             self.watch.tell(Event::Pulled { stream, read: counts.read });
             if end == PageEnd::Delta {
-                return Ok(());
+                return self.read_outdated(source, stream, &keeps, counts).await;
             }
             cursor = Some(next);
         }
@@ -155,6 +159,26 @@ impl Engine {
             let Some(last) = ids.last().cloned() else { return Ok(()) };
             let records = self.or_stop(source.read(stream, &ids)).await?.map_err(Stopped::Source)?;
             self.keep(stream, records, None, keeps, Some(listing), false, counts).await?;
+            after = Some(last);
+        }
+    }
+
+    /// Reads what has changed by itself since it was last read: no source announces that a discount or a trial ran out.
+    async fn read_outdated(
+        &self,
+        source: &dyn Source,
+        stream: Stream,
+        keeps: &str,
+        counts: &mut StreamCounts,
+    ) -> Result<(), Stopped> {
+        let (by, mut after) = (Utc::now(), None);
+        loop {
+            self.check_stop()?;
+            let ids = self.store.outdated(stream, by, after.as_ref(), CONFIRM_BATCH).await?;
+            let Some(last) = ids.last().cloned() else { return Ok(()) };
+            let records = source.read(stream, &ids).await.map_err(Stopped::Source)?;
+            counts.read += records.len() as u64;
+            self.keep(stream, records, None, keeps, None, false, counts).await?;
             after = Some(last);
         }
     }

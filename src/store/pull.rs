@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::error::Trouble;
 use super::page::{Before, Effects};
 use super::{PageEffect, PageRow, PageToSave, Store, StoreError, StreamState, json, rows, time};
-use crate::domain::{Cursor, ExternalId, Stream};
+use crate::domain::{Cursor, ExternalId, Stream, Timestamp};
 
 impl Store {
     /// Where a stream's pull stands; `None` before its first page.
@@ -98,6 +98,38 @@ impl Store {
                 name,
                 after,
                 listing,
+                most
+            )
+            .fetch_all(self.read())
+            .await?;
+            Ok(found.into_iter().map(ExternalId::new).collect())
+        })
+        .await
+    }
+
+    /// Live records whose facts have changed by themselves by then (a discount or a trial ran out), in id order: the next
+    /// `most` after `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn outdated(
+        &self,
+        stream: Stream,
+        by: Timestamp,
+        after: Option<&ExternalId>,
+        most: u32,
+    ) -> Result<Vec<ExternalId>, StoreError> {
+        let (name, after) = (stream.as_str(), after.map_or("", ExternalId::as_str));
+        // Facts hold whole seconds, without the milliseconds that columns have.
+        let by = by.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        self.told(async {
+            let found = sqlx::query_scalar!(
+                "SELECT external_id FROM record
+                 WHERE stream = ? AND facts ->> '$.changes_at' <= ? AND state = 'live' AND external_id > ?
+                 ORDER BY external_id LIMIT ?",
+                name,
+                by,
+                after,
                 most
             )
             .fetch_all(self.read())

@@ -139,3 +139,35 @@ async fn population_and_slugs_count_what_is_live() {
     let population = [(Kind::Customer, 2), (Kind::Contact, 0), (Kind::Onboarding, 0)];
     assert_eq!(scene.store.population().await.unwrap(), population);
 }
+
+#[tokio::test]
+async fn what_changes_by_itself_is_found_on_its_day() {
+    // stripe-api.md trap 39: a discount runs out without an event.
+    let scene = Scene::new().await;
+    let subscription = |id: &str, changes_at: Option<i64>| {
+        let facts = SubscriptionFacts {
+            account: key(CUSTOMERS, "cus_1"),
+            status: SubscriptionStatus::Active,
+            currency: "usd".to_owned(),
+            mrr: 1.into(),
+            plan: None,
+            plan_weight: 1.into(),
+            started_at: None,
+            changes_at: changes_at.and_then(|seconds| Timestamp::from_timestamp(1_795_000_000 + seconds, 0)),
+        };
+        live(key(Stream::StripeSubscriptions, id), Facts::Subscription(facts), &[])
+    };
+    let rows = [("sub_1", Some(5)), ("sub_2", None), ("sub_3", Some(4)), ("sub_4", Some(6)), ("sub_5", Some(3))];
+    scene.save(&rows.map(|(id, at)| subscription(id, at))).await;
+    let gone = Pulled::Gone(key(Stream::StripeSubscriptions, "sub_5"), Gone::Deleted);
+    scene.save(&[PageRow { pulled: gone, tokens: Vec::new() }]).await;
+    let found = async |by: i64, after: Option<&str>, most: u32| {
+        let after = after.map(crate::domain::ExternalId::new);
+        let ids = scene.store.outdated(Stream::StripeSubscriptions, at(by), after.as_ref(), most).await.unwrap();
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(found(2, None, 9).await, [""; 0]);
+    assert_eq!(found(5, None, 9).await, ["sub_1", "sub_3"]);
+    assert_eq!(found(9, None, 1).await, ["sub_1"]);
+    assert_eq!(found(9, Some("sub_1"), 9).await, ["sub_3", "sub_4"]);
+}
