@@ -75,8 +75,11 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
     settings.webhooks.public_url = Some("https://a.example".parse().unwrap());
     let mut found = BTreeSet::new();
     for (section, table) in toml::Table::try_from(&settings).unwrap() {
-        for key in table.as_table().unwrap().keys().filter(|key| *key != "fields") {
-            found.insert(format!("{section}.{key}"));
+        for (key, value) in table.as_table().unwrap().iter().filter(|(key, _)| *key != "fields") {
+            match value.as_table() {
+                Some(part) => found.extend(part.keys().map(|inner| format!("{section}.{key}.{inner}"))),
+                None => drop(found.insert(format!("{section}.{key}"))),
+            }
         }
     }
     assert_eq!(found, KEYS.iter().map(|(key, _)| (*key).to_owned()).collect());
@@ -86,8 +89,12 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
 fn the_defaults_fit_the_shapes() {
     let defaults: toml::Table = DEFAULTS.parse().unwrap();
     for (key, shape) in KEYS {
-        let (section, name) = key.split_once('.').unwrap();
-        if let Some(value) = defaults[section].get(name) {
+        let (section, name) = key.rsplit_once('.').unwrap();
+        let mut table = toml::Value::Table(defaults.clone());
+        for part in section.split('.') {
+            table = table[part].clone();
+        }
+        if let Some(value) = table.get(name) {
             assert_eq!(shape.fault(value), None, "{key}");
         }
     }

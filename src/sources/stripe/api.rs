@@ -1,6 +1,6 @@
 //! Requests to Stripe: lists, single objects, how its errors read, how fast it is asked (stripe-api.md 2, 3, 10, 11).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -8,13 +8,14 @@ use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::domain::{ApiError, Fault, Timestamp};
+use crate::domain::{ApiError, Fault, Stream, Timestamp};
 use crate::http::{BuildError, Client, ErrorDetail, Gate, Pace, Patience, Profile, Reply, Request};
 use crate::ports::Spent;
 
 use super::Settings;
-use super::wire::{List, Raw, id_of};
+use super::wire::{List, Raw, id_of, livemode};
 
+const API: &str = "Stripe";
 /// Objects a page; the most Stripe gives.
 const PAGE: &str = "100";
 /// Requests a second with a test key: Stripe allows 25, and others may be testing too.
@@ -42,7 +43,8 @@ pub(super) enum KeyKind {
 pub(super) struct Api {
     client: Client,
     pub key: KeyKind,
-    pub test_mode: bool,
+    /// Whether everything read is of live mode: what the key's prefix says, else what the first object says.
+    live: OnceLock<bool>,
 }
 
 impl Api {
@@ -54,16 +56,16 @@ impl Api {
             Some("pk_") => KeyKind::Publishable,
             _ => KeyKind::Other,
         };
-        let test_mode = prefix.get(2..).is_some_and(|rest| rest.starts_with("_test_"));
+        let live = mode_of(prefix);
         let gate = Gate::new(Pace {
             window: Duration::from_secs(1),
-            limit: Some(if test_mode { TEST_RATE } else { LIVE_RATE }),
+            limit: Some(if live == Some(false) { TEST_RATE } else { LIVE_RATE }),
             ceiling: None,
             reserve_percent: 0,
             read: |_| None,
         });
         let client = Client::new(Profile {
-            api: "Stripe",
+            api: API,
             base_url: settings.base_url.clone(),
             token: key,
             headers: vec![("Stripe-Version", settings.api_version.clone())],
@@ -71,7 +73,58 @@ impl Api {
             patience,
             read_error,
         })?;
-        Ok(Self { client, key: kind, test_mode })
+        Ok(Self { client, key: kind, live: live.map_or_else(OnceLock::new, OnceLock::from) })
+    }
+
+    /// Whether the data are of live mode, as far as is known yet.
+    pub fn live(&self) -> Option<bool> {
+        self.live.get().copied()
+    }
+
+    /// Refuses to go on with a stream that was read in the other mode: this key finds none of its objects (trap 51).
+    pub fn same_mode(&self, stream: Stream, before: Option<bool>) -> Result<(), ApiError> {
+        let Some(before) = before else { return Ok(()) };
+        let now = *self.live.get_or_init(|| before);
+        if now == before {
+            return Ok(());
+        }
+        Err(ApiError {
+            fault: Fault::Unauthorised,
+            api: API,
+            endpoint: format!("pull of {stream}"),
+            status: None,
+            code: Some("other_mode".to_owned()),
+            field: None,
+            message: format!(
+                "this store holds {} mode data and the key is of {} mode; nothing was read. Use the key of {} mode, or another store.path",
+                mode(before),
+                mode(now),
+                mode(before)
+            ),
+            request_id: None,
+        })
+    }
+
+    /// Refuses objects of the other mode than the key's: test and live data never meet in one store (trap 51).
+    pub fn same_modes(&self, stream: Stream, found: &[Raw]) -> Result<(), ApiError> {
+        let of_mode = |raw: &&Raw| livemode(raw).is_some_and(|live| *self.live.get_or_init(|| live) != live);
+        let Some(other) = found.iter().find(of_mode) else { return Ok(()) };
+        let live = livemode(other).unwrap_or_default();
+        Err(ApiError {
+            fault: Fault::Unexpected,
+            api: API,
+            endpoint: format!("pull of {stream}"),
+            status: None,
+            code: Some("mixed_modes".to_owned()),
+            field: None,
+            message: format!(
+                "{} is of {} mode, and the key of {} mode; nothing of this page was kept",
+                id_of(other).unwrap_or_default(),
+                mode(live),
+                mode(!live)
+            ),
+            request_id: None,
+        })
     }
 
     pub fn spent(&self) -> Spent {
@@ -134,6 +187,20 @@ impl Api {
     }
 }
 
+/// What a key's prefix says: `rk_live_…`, `sk_test_…`.
+fn mode_of(key: &str) -> Option<bool> {
+    let rest = key.get(2..)?;
+    if rest.starts_with("_live_") {
+        return Some(true);
+    }
+    rest.starts_with("_test_").then_some(false)
+}
+
+/// The mode's name.
+pub(super) const fn mode(live: bool) -> &'static str {
+    if live { "live" } else { "test" }
+}
+
 /// Stripe's clock. Something in between may drop the `Date` header; then this machine's has to do.
 fn server_time(reply: &Reply) -> Timestamp {
     reply.date().unwrap_or_else(Utc::now)
@@ -172,10 +239,19 @@ pub(super) fn read_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Error
     ErrorDetail {
         code: told.code.or(told.kind),
         field: told.param,
-        message: told.message.map(|m| m.chars().take(MESSAGE_MOST).collect()),
+        message: told.message.map(|m| explained(&m, header("stripe-rate-limited-reason"))),
         request_id: header("request-id").map(str::to_owned),
         fault,
         retry,
+    }
+}
+
+/// The message, cut, and which limit was met: the reason is in a header (stripe-api.md 10).
+fn explained(message: &str, limited: Option<&str>) -> String {
+    let message: String = message.chars().take(MESSAGE_MOST).collect();
+    match limited {
+        Some(reason) => format!("{message} ({reason})"),
+        None => message,
     }
 }
 

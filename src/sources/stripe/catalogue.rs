@@ -15,6 +15,7 @@ use crate::domain::{ApiError, Fault};
 use crate::http::Request;
 
 use super::api::Api;
+use super::discounts;
 use super::wire::{Amounts, Coupon, Discount, Expandable, Price, Product, Raw, Subscription, is_deleted};
 
 const PRICE_PARTS: [&str; 2] = ["tiers", "currency_options"];
@@ -51,7 +52,7 @@ impl Shelf {
     /// The coupon as the catalogue has it, else as the discount itself showed it.
     pub fn coupon<'a>(&'a self, coupon: &'a Expandable<Coupon>) -> Option<&'a Coupon> {
         let kept = self.coupons.get(coupon_id(coupon)).and_then(Option::as_ref);
-        kept.or_else(|| coupon.object())
+        kept.or_else(|| coupon.object().filter(|coupon| !coupon.deleted))
     }
 
     #[cfg(test)]
@@ -122,31 +123,39 @@ impl Catalogue {
                     fresh.put_coupon(raw).unwrap_or_else(|error| odd("coupon", &error));
                 }
             }
-            Err(error) if matches!(error.fault, Fault::Forbidden { .. }) => self.hide_coupons(&error),
+            Err(error) if matches!(error.fault, Fault::Forbidden { .. }) => {
+                self.coupons_hidden.store(true, Ordering::Relaxed);
+            }
             Err(error) => return Err(error),
         }
-        *self.shelf.lock().await = fresh;
+        let mut shelf = self.shelf.lock().await;
+        // What a coupon gives never changes, and one that was deleted since still lowers what it was put to work on.
+        for (id, coupon) in std::mem::take(&mut shelf.coupons) {
+            if coupon.is_some() {
+                fresh.coupons.entry(id).or_insert(coupon);
+            }
+        }
+        *shelf = fresh;
         Ok(())
     }
 
-    /// Whether it is the coupons that a refused call could not show. Asks once.
+    /// Whether it is the coupons that a refused call could not show.
     pub async fn blames_coupons(&self, api: &Api) -> Result<bool, ApiError> {
-        if !self.shows_coupons() {
-            return Ok(false);
-        }
-        match api.list(Request::get("/v1/coupons")).await {
-            Err(error) if matches!(error.fault, Fault::Forbidden { .. }) => {
-                self.hide_coupons(&error);
-                Ok(true)
-            }
-            Err(error) => Err(error),
-            Ok(_) => Ok(false),
-        }
+        Ok(self.shows_coupons() && !self.coupons_are_back(api).await?)
     }
 
-    fn hide_coupons(&self, error: &ApiError) {
-        if !self.coupons_hidden.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "Stripe coupons cannot be read: discounts are ignored, so MRR may be too high; give the key 'Coupons: Read'");
+    /// Asks whether coupons can be read.
+    pub async fn coupons_are_back(&self, api: &Api) -> Result<bool, ApiError> {
+        match api.list(Request::get("/v1/coupons")).await {
+            Err(error) if matches!(error.fault, Fault::Forbidden { .. }) => {
+                self.coupons_hidden.store(true, Ordering::Relaxed);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+            Ok(_) => {
+                self.coupons_hidden.store(false, Ordering::Relaxed);
+                Ok(true)
+            }
         }
     }
 
@@ -168,17 +177,11 @@ impl Catalogue {
                 let coupon = match one(api, "coupons", &id, &COUPON_PARTS).await {
                     Ok(raw) => raw.and_then(|raw| typed(raw).map_err(|error| odd("coupon", &error)).ok()),
                     Err(error) if matches!(error.fault, Fault::Forbidden { .. }) => {
-                        self.hide_coupons(&error);
+                        self.coupons_hidden.store(true, Ordering::Relaxed);
                         break;
                     }
                     Err(error) => return Err(error),
                 };
-                if coupon.is_none() {
-                    tracing::debug!(
-                        coupon = id,
-                        "a coupon is gone; discounts that do not show it themselves are ignored"
-                    );
-                }
                 shelf.coupons.insert(id, coupon);
             }
         }
@@ -236,17 +239,9 @@ fn missing_products(shelf: &Shelf, subscriptions: &[&Subscription]) -> BTreeSet<
     ids.filter(|id| !shelf.products.contains_key(*id)).cloned().collect()
 }
 
-/// A coupon that the discount shows itself, and that runs out, is never looked up: it changes nothing.
+/// What a coupon applies to is shown by itself only. The stub of a deleted one is not worth a look: it is not there.
 fn missing_coupons(shelf: &Shelf, subscriptions: &[&Subscription]) -> BTreeSet<String> {
-    let lasting =
-        |coupon: &&Expandable<Coupon>| coupon.object().is_none_or(|c| c.duration.as_deref() == Some("forever"));
-    let coupons = subscriptions.iter().flat_map(|s| all_discounts(s)).filter_map(Discount::coupon).filter(lasting);
+    let lasting = |coupon: &&Expandable<Coupon>| coupon.object().is_none_or(|coupon| !coupon.deleted);
+    let coupons = subscriptions.iter().flat_map(|s| discounts::all(s)).filter_map(Discount::coupon).filter(lasting);
     coupons.map(coupon_id).filter(|id| !shelf.coupons.contains_key(*id)).map(str::to_owned).collect()
-}
-
-fn all_discounts(subscription: &Subscription) -> impl Iterator<Item = &Discount> {
-    let of_items = subscription.items.data.iter().flat_map(|item| &item.discounts);
-    let payer = subscription.customer.as_ref().and_then(Expandable::object);
-    let of_customer = payer.and_then(|payer| payer.discount.as_ref());
-    subscription.discounts.iter().chain(of_items).chain(of_customer).filter_map(Expandable::object)
 }

@@ -5,7 +5,7 @@ use crate::http::Request;
 use crate::ports::{Finding, Verdict};
 
 use super::Stripe;
-use super::api::KeyKind;
+use super::api::{KeyKind, mode};
 use super::facts::{PROPERTIES, property};
 
 /// Path below `/v1`, the Dashboard's row, the permission id, and what is lost without it.
@@ -66,13 +66,19 @@ impl Stripe {
     }
 
     fn mode(&self, live: Option<bool>) -> Finding {
-        let by_key = !self.api.test_mode;
-        let verdict = match live {
-            Some(found) if found != by_key => Verdict::Warning {
-                found: format!("the key looks like {} mode, the data say {} mode", mode(by_key), mode(found)),
-                remedy: "make sure this is the account and the mode you mean".to_owned(),
+        let verdict = match (self.api.live(), live) {
+            (Some(of_key), Some(found)) if found != of_key => Verdict::Bad {
+                found: format!(
+                    "the key is of {} mode, the data of {} mode: they would be refused",
+                    mode(of_key),
+                    mode(found)
+                ),
+                remedy: "make a key of the account and the mode you mean".to_owned(),
             },
-            found => Verdict::Good(format!("{} mode", mode(found.unwrap_or(by_key)))),
+            (of_key, found) => match of_key.or(found) {
+                Some(live) => Verdict::Good(format!("{} mode", mode(live))),
+                None => Verdict::Good("live or test mode: nothing is there yet that would tell".to_owned()),
+            },
         };
         Finding { what: "stripe mode".to_owned(), verdict }
     }
@@ -88,10 +94,6 @@ impl Stripe {
             },
         })
     }
-}
-
-const fn mode(live: bool) -> &'static str {
-    if live { "live" } else { "test" }
 }
 
 fn probed(row: &str, permission: &str, loss: &str, failed: Option<ApiError>) -> Finding {

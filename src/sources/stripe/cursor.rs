@@ -16,6 +16,17 @@ pub(super) enum State {
     Events(Events),
 }
 
+/// What is known of how the stream's records were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Whether they are of live mode. A key of the other mode would find none of them (trap 51).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
+    /// Whether discounts were ignored, because coupons could not be read (trap 54).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
+}
+
 /// Inside a complete listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listing {
@@ -27,6 +38,9 @@ pub(super) struct Listing {
     /// Events met before the listing began. It shows what they did, so they are not to start another one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen: BTreeSet<String>,
+    /// How the records were read.
+    #[serde(flatten)]
+    pub known: Known,
 }
 
 /// Following events.
@@ -40,6 +54,9 @@ pub(super) struct Events {
     /// Set while a window is being followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walk: Option<Walk>,
+    /// How the records were read.
+    #[serde(flatten)]
+    pub known: Known,
 }
 
 /// A window of events under way. `high` moves only when it is through (trap 8).
@@ -100,14 +117,22 @@ impl State {
         Cursor(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// The state in which a complete listing begins, after these events were met.
-    pub fn beginning(seen: BTreeSet<String>) -> Self {
-        Self::Listing(Listing { seen, ..Listing::default() })
+    /// The state in which a complete listing begins, after these events were met. It sees for itself what can be read.
+    pub fn beginning(seen: BTreeSet<String>, live: Option<bool>) -> Self {
+        Self::Listing(Listing { seen, known: Known { live, blind: false }, ..Listing::default() })
     }
 
     /// The state after everything until `high` was followed.
-    pub fn followed(high: i64, seen: BTreeSet<String>) -> Self {
-        Self::Events(Events { high, seen, walk: None })
+    pub fn followed(high: i64, seen: BTreeSet<String>, known: Known) -> Self {
+        Self::Events(Events { high, seen, walk: None, known })
+    }
+
+    /// How the records were read.
+    pub fn known(&self) -> Known {
+        match self {
+            Self::Listing(listing) => listing.known,
+            Self::Events(events) => events.known,
+        }
     }
 }
 
@@ -125,11 +150,12 @@ mod tests {
             done: set(&["sub_1"]),
             lists: vec![Shared { by: Filter::Price, id: "price_1".to_owned(), after: None }],
         };
+        let known = Known { live: Some(false), blind: true };
         for state in [
-            State::beginning(set(&[])),
-            State::Listing(Listing { since: Some(5), after: vec!["cus_2".to_owned()], seen: set(&["evt_1"]) }),
-            State::followed(7, set(&["evt_1"])),
-            State::Events(Events { high: 7, seen: set(&[]), walk: Some(walk) }),
+            State::beginning(set(&[]), None),
+            State::Listing(Listing { since: Some(5), after: vec!["cus_2".to_owned()], seen: set(&["evt_1"]), known }),
+            State::followed(7, set(&["evt_1"]), known),
+            State::Events(Events { high: 7, seen: set(&[]), walk: Some(walk), known: Known::default() }),
         ] {
             assert_eq!(State::read(&state.cursor()), Some(state));
         }
@@ -144,6 +170,7 @@ mod tests {
 
     #[test]
     fn a_quiet_night_leaves_a_short_text() {
-        assert_eq!(State::followed(7, BTreeSet::new()).cursor().0, r#"{"at":"events","high":7}"#);
+        let known = Known { live: Some(true), blind: false };
+        assert_eq!(State::followed(7, BTreeSet::new(), known).cursor().0, r#"{"at":"events","high":7,"live":true}"#);
     }
 }

@@ -11,11 +11,14 @@ use crate::ports::{Page, PageEnd};
 use super::Stripe;
 use super::cursor::{Events, Filter, Shared, State, Walk};
 use super::events::{self, Touched};
+use super::notes::Relisted;
 use super::pull::{is_gone, is_lost_place};
 use super::wire::{Event, List, id_of};
 
 /// Age at which events are no longer trusted to be all there: Stripe keeps them 30 days (trap 2).
 const EVENTS_KEPT: i64 = 29 * 86_400;
+/// Seconds that a cursor may lie ahead of Stripe's clock at most.
+const SKEW_MOST: i64 = 300;
 /// Objects fetched singly in one delta; a listing is cheaper beyond.
 const TOUCHED_MOST: usize = 5_000;
 /// Shared lists read in one delta; a listing is cheaper beyond.
@@ -26,21 +29,23 @@ const SEEN_MOST: usize = 5_000;
 impl Stripe {
     /// One page of a delta: of events and what they touch, or of subscriptions that share something which changed.
     pub(super) async fn events_page(&self, stream: Stream, events: Events) -> Result<Page, ApiError> {
-        let Events { high, seen, walk } = events;
+        let Events { high, seen, walk, mut known } = events;
+        if known.blind && walk.is_none() && self.catalogue.coupons_are_back(&self.api).await? {
+            return Ok(self.relist(stream, Relisted::CouponsBack, BTreeSet::new()));
+        }
         let reading = walk.as_ref().is_none_or(|walk| walk.after.is_some());
         let (mut walk, records) = if reading {
             let Some((list, now, walk)) = self.listed_events(stream, high, walk).await? else {
-                return Ok(relist(BTreeSet::new()));
+                return Ok(self.relist(stream, Relisted::TooOld, BTreeSet::new()));
             };
-            if now.timestamp() - high > EVENTS_KEPT {
-                tracing::info!(%stream, "the last pull is longer ago than Stripe keeps events: listing everything");
-                return Ok(relist(BTreeSet::new()));
+            if let Some(why) = self.lost(high, now) {
+                return Ok(self.relist(stream, why, BTreeSet::new()));
             }
             // Younger events are followed too, but `high` stays behind them: older ones may still appear (trap 4).
             let to = high.max(now.timestamp() - self.lag);
             let mut walk = walk.unwrap_or_else(|| Walk { to, ..Walk::default() });
             let Some(ids) = self.take_in(stream, &list, &seen, &mut walk).await? else {
-                return Ok(relist(walk.seen));
+                return Ok(self.relist(stream, Relisted::Coupon, walk.seen));
             };
             let records = self.read_each(stream, ids.iter().map(String::as_str)).await?;
             walk.done.extend(ids);
@@ -51,16 +56,35 @@ impl Stripe {
             (walk, records)
         };
         if walk.done.len() > TOUCHED_MOST || walk.lists.len() > LISTS_MOST {
-            tracing::info!(%stream, "more has changed than is worth fetching singly: listing everything");
-            return Ok(relist(walk.seen));
+            return Ok(self.relist(stream, Relisted::TooMuch, walk.seen));
         }
+        self.learn(stream, &mut known);
         Ok(if walk.after.is_none() && walk.lists.is_empty() {
-            let state = State::followed(walk.to, std::mem::take(&mut walk.seen));
+            let state = State::followed(walk.to, std::mem::take(&mut walk.seen), known);
             Page { records, cursor: state.cursor(), end: PageEnd::Delta }
         } else {
-            let state = State::Events(Events { high, seen, walk: Some(walk) });
+            let state = State::Events(Events { high, seen, walk: Some(walk), known });
             Page { records, cursor: state.cursor(), end: PageEnd::More }
         })
+    }
+
+    /// Why events cannot be followed from `high`, if they cannot. It is when the account was last asked, not when it last had
+    /// an event: a quiet month is no lost place.
+    fn lost(&self, high: i64, now: Timestamp) -> Option<Relisted> {
+        let age = now.timestamp() - high;
+        if age > EVENTS_KEPT {
+            Some(Relisted::TooOld)
+        } else if age < -self.overlap.max(SKEW_MOST) {
+            Some(Relisted::Ahead)
+        } else {
+            None
+        }
+    }
+
+    /// A delta that cannot be followed turns into a listing, which begins with the next page.
+    pub(super) fn relist(&self, stream: Stream, why: Relisted, seen: BTreeSet<String>) -> Page {
+        self.notes.relisted(stream, why);
+        Page { records: Vec::new(), cursor: State::beginning(seen, self.api.live()).cursor(), end: PageEnd::More }
     }
 
     /// One page of events, and the walk it belongs to; `None` when events can no longer be followed.
@@ -111,6 +135,10 @@ impl Stripe {
             if seen.contains(&event.id) {
                 continue;
             }
+            if event.livemode.is_some_and(|live| self.api.live().is_some_and(|of_key| of_key != live)) {
+                self.notes.foreign_event();
+                continue;
+            }
             match events::touched(stream, &event) {
                 Touched::Record(id) if !walk.done.contains(&id) => drop(ids.insert(id)),
                 Touched::Shared(by, id) => self.share(walk, by, id).await,
@@ -155,11 +183,6 @@ impl Stripe {
         }
         self.records(stream, list.data, now).await
     }
-}
-
-/// A delta that cannot be followed turns into a listing, which begins with the next page.
-pub(super) fn relist(seen: BTreeSet<String>) -> Page {
-    Page { records: Vec::new(), cursor: State::beginning(seen).cursor(), end: PageEnd::More }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::cursor::Known;
 use super::super::fake::*;
 use super::*;
 use crate::domain::{Cursor, ExternalId, Gone, PullMode, SourceKey};
@@ -117,8 +118,8 @@ async fn an_old_cursor_turns_into_a_listing_by_itself_trap_2() {
     fake.put("customers", customer("cus_1", "Acme"));
     let now = chrono::Utc::now().timestamp();
     let aged_out = json!({"message": "The event evt_1 has aged out of retention."});
-    let old = State::followed(now - 29 * 86_400 - 60, BTreeSet::new()).cursor();
-    let fresh = State::followed(now - 60, BTreeSet::new()).cursor();
+    let old = State::followed(now - 29 * 86_400 - 60, BTreeSet::new(), Known::default()).cursor();
+    let fresh = State::followed(now - 60, BTreeSet::new(), Known::default()).cursor();
     for (cursor, obstacle) in [
         (old, None),
         (fresh, Some(Obstacle { on: "events", status: 400, error: aged_out })),

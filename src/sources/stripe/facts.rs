@@ -9,8 +9,9 @@ use crate::domain::{
     AccountFacts, Facts, Record, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value,
 };
 
+use super::MrrPolicy;
 use super::catalogue::Shelf;
-use super::mrr;
+use super::mrr::{self, Doubts};
 use super::wire::{Expandable, Raw, Subscription};
 
 /// Customer fields that a rule may read (stripe-api.md 5).
@@ -79,21 +80,21 @@ fn company_links(raw: &Raw, keys: &[String]) -> Vec<SourceKey> {
     ids.into_iter().map(|id| SourceKey::new(Stream::HubspotCompanies, id)).collect()
 }
 
-/// The subscription as a record as of `now`, and the prices whose amount could not be told. The error says why it cannot
-/// be a record.
+/// The subscription as a record as of `now`, and what makes its figures doubtful. The error says why it cannot be a record.
 pub(super) fn subscription(
     id: &str,
     subscription: &Subscription,
     shelf: &Shelf,
+    policy: &MrrPolicy,
     now: Timestamp,
-) -> Result<(Record, Vec<String>), String> {
+) -> Result<(Record, Doubts), String> {
     let customer = match &subscription.customer {
         Some(Expandable::Id(id)) => id,
         Some(Expandable::Object(payer)) => &payer.id,
         // Billed to an account of the v2 API, which no customer record stands for (trap 62).
         None => return Err("it names no customer".to_owned()),
     };
-    let figures = mrr::figures(subscription, shelf, now.timestamp());
+    let figures = mrr::figures(subscription, shelf, policy, now.timestamp());
     let facts = SubscriptionFacts {
         account: SourceKey::new(Stream::StripeCustomers, customer),
         status: status(&subscription.status),
@@ -110,7 +111,7 @@ pub(super) fn subscription(
         properties: BTreeMap::new(),
         changed_at: None,
     };
-    Ok((record, figures.unpriced))
+    Ok((record, figures.doubts))
 }
 
 /// The status by its word; a word this version does not know is kept (trap 15).

@@ -75,10 +75,12 @@ fn only_what_rules_read_is_kept() {
 fn facts_of(json: Json) -> Result<SubscriptionFacts, String> {
     let decoded: Subscription = serde_json::from_value(json).unwrap();
     let now = instant(1_790_000_000).unwrap();
-    super::subscription("sub_1", &decoded, &Shelf::default(), now).map(|(record, _)| match record.facts {
-        Facts::Subscription(facts) => facts,
-        other => panic!("{other:?}"),
-    })
+    super::subscription("sub_1", &decoded, &Shelf::default(), &MrrPolicy::default(), now).map(
+        |(record, _)| match record.facts {
+            Facts::Subscription(facts) => facts,
+            other => panic!("{other:?}"),
+        },
+    )
 }
 
 #[test]

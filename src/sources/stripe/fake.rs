@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use super::{Settings, Stripe};
+use super::{MrrPolicy, Settings, Stripe};
 use crate::domain::{Cursor, Facts, PullMode, Pulled, Stream, SubscriptionFacts};
 use crate::http::Patience;
 use crate::ports::{PageEnd, PullRequest, Source};
@@ -79,6 +79,7 @@ impl Fake {
             lag: "15s".parse().unwrap(),
             company_id_metadata: vec!["hubspot_company_id".to_owned()],
             api_key_file: None,
+            mrr: MrrPolicy::default(),
         };
         let patience = Patience { attempts: 1, ..Patience::default() };
         let reads = [("stripe", ["name".to_owned(), "mrr".to_owned()].into())].into();

@@ -21,18 +21,20 @@ mod catalogue;
 mod check;
 mod cursor;
 mod delta;
+mod discounts;
 mod events;
 mod facts;
 #[cfg(test)]
 mod fake;
 mod money;
 mod mrr;
+mod notes;
+mod pricing;
 mod pull;
 mod settings;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
@@ -47,9 +49,10 @@ use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 use api::Api;
 use catalogue::Catalogue;
 use cursor::State;
+use notes::{Notes, Relisted};
 
 /// Grows when facts are read differently, so that streams read themselves again.
-const FACTS_VERSION: u32 = 1;
+const FACTS_VERSION: u32 = 2;
 
 /// The Stripe source.
 pub struct Stripe {
@@ -57,8 +60,8 @@ pub struct Stripe {
     catalogue: Catalogue,
     /// Whether this adapter has read the whole catalogue.
     catalogue_read: AtomicBool,
-    /// Prices already said to be unknown.
-    unpriced_told: Mutex<BTreeSet<String>>,
+    notes: Notes,
+    mrr: MrrPolicy,
     /// Seconds a window of events reaches back behind the last one.
     overlap: i64,
     /// Seconds `high` stays behind Stripe's now.
@@ -89,7 +92,8 @@ impl Stripe {
             api: Api::new(settings, key, patience)?,
             catalogue: Catalogue::default(),
             catalogue_read: AtomicBool::new(false),
-            unpriced_told: Mutex::default(),
+            notes: Notes::default(),
+            mrr: settings.mrr.clone(),
             overlap: settings.overlap.delta().num_seconds(),
             lag: settings.lag.delta().num_seconds(),
             company_id_metadata: settings.company_id_metadata.clone(),
@@ -114,7 +118,10 @@ impl Source for Stripe {
             let properties = properties.into_iter().filter(|name| facts::PROPERTIES.contains(name));
             format!(" {}; {}", properties.collect::<Vec<_>>().join(" "), self.company_id_metadata.join(" "))
         };
-        let kept = if stream == Stream::StripeCustomers { of_customers() } else { String::new() };
+        let kept = match stream {
+            Stream::StripeCustomers => of_customers(),
+            _ => format!(" {:?}", self.mrr),
+        };
         format!("{stream} {FACTS_VERSION}{kept}")
     }
 
@@ -122,7 +129,7 @@ impl Source for Stripe {
         let state = request.cursor.and_then(State::read);
         if state.is_none() && request.cursor.is_some() && request.mode == PullMode::Changes {
             // Text of another version. The caller must see that a listing begins.
-            return Ok(delta::relist(BTreeSet::new()));
+            return Ok(self.relist(request.stream, Relisted::Unreadable, BTreeSet::new()));
         }
         self.page(request.stream, state, request.mode).await
     }
@@ -139,6 +146,10 @@ impl Source for Stripe {
             answers.push(Pulled::Malformed(key, "it lives on a Stripe test clock, in simulated time".to_owned()));
         }
         Ok(answers)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.take()
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -1,23 +1,20 @@
-//! Monthly recurring revenue of one subscription: pure, exact, and a policy (stripe-api.md 9; design, settled points).
+//! Monthly recurring revenue of one subscription: pure, exact, and a policy.
 //!
-//! Counted: licensed recurring items of active and past-due subscriptions, without running trials and paused collection,
-//! less `forever` discounts. Everything is kept in minor units of the item's own interval and divided once, at the end, so
-//! only amounts that are no finite decimal are rounded, in the 28th digit. Rounding to a currency is the writer's.
-//!
-//! Where Stripe is silent: `amount_off` is spread over the items it applies to in proportion to their amounts, as if all
-//! were on one invoice, and each share is divided by its item's interval. Tax inside inclusive prices is not taken out: the
-//! rate is not known here (trap 42).
+#![doc = include_str!("mrr.md")]
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use super::MrrPolicy;
 use super::catalogue::Shelf;
+use super::discounts::{self, take_discounts};
 use super::money::minor_unit;
-use super::wire::{Amounts, Coupon, Discount, Expandable, Item, Price, Recurring, Subscription, Tier, Transform};
+use super::pricing::gross;
+use super::wire::{Item, Price, Recurring, Subscription};
 
-/// Places after the point of Stripe's decimal amounts (stripe-api.md 7).
-const STRIPE_DIGITS: u32 = 12;
+/// Seconds by which a start may lie ahead of the answer's clock and still be now.
+const STARTING: i64 = 300;
 
 /// What one subscription contributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,17 +25,28 @@ pub(super) struct Figures {
     pub plan: Option<String>,
     /// That item's month in major units, before discounts.
     pub plan_weight: Decimal,
+    /// What makes the figure of a subscription that counts doubtful.
+    pub doubts: Doubts,
+}
+
+/// What makes a figure doubtful.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
     /// Prices whose amount could not be told; they count nothing.
     pub unpriced: Vec<String>,
+    /// A discount in force cannot be told.
+    pub lost_coupon: bool,
+    /// It holds tax that cannot be taken out.
+    pub taxed: bool,
 }
 
 /// A licensed recurring item under calculation.
-struct Line<'a> {
-    item: &'a Item,
+pub(super) struct Line<'a> {
+    pub item: &'a Item,
     /// Minor units an interval, before discounts.
     gross: Decimal,
-    /// Minor units an interval, as far as discounts have been taken.
-    net: Decimal,
+    /// Minor units an interval, as far as discounts and tax have been taken.
+    pub net: Decimal,
     rate: Rate,
 }
 
@@ -47,13 +55,13 @@ struct Line<'a> {
 struct Rate(i64, i64);
 
 /// Works out the figures as of `now`, Unix seconds.
-pub(super) fn figures(subscription: &Subscription, shelf: &Shelf, now: i64) -> Figures {
+pub(super) fn figures(subscription: &Subscription, shelf: &Shelf, policy: &MrrPolicy, now: i64) -> Figures {
     let mut figures = Figures::default();
-    let mut lines = Vec::new();
+    let (mut lines, mut unpriced) = (Vec::new(), Vec::new());
     for item in subscription.items.data.iter().filter(|item| is_licensed(&item.price)) {
         match line(item, subscription, shelf) {
             Some(line) => lines.push(line),
-            None => figures.unpriced.push(item.price.id.clone()),
+            None => unpriced.push(item.price.id.clone()),
         }
     }
     let unit = minor_unit(&subscription.currency);
@@ -64,33 +72,67 @@ pub(super) fn figures(subscription: &Subscription, shelf: &Shelf, now: i64) -> F
     let named =
         largest.map(|(_, item)| item).or_else(|| subscription.items.data.iter().find(|i| i.price.recurring.is_some()));
     figures.plan = named.and_then(|item| plan_name(&item.price, shelf));
-    if counts(subscription, now) {
-        take_discounts(&mut lines, subscription, shelf, now);
-        figures.mrr = (total(lines.iter().filter(|line| !on_trial(line.item, now))) * unit).normalize();
+    if counts(subscription, policy, now) {
+        take_discounts(&mut lines, subscription, shelf, policy.discounts, now);
+        lines.retain(|line| policy.trials || !on_trial(line.item, now));
+        let lost_coupon = discounts::lost_coupon(subscription, shelf, now);
+        let taxed = !policy.inclusive_tax && take_tax(&mut lines, subscription);
+        figures.doubts = Doubts { unpriced, lost_coupon, taxed };
+        figures.mrr = (total(lines.iter()) * unit).normalize();
     }
     figures
 }
 
-/// When the figures change by themselves after `now`: a trial, a pause or a discount begins or ends (traps 39, 43, 46).
+/// When the figures change by themselves after `now`: a start, a trial, a pause or a discount begins or ends (traps 39,
+/// 43, 46, 48).
 pub(super) fn changes_at(subscription: &Subscription, now: i64) -> Option<i64> {
     if matches!(subscription.status.as_str(), "canceled" | "incomplete_expired") {
         return None;
     }
-    let items = subscription.items.data.iter();
-    let discounts = discounts(&subscription.discounts)
-        .chain(items.clone().flat_map(|item| discounts(&item.discounts)))
-        .chain(customer_discount(subscription));
-    let trials = items.filter_map(|item| item.current_trial.as_ref()?.end_date);
+    let discounts = discounts::all(subscription).flat_map(|d| [d.start, d.end]).flatten();
+    let trials = subscription.items.data.iter().filter_map(|item| item.current_trial.as_ref()?.end_date);
     let pause = subscription.pause_collection.as_ref().and_then(|pause| pause.resumes_at);
     let moments =
-        discounts.flat_map(|d| [d.start, d.end]).flatten().chain(trials).chain(subscription.trial_end).chain(pause);
+        discounts.chain(trials).chain(subscription.trial_end).chain(pause).chain(starts_later(subscription, now));
     moments.filter(|at| *at > now).min()
 }
 
-fn counts(subscription: &Subscription, now: i64) -> bool {
-    matches!(subscription.status.as_str(), "active" | "past_due")
-        && subscription.trial_end.is_none_or(|end| end <= now)
-        && subscription.pause_collection.is_none()
+fn counts(subscription: &Subscription, policy: &MrrPolicy, now: i64) -> bool {
+    let by_status = match subscription.status.as_str() {
+        "active" => true,
+        "past_due" => policy.past_due,
+        "trialing" => policy.trials,
+        _ => false,
+    };
+    let canceling = subscription.cancel_at_period_end == Some(true) || subscription.cancel_at.is_some();
+    by_status
+        && (policy.trials || subscription.trial_end.is_none_or(|end| end <= now))
+        && (policy.paused_collection || subscription.pause_collection.is_none())
+        && (policy.canceling || !canceling)
+        && starts_later(subscription, now).is_none()
+}
+
+fn starts_later(subscription: &Subscription, now: i64) -> Option<i64> {
+    subscription.start_date.filter(|at| *at > now + STARTING)
+}
+
+/// Takes the tax out of what is left after discounts, where a rate says that it is inside. Answers whether some tax stays in
+/// because its rate is not known (trap 42).
+fn take_tax(lines: &mut [Line<'_>], subscription: &Subscription) -> bool {
+    let automatic = subscription.automatic_tax.as_ref().is_some_and(|tax| tax.enabled == Some(true));
+    let mut left_in = false;
+    for line in lines.iter_mut().filter(|line| !line.net.is_zero()) {
+        let own = line.item.tax_rates.as_deref().filter(|rates| !rates.is_empty());
+        let rates = own.or(subscription.default_tax_rates.as_deref()).unwrap_or_default();
+        let inside = rates.iter().filter_map(|rate| rate.object()).filter(|rate| rate.inclusive == Some(true));
+        let percent =
+            inside.filter_map(|rate| rate.percentage).fold(Decimal::ZERO, |sum, rate| sum.saturating_add(rate.0));
+        let whole = Decimal::ONE_HUNDRED.saturating_add(percent);
+        let without = line.net.checked_mul(Decimal::ONE_HUNDRED).and_then(|net| net.checked_div(whole));
+        line.net = without.unwrap_or(line.net);
+        left_in |= percent.is_zero() && automatic && line.item.price.tax_behavior.as_deref() == Some("inclusive");
+    }
+    left_in
 }
 
 fn on_trial(item: &Item, now: i64) -> bool {
@@ -149,142 +191,10 @@ fn total<'a>(lines: impl Iterator<Item = &'a Line<'a>>) -> Decimal {
     by_rate.into_iter().fold(Decimal::ZERO, |sum, (rate, amount)| sum.saturating_add(month(amount, rate)))
 }
 
-fn gross(price: &Price, amounts: &Amounts, quantity: Decimal) -> Option<Decimal> {
-    if price.billing_scheme.as_deref() != Some("tiered") {
-        let unit = either(amounts.unit_amount_decimal, amounts.unit_amount)?;
-        return unit.checked_mul(packages(quantity, price.transform_quantity.as_ref())?);
-    }
-    let tiers = amounts.tiers.as_ref()?;
-    match price.tiers_mode.as_deref()? {
-        "graduated" => graduated(tiers, quantity),
-        "volume" => volume(tiers, quantity),
-        _ => None,
-    }
-}
-
-fn packages(quantity: Decimal, transform: Option<&Transform>) -> Option<Decimal> {
-    let Some(transform) = transform else { return Some(quantity) };
-    let packages = quantity.checked_div(transform.divide_by.into())?;
-    Some(if transform.round.as_deref() == Some("up") { packages.ceil() } else { packages.floor() })
-}
-
-/// Each slice at its own price, and the flat fee of each slice that is touched.
-fn graduated(tiers: &[Tier], quantity: Decimal) -> Option<Decimal> {
-    let (mut sum, mut below) = (Decimal::ZERO, Decimal::ZERO);
-    for tier in tiers {
-        let top = tier.up_to.map_or(quantity, |end| end.0.min(quantity));
-        if top > below {
-            sum = sum.checked_add(unit(tier).checked_mul(top - below)?)?.checked_add(flat(tier))?;
-            below = top;
-        }
-    }
-    // Units beyond the last slice have no price.
-    (below >= quantity).then_some(sum)
-}
-
-/// All units at the price of the slice that is reached, and its flat fee.
-fn volume(tiers: &[Tier], quantity: Decimal) -> Option<Decimal> {
-    if quantity.is_zero() {
-        return Some(Decimal::ZERO);
-    }
-    let reached = tiers.iter().find(|tier| tier.up_to.is_none_or(|end| quantity <= end.0))?;
-    unit(reached).checked_mul(quantity)?.checked_add(flat(reached))
-}
-
-fn unit(tier: &Tier) -> Decimal {
-    either(tier.unit_amount_decimal, tier.unit_amount).unwrap_or_default()
-}
-
-fn flat(tier: &Tier) -> Decimal {
-    either(tier.flat_amount_decimal, tier.flat_amount).unwrap_or_default()
-}
-
-/// The decimal says it all; the integer is null where there is a fraction of a minor unit (trap 30).
-fn either(decimal: Option<super::wire::Exact>, integer: Option<super::wire::Exact>) -> Option<Decimal> {
-    decimal.or(integer).map(|exact| exact.0)
-}
-
-/// Item discounts first, then the subscription's, or the customer's where the subscription has none (trap 41).
-fn take_discounts(lines: &mut [Line<'_>], subscription: &Subscription, shelf: &Shelf, now: i64) {
-    let currency = &subscription.currency;
-    for line in lines.iter_mut() {
-        let item = line.item;
-        for coupon in forever(discounts(&item.discounts), shelf, now) {
-            take(std::slice::from_mut(line), coupon, currency);
-        }
-    }
-    for coupon in forever(discounts(&subscription.discounts).chain(customer_discount(subscription)), shelf, now) {
-        take(lines, coupon, currency);
-    }
-}
-
-fn discounts(found: &[Expandable<Discount>]) -> impl Iterator<Item = &Discount> {
-    found.iter().filter_map(Expandable::object)
-}
-
-fn customer_discount(subscription: &Subscription) -> Option<&Discount> {
-    let payer = subscription.customer.as_ref().and_then(Expandable::object)?;
-    payer.discount.as_ref().filter(|_| subscription.discounts.is_empty()).and_then(Expandable::object)
-}
-
-/// The coupons that lower a normal month: in force, and for ever. `once` and `repeating` run out by themselves.
-fn forever<'a>(
-    discounts: impl Iterator<Item = &'a Discount>,
-    shelf: &'a Shelf,
-    now: i64,
-) -> impl Iterator<Item = &'a Coupon> {
-    let in_force = move |d: &&Discount| d.start.is_none_or(|at| at <= now) && d.end.is_none_or(|at| at > now);
-    let coupons = discounts.filter(in_force).filter_map(|d| shelf.coupon(d.coupon()?));
-    coupons.filter(|coupon| coupon.duration.as_deref() == Some("forever"))
-}
-
-fn take(lines: &mut [Line<'_>], coupon: &Coupon, currency: &str) {
-    let mut lines: Vec<_> = lines.iter_mut().filter(|line| applies(coupon, line.item)).collect();
-    if let Some(percent) = coupon.percent_off {
-        let kept = (Decimal::ONE_HUNDRED - percent.0.min(Decimal::ONE_HUNDRED)) / Decimal::ONE_HUNDRED;
-        for line in &mut lines {
-            line.net = line.net.checked_mul(kept).unwrap_or(line.net);
-        }
-    } else if let Some(amount) = amount_off(coupon, currency) {
-        spread(&mut lines, amount);
-    }
-}
-
-fn applies(coupon: &Coupon, item: &Item) -> bool {
-    let Some(only) = &coupon.applies_to else { return true };
-    let product = match &item.price.product {
-        Some(Expandable::Id(id)) => Some(id),
-        Some(Expandable::Object(product)) => Some(&product.id),
-        None => None,
-    };
-    only.products.is_empty() || product.is_some_and(|id| only.products.contains(id))
-}
-
-/// In the subscription's own currency; another one has no effect (trap 40).
-fn amount_off(coupon: &Coupon, currency: &str) -> Option<Decimal> {
-    if coupon.currency.as_deref() == Some(currency) {
-        return coupon.amount_off.map(|exact| exact.0);
-    }
-    coupon.currency_options.as_ref()?.get(currency)?.amount_off.map(|exact| exact.0)
-}
-
-/// Takes an invoice's `amount` off the lines in proportion, never below zero. Shares have the digits Stripe's own decimals
-/// have, and the last line takes what is left, so that they make up the amount exactly.
-fn spread(lines: &mut [&mut Line<'_>], amount: Decimal) {
-    let sum = lines.iter().fold(Decimal::ZERO, |sum, line| sum.saturating_add(line.net));
-    if sum.is_zero() || amount >= sum {
-        lines.iter_mut().for_each(|line| line.net = Decimal::ZERO);
-        return;
-    }
-    let (mut left, last) = (amount, lines.len().saturating_sub(1));
-    for (i, line) in lines.iter_mut().enumerate() {
-        let share = if i == last { left } else { line.net.checked_mul(amount).map_or(Decimal::ZERO, |n| n / sum) };
-        let share = share.round_dp(STRIPE_DIGITS).min(line.net);
-        line.net -= share;
-        left -= share;
-    }
-}
-
 #[cfg(test)]
 #[path = "mrr_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "mrr_table_tests.rs"]
+mod table_tests;

@@ -1,6 +1,5 @@
 //! Pages: complete listings, single objects, and how both become records (stripe-api.md 3).
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use futures::stream::{StreamExt, TryStreamExt};
@@ -11,8 +10,10 @@ use crate::http::Request;
 use crate::ports::{Page, PageEnd};
 
 use super::Stripe;
-use super::cursor::{Listing, State};
+use super::cursor::{Known, Listing, State};
 use super::facts;
+use super::mrr::Doubts;
+use super::notes::Doubt;
 use super::wire::{Item, List, Raw, Subscription, id_of, is_deleted, on_test_clock};
 
 /// Single objects asked for at once.
@@ -24,11 +25,23 @@ const WITH: [&str; 3] = ["customer", "discounts.source.coupon", "items.data.disc
 impl Stripe {
     /// The next page of a stream.
     pub(super) async fn page(&self, stream: Stream, state: Option<State>, mode: PullMode) -> Result<Page, ApiError> {
-        match (state, mode) {
+        let known = state.as_ref().map(State::known).unwrap_or_default();
+        self.api.same_mode(stream, known.live)?;
+        let page = match (state, mode) {
             (Some(State::Listing(listing)), _) => self.listing_page(stream, listing).await,
             (Some(State::Events(events)), PullMode::Changes) => self.events_page(stream, events).await,
             _ => self.listing_page(stream, Listing::default()).await,
+        }?;
+        if stream == Stream::StripeSubscriptions && !self.catalogue.shows_coupons() {
+            self.notes.coupons_hidden();
         }
+        Ok(page)
+    }
+
+    /// Notes how the records of a page were read.
+    pub(super) fn learn(&self, stream: Stream, known: &mut Known) {
+        known.live = self.api.live();
+        known.blind |= stream == Stream::StripeSubscriptions && !self.catalogue.shows_coupons();
     }
 
     async fn listing_page(&self, stream: Stream, listing: Listing) -> Result<Page, ApiError> {
@@ -42,11 +55,13 @@ impl Stripe {
         let after: Vec<_> = ids().take(2).chain(listing.after.into_iter().take(1)).collect();
         let has_more = list.has_more;
         let records = self.records(stream, list.data, now).await?;
+        let Listing { seen, mut known, .. } = listing;
+        self.learn(stream, &mut known);
         Ok(if has_more {
-            let state = State::Listing(Listing { since: Some(since), after, seen: listing.seen });
+            let state = State::Listing(Listing { since: Some(since), after, seen, known });
             Page { records, cursor: state.cursor(), end: PageEnd::More }
         } else {
-            Page { records, cursor: State::followed(since, listing.seen).cursor(), end: PageEnd::Listing }
+            Page { records, cursor: State::followed(since, seen, known).cursor(), end: PageEnd::Listing }
         })
     }
 
@@ -136,6 +151,7 @@ impl Stripe {
         found: Vec<Raw>,
         now: Timestamp,
     ) -> Result<Vec<Pulled>, ApiError> {
+        self.api.same_modes(stream, &found)?;
         let found = found.into_iter().filter(|raw| !on_test_clock(raw));
         if stream == Stream::StripeCustomers {
             return Ok(found.map(|raw| self.customer(&raw)).collect());
@@ -151,9 +167,9 @@ impl Stripe {
         let records = read.iter().map(|(id, decoded)| {
             let key = || SourceKey::new(stream, id.as_str());
             match decoded {
-                Ok(Some(subscription)) => match facts::subscription(id, subscription, &shelf, now) {
-                    Ok((record, unpriced)) => {
-                        self.tell_unpriced(unpriced);
+                Ok(Some(subscription)) => match facts::subscription(id, subscription, &shelf, &self.mrr, now) {
+                    Ok((record, doubts)) => {
+                        self.tell(id, doubts);
                         Pulled::Live(record)
                     }
                     Err(why) => Pulled::Malformed(key(), why),
@@ -165,15 +181,12 @@ impl Stripe {
         Ok(records.collect())
     }
 
-    /// A price that cannot be told makes MRR too low; worth saying, once.
-    fn tell_unpriced(&self, prices: Vec<String>) {
-        let mut told = self.unpriced_told.lock().unwrap_or_else(PoisonError::into_inner);
-        for price in prices {
-            if !told.contains(&price) {
-                tracing::warn!(price, "the amount of this Stripe price cannot be told: it counts nothing towards MRR");
-                told.insert(price);
-            }
-        }
+    fn tell(&self, id: &str, doubts: Doubts) {
+        let this = |doubtful: bool| doubtful.then(|| id.to_owned());
+        self.notes.doubt(Doubt::Unpriced, doubts.unpriced);
+        self.notes.doubt(Doubt::Taxed, this(doubts.taxed));
+        // Without the right, no coupon can be told: that is said once for all of them.
+        self.notes.doubt(Doubt::LostCoupon, this(doubts.lost_coupon && self.catalogue.shows_coupons()));
     }
 
     fn customer(&self, raw: &Raw) -> Pulled {

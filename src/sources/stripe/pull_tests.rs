@@ -69,7 +69,7 @@ async fn too_many_is_told_as_such_and_counted_trap_56() {
     let stripe = fake.adapter().await;
     let error = json!({"code": "rate_limit", "message": "Too many"});
     fake.with(|world| world.obstacles = vec![Obstacle { on: "events", status: 429, error }]);
-    let cursor = State::followed(chrono::Utc::now().timestamp(), BTreeSet::new()).cursor();
+    let cursor = State::followed(chrono::Utc::now().timestamp(), BTreeSet::new(), Known::default()).cursor();
     let request = PullRequest { stream: CUSTOMERS, cursor: Some(&cursor), mode: PullMode::Changes };
     assert_eq!(stripe.pull(request).await.unwrap_err().fault, Fault::Throttled { wait: None });
     assert_eq!((stripe.spent().requests, stripe.spent().throttled), (1, 1));

@@ -25,4 +25,54 @@ pub struct Settings {
     pub company_id_metadata: Vec<String>,
     /// File that holds the API key, when it is neither a systemd credential nor in the environment.
     pub api_key_file: Option<PathBuf>,
+    /// What counts as monthly recurring revenue.
+    pub mrr: MrrPolicy,
+}
+
+/// `[stripe.mrr]`: what counts as monthly recurring revenue. Every rule with an example: `mrr.md` beside this file. The
+/// defaults are those of Stripe's own figure, as far as they are known (stripe-api.md 9).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MrrPolicy {
+    /// Whether subscriptions count whose last invoice is overdue.
+    pub past_due: bool,
+    /// Whether subscriptions and items on a running trial count, as if they were paid.
+    pub trials: bool,
+    /// Whether subscriptions count while the collection of their invoices is paused.
+    pub paused_collection: bool,
+    /// Whether subscriptions that were asked to end count until they do.
+    pub canceling: bool,
+    /// Which discounts lower it.
+    pub discounts: CountedDiscounts,
+    /// Whether the tax inside inclusive prices counts. It is taken out where its rate is known.
+    pub inclusive_tax: bool,
+}
+
+/// Which discounts lower MRR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CountedDiscounts {
+    /// None: list prices.
+    None,
+    /// Those of `forever` coupons.
+    Forever,
+    /// Those, and `repeating` ones until they end.
+    Repeating,
+    /// All, those for one invoice included until it is made.
+    All,
+}
+
+#[cfg(test)]
+impl Default for MrrPolicy {
+    /// The defaults of `config/default.toml`; a test holds them together.
+    fn default() -> Self {
+        Self {
+            past_due: true,
+            trials: false,
+            paused_collection: false,
+            canceling: true,
+            discounts: CountedDiscounts::Forever,
+            inclusive_tax: false,
+        }
+    }
 }

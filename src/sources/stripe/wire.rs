@@ -24,6 +24,7 @@ pub(super) struct Event {
     #[serde(rename = "type")]
     pub kind: String,
     pub created: i64,
+    pub livemode: Option<bool>,
     #[serde(default)]
     pub data: EventData,
 }
@@ -80,6 +81,22 @@ pub(super) struct Subscription {
     pub created: Option<i64>,
     pub trial_end: Option<i64>,
     pub pause_collection: Option<PauseCollection>,
+    pub cancel_at: Option<i64>,
+    pub cancel_at_period_end: Option<bool>,
+    pub automatic_tax: Option<AutomaticTax>,
+    pub default_tax_rates: Option<Vec<Expandable<TaxRate>>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct AutomaticTax {
+    pub enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct TaxRate {
+    /// Whether amounts hold the tax.
+    pub inclusive: Option<bool>,
+    pub percentage: Option<Exact>,
 }
 
 /// The customer as far as a subscription needs it.
@@ -108,6 +125,7 @@ pub(super) struct Item {
     #[serde(default)]
     pub discounts: Vec<Expandable<Discount>>,
     pub current_trial: Option<Trial>,
+    pub tax_rates: Option<Vec<Expandable<TaxRate>>>,
 }
 
 /// A trial of one item. How its end is called is not settled (stripe-api.md 6), so both words are read.
@@ -131,6 +149,7 @@ pub(super) struct Price {
     pub amounts: Amounts,
     pub tiers_mode: Option<String>,
     pub transform_quantity: Option<Transform>,
+    pub tax_behavior: Option<String>,
     /// Only where expanded.
     pub currency_options: Option<BTreeMap<String, Amounts>>,
 }
@@ -176,6 +195,9 @@ pub(super) struct Product {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Discount {
     pub source: Option<DiscountSource>,
+    /// Where the coupon stood before 2025-09-30 (clover): reading it there too keeps an older pinned version from losing
+    /// every discount without a word.
+    coupon: Option<Expandable<Coupon>>,
     pub start: Option<i64>,
     pub end: Option<i64>,
 }
@@ -187,13 +209,16 @@ pub(super) struct DiscountSource {
 
 impl Discount {
     pub fn coupon(&self) -> Option<&Expandable<Coupon>> {
-        self.source.as_ref()?.coupon.as_ref()
+        self.source.as_ref().and_then(|source| source.coupon.as_ref()).or(self.coupon.as_ref())
     }
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Coupon {
     pub id: String,
+    /// Set on the stub of a deleted one, which says nothing else (trap 23).
+    #[serde(default)]
+    pub deleted: bool,
     pub percent_off: Option<Exact>,
     pub amount_off: Option<Exact>,
     pub currency: Option<String>,
@@ -223,6 +248,11 @@ pub(super) fn id_of(raw: &Raw) -> Option<&str> {
 /// Whether this is the stub of a deleted object: id, object, `deleted`, nothing else (trap 19).
 pub(super) fn is_deleted(raw: &Raw) -> bool {
     raw.get("deleted").and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// Whether the object is of live mode, where it says so.
+pub(super) fn livemode(raw: &Raw) -> Option<bool> {
+    raw.get("livemode").and_then(Json::as_bool)
 }
 
 /// Whether the object lives on a test clock: simulated time, never listed, so never kept (trap 52).
