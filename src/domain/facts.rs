@@ -19,6 +19,18 @@ pub enum Facts {
     Subscription(SubscriptionFacts),
 }
 
+impl Facts {
+    /// Older ids that were merged into this record.
+    pub fn merged(&self) -> &[SourceKey] {
+        match self {
+            Self::Account(account) => &account.merged,
+            Self::Person(person) => &person.merged,
+            Self::Deal(deal) => &deal.merged,
+            Self::Subscription(_) => &[],
+        }
+    }
+}
+
 /// Identity evidence of an account, raw as the source has it; `reconcile::identity` normalises and judges it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountFacts {
@@ -78,6 +90,9 @@ pub struct DealFacts {
     /// The accounts the deal belongs to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountLink>,
+    /// Older ids that were merged into this record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<SourceKey>,
 }
 
 /// What one subscription contributes to its account's billing figures (stripe-api.md 6 and 9).

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Utc;
 
-use crate::domain::{AccountLink, Binding, EntityId, Facts, Kind, Role, SourceKey};
+use crate::domain::{AccountLink, Binding, EntityId, Facts, Gone, Kind, Record, Role, SourceKey};
 use crate::reconcile::Bindable;
 use crate::store::{Bound, KnownRow, Place, Placed};
 
@@ -107,13 +107,20 @@ impl Engine {
         let accounts: Vec<Option<SourceKey>> = touched.iter().map(|p| self.account(&p.known.record.facts)).collect();
         let keys: Vec<SourceKey> = accounts.iter().flatten().cloned().collect();
         let entities: HashMap<SourceKey, EntityId> = self.store.entities_of(&keys).await?;
+        let mut heirs = self.heirs(&touched).await?;
         let bound: Vec<Bound> = touched
             .into_iter()
             .zip(accounts)
             .enumerate()
             .map(|(number, (placed, account))| {
                 let parent = account.as_ref().and_then(|key| entities.get(key).copied());
+                let key = &placed.known.record.key;
+                let merged_away = matches!(placed.known.gone, Some((Gone::Merged { .. }, _)));
                 let place = match (role, placed.entity, parent) {
+                    (Role::Person | Role::Deal, Some(_), _) if merged_away => Place::Stays,
+                    (Role::Person | Role::Deal, ..) if heirs.contains_key(key) => {
+                        heirs.remove(key).map_or(Place::New(number), Place::Existing)
+                    }
                     (Role::Subscription, _, Some(account)) => Place::Existing(account),
                     (Role::Subscription, _, None) => Place::Nowhere,
                     (_, Some(own), _) => Place::Existing(own),
@@ -125,6 +132,28 @@ impl Engine {
             .collect();
         self.store.bind(&bound, Utc::now()).await?;
         Ok(())
+    }
+
+    /// Survivors of merges without an object of their own take over the object of a record that was merged into them, the
+    /// oldest of several: a merge never makes a second one (hubspot-api.md trap 10).
+    async fn heirs(&self, touched: &[Placed<KnownRow>]) -> Result<HashMap<SourceKey, EntityId>, EngineError> {
+        let heirs: Vec<_> = touched.iter().filter(|p| !p.settled && p.known.gone.is_none()).collect();
+        let old: Vec<SourceKey> = heirs.iter().flat_map(|p| p.known.record.facts.merged()).cloned().collect();
+        if old.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mapped = self.store.mapped_entities(&old).await?;
+        let mut taken = BTreeSet::new();
+        let mut inherited = HashMap::new();
+        for heir in heirs {
+            let Record { key, facts, .. } = &heir.known.record;
+            let left = facts.merged().iter().filter(|old| *old != key).filter_map(|old| mapped.get(old).copied());
+            if let Some(entity) = left.filter(|entity| !taken.contains(entity)).min() {
+                taken.insert(entity);
+                inherited.insert(key.clone(), entity);
+            }
+        }
+        Ok(inherited)
     }
 
     fn account(&self, facts: &Facts) -> Option<SourceKey> {

@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::Utc;
 
-use crate::domain::{Action, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Standing, Timestamp};
-use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Wanted, order,
+use crate::domain::{
+    Action, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
-use crate::store::{KnownRow, Look, OperationId, SubjectRow};
+use crate::reconcile::{
+    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Wanted, order,
+};
+use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
 use super::{Engine, EngineError, Event, Run};
 
@@ -269,11 +271,18 @@ fn subject(row: SubjectRow, parents: &Parents) -> Subject {
         };
         ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: parent.pivotal_id.or(planned), blocked }
     });
-    Subject { entity: row.entity, records: row.records.into_iter().map(known).collect(), parent }
+    let mut survivors = row.survivors;
+    let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
+    Subject { entity: row.entity, records, parent }
 }
 
-fn known(row: KnownRow) -> Known {
-    Known { record: row.record, gone: row.gone, problem: row.problem }
+fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {
+    let survivor = survivors.remove(&row.record.key).map(|s| Survivor {
+        key: s.key,
+        pivotal_id: s.pivotal_id,
+        display_id: s.display_id,
+    });
+    Known { record: row.record, gone: row.gone, problem: row.problem, survivor }
 }
 
 fn exists(subject: &Subject) -> bool {
@@ -290,7 +299,7 @@ fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&A
 fn unwanted(wanted: &Wanted) -> Option<String> {
     match wanted {
         Wanted::Yes(_) => None,
-        Wanted::NotSelected(why) | Wanted::Held(why) => Some(why.clone()),
+        Wanted::NotSelected(why) | Wanted::Held(why) | Wanted::Doubled(why) => Some(why.clone()),
         Wanted::Gone(since) => Some(format!("gone at the source since {}", since.format("%Y-%m-%d %H:%M UTC"))),
     }
 }

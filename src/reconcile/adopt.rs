@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Facts, Fields, Kind, SourceKey, Stream};
+use crate::domain::{Fields, Kind, Stream};
 
 use super::freemail;
 use super::identity;
@@ -171,11 +171,7 @@ impl Search<'_> {
             ids.entry(key).or_default().insert(id);
         };
         for known in &self.subject.records {
-            let merged: &[SourceKey] = match &known.record.facts {
-                Facts::Account(account) => &account.merged,
-                _ => &[],
-            };
-            for key in merged.iter().chain([&known.record.key]) {
+            for key in known.record.facts.merged().iter().chain([&known.record.key]) {
                 if let Some(field) = key.stream.customer_field() {
                     add(field, key.id.as_str());
                 }

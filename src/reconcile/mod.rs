@@ -8,6 +8,7 @@ mod billing;
 mod bind;
 mod context;
 mod desire;
+mod double;
 mod freemail;
 mod guard;
 mod identity;
@@ -38,7 +39,7 @@ use desire::RuleSet;
 use tree::Reads;
 
 /// Counts up when this code, not the configuration, changes what would be desired.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// Everything that decides, compiled from the configuration.
 #[derive(Debug)]

@@ -39,9 +39,10 @@ impl Case<'_> {
             (Wanted::Yes(fields), Some(mirror)) if mirror.state == MirrorState::Lost => self.lost(fields, mirror),
             (Wanted::Yes(fields), Some(mirror)) => self.differ(fields, mirror),
             (Wanted::Held(why), mirror) => self.held(why, mirror),
+            (Wanted::Doubled(why), Some(mirror)) => self.doubled(why, mirror),
             (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
             (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
-            (Wanted::Gone(_) | Wanted::NotSelected(_), _) => Decision::default(),
+            (Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Doubled(_), _) => Decision::default(),
         };
         for operation in &mut decision.operations {
             self.stand(operation);
@@ -199,6 +200,21 @@ impl Case<'_> {
             ),
         };
         one(held(operation, why))
+    }
+
+    /// Held as the deletion that approving it would be, where this daemon may delete at all; else as an update that says
+    /// nothing. An onboarding is never deleted, and a contact vanishes with its customer.
+    fn doubled(&self, why: &str, mirror: &Mirror) -> Decision {
+        let with_parent = self.subject.parent.as_ref().is_some_and(|parent| !parent.wanted);
+        if self.kind() == Kind::Onboarding || (self.kind() == Kind::Contact && with_parent) {
+            return Decision::default();
+        }
+        if mirror.origin != Origin::Created || self.subject.records.iter().any(|known| known.gone.is_none()) {
+            return self.held(why, Some(mirror));
+        }
+        let delete =
+            self.operation(Action::Delete { id: mirror.id.clone() }, "merged into another at the source".to_owned());
+        one(held(delete, why))
     }
 
     fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {

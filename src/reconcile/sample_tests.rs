@@ -113,11 +113,11 @@ pub(super) fn deal(id: &str, won: bool, closed: &str) -> Record {
 }
 
 pub(super) fn live(record: Record) -> Known {
-    Known { record, gone: None, problem: None }
+    Known { record, gone: None, problem: None, survivor: None }
 }
 
 pub(super) fn gone(record: Record, how: Gone, seen: &str) -> Known {
-    Known { record, gone: Some((how, at(seen))), problem: None }
+    Known { record, gone: Some((how, at(seen))), problem: None, survivor: None }
 }
 
 pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {

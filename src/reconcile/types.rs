@@ -15,6 +15,19 @@ pub struct Known {
     pub gone: Option<(Gone, Timestamp)>,
     /// Why it is held: an ambiguity binding found, in words.
     pub problem: Option<String>,
+    /// Set when it was merged into a record that speaks of another Pivotal object.
+    pub survivor: Option<Survivor>,
+}
+
+/// The Pivotal object that the survivor of a merge speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survivor {
+    /// The survivor's record.
+    pub key: SourceKey,
+    /// The object's cuid.
+    pub pivotal_id: PivotalId,
+    /// Its number.
+    pub display_id: Option<i64>,
 }
 
 /// One account record among those it shares evidence with, directly or through others.
@@ -91,6 +104,9 @@ pub enum Wanted {
     Gone(Timestamp),
     /// Not decidable: a rule failed, or a person must decide. In words.
     Held(String),
+    /// No: what it speaks of lives on in a record that speaks of another object. Which of the two stays, a person says. In
+    /// words, naming both and the commands.
+    Doubled(String),
 }
 
 /// What is already in Pivotal and might be this entity.

@@ -73,13 +73,8 @@ impl<'a> View<'a> {
 }
 
 fn merged_into(record: &Record) -> impl Iterator<Item = &SourceKey> {
-    let merged = match &record.facts {
-        Facts::Account(account) => account.merged.as_slice(),
-        Facts::Person(person) => person.merged.as_slice(),
-        Facts::Deal(_) | Facts::Subscription(_) => &[],
-    };
     // hubspot-api.md trap 11: a survivor may list itself.
-    merged.iter().filter(|key| **key != record.key)
+    record.facts.merged().iter().filter(|key| **key != record.key)
 }
 
 fn created_at(record: &Record) -> Option<Timestamp> {

@@ -111,23 +111,55 @@ impl Store {
         .await
     }
 
-    /// The entities of those of these records that have one.
+    /// The entities of those of these records that have one. A record that was merged away stands for its survivor, whose
+    /// entity may be another one by now.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn entities_of(&self, keys: &[SourceKey]) -> Result<HashMap<SourceKey, EntityId>, StoreError> {
         self.told(async {
             let keys = json(&keys.iter().map(Named::from).collect::<Vec<_>>())?;
+            // Nearest first, so that of each chain of merges the last record that is known counts.
             let found = sqlx::query!(
-                r#"SELECT r.stream, r.external_id, r.entity_id AS "entity_id!" FROM json_each(?) j
-                   CROSS JOIN record r ON r.stream = j.value ->> '$.stream' AND r.external_id = j.value ->> '$.id'
-                   WHERE r.entity_id IS NOT NULL"#,
+                r#"WITH RECURSIVE chain (stream, asked, at, hops) AS (
+                       SELECT value ->> '$.stream', value ->> '$.id', value ->> '$.id', 0 FROM json_each(?)
+                       UNION ALL
+                       SELECT c.stream, c.asked, r.merged_into, c.hops + 1 FROM chain c
+                       CROSS JOIN record r ON r.stream = c.stream AND r.external_id = c.at
+                       WHERE r.state = 'merged' AND r.merged_into IS NOT NULL AND c.hops < 9)
+                   SELECT c.stream AS "stream!: String", c.asked AS "asked!: String", r.entity_id AS "entity_id!: i64"
+                   FROM chain c CROSS JOIN record r ON r.stream = c.stream AND r.external_id = c.at
+                   WHERE r.entity_id IS NOT NULL ORDER BY c.hops"#,
                 keys
             )
             .fetch_all(self.read())
             .await?;
             let pairs = found.into_iter().map(|row| {
-                let key = SourceKey { stream: stream("record", &row.stream)?, id: ExternalId::new(row.external_id) };
+                let key = SourceKey { stream: stream("record", &row.stream)?, id: ExternalId::new(row.asked) };
+                Ok((key, EntityId(row.entity_id)))
+            });
+            pairs.collect()
+        })
+        .await
+    }
+
+    /// The entities of those of these records whose entity has a live Pivotal object.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn mapped_entities(&self, keys: &[SourceKey]) -> Result<HashMap<SourceKey, EntityId>, StoreError> {
+        self.told(async {
+            let keys = json(&keys.iter().map(Named::from).collect::<Vec<_>>())?;
+            let found = sqlx::query!(
+                "SELECT m.stream, m.external_id, m.entity_id FROM json_each(?) j
+                 CROSS JOIN mapping m ON m.stream = j.value ->> '$.stream' AND m.external_id = j.value ->> '$.id'
+                 WHERE m.state = 'live'",
+                keys
+            )
+            .fetch_all(self.read())
+            .await?;
+            let pairs = found.into_iter().map(|row| {
+                let key = SourceKey { stream: stream("mapping", &row.stream)?, id: ExternalId::new(row.external_id) };
                 Ok((key, EntityId(row.entity_id)))
             });
             pairs.collect()
@@ -213,6 +245,7 @@ fn work_out<'a>(
             Place::Existing(EntityId(id)) => Some(id),
             Place::New(number) => fresh.get(&number).copied(),
             Place::Nowhere => None,
+            Place::Stays => *old,
         };
         if *old != entity {
             moves.dirty.extend(old.iter().chain(&entity));
@@ -224,7 +257,7 @@ fn work_out<'a>(
         } else if *problem != b.problem {
             moves.dirty.extend(&entity);
         }
-        if let (Some(id), Role::Person | Role::Deal) = (entity, b.key.stream.role()) {
+        if let (Some(id), Role::Person | Role::Deal, true) = (entity, b.key.stream.role(), b.place != Place::Stays) {
             moves.parents.push((id, b.parent.map(|p| p.0)));
         }
         if b.key.stream.role() == Role::Deal {
@@ -268,16 +301,22 @@ async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(),
     if moves.moved.is_empty() {
         return Ok(());
     }
-    let dependents = json(&moves.dependents)?;
+    touch_sharing(tx, &moves.dependents).await?;
+    repoint(tx, &moves.moved).await?;
+    retire(tx, &moves.left).await
+}
+
+/// Has binding look again at every record that shows one of these tokens.
+pub(super) async fn touch_sharing(tx: &mut SqliteConnection, tokens: &[String]) -> Result<(), Trouble> {
+    let dependents = json(tokens)?;
     sqlx::query!(
         "UPDATE record SET touched = 1 WHERE (stream, external_id) IN
              (SELECT e.stream, e.external_id FROM json_each(?) j CROSS JOIN evidence e ON e.token = j.value)",
         dependents
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    repoint(tx, &moves.moved).await?;
-    retire(tx, &moves.left).await
+    Ok(())
 }
 
 /// Mappings follow their records: a merge re-points them (design section 6).

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::error::Trouble;
-use super::rows::{self, ParentRow, RawEntity, RawRecord, SubjectRow};
+use super::rows::{self, ParentRow, RawEntity, RawRecord, SubjectRow, SurvivorRow};
 use super::{KnownRow, Look, Store, StoreError, json, time};
-use crate::domain::{EntityId, Kind, PivotalId, Quarantine, Role, Stream, Timestamp};
+use crate::domain::{EntityId, Gone, Kind, PivotalId, Quarantine, Role, SourceKey, Stream, Timestamp};
 
 /// Streams whose records decide whether an entity is gone: a subscription outlives its customer at times and never keeps one.
 fn deciding() -> impl Iterator<Item = Stream> {
@@ -46,6 +46,7 @@ impl Store {
             let mut records = self.records_of(&ids).await?;
             let mut deals = if kind == Kind::Customer { self.deals_of(&ids).await? } else { HashMap::new() };
             let parents = self.parents(&json(&parents)?).await?;
+            let mut survivors = self.survivors(&records).await?;
             entities
                 .into_iter()
                 .map(|mut raw| {
@@ -54,7 +55,9 @@ impl Store {
                     records.extend(deals.remove(&raw.id).unwrap_or_default());
                     let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
                     let wanted_before = raw.wanted.take();
-                    Ok(SubjectRow { entity: raw.entity(gone_since)?, wanted_before, records, parent })
+                    let survivors = survivors.remove(&raw.id).unwrap_or_default();
+                    let entity = raw.entity(gone_since)?;
+                    Ok(SubjectRow { entity, wanted_before, records, parent, survivors })
                 })
                 .collect()
         })
@@ -141,6 +144,41 @@ impl Store {
         .fetch_all(self.read())
         .await?;
         by_entity(found)
+    }
+
+    /// By entity: which of its records live on in a record that speaks of another live object.
+    async fn survivors(
+        &self,
+        records: &HashMap<i64, Vec<KnownRow>>,
+    ) -> Result<HashMap<i64, HashMap<SourceKey, SurvivorRow>>, Trouble> {
+        let merged = |known: &KnownRow| matches!(known.gone, Some((Gone::Merged { .. }, _)));
+        let asked: Vec<i64> = records.iter().filter(|(_, own)| own.iter().any(merged)).map(|(id, _)| *id).collect();
+        let mut survivors: HashMap<i64, HashMap<SourceKey, SurvivorRow>> = HashMap::new();
+        if asked.is_empty() {
+            return Ok(survivors);
+        }
+        let asked = json(&asked)?;
+        let found = sqlx::query!(
+            r#"SELECT r.entity_id AS "entity_id!", r.stream, r.external_id, s.external_id AS survivor,
+                      n.pivotal_id AS "pivotal_id!", n.display_id
+               FROM json_each(?) j CROSS JOIN record r ON r.entity_id = j.value
+               CROSS JOIN record s ON s.stream = r.stream AND s.external_id = r.merged_into
+               CROSS JOIN entity n ON n.id = s.entity_id
+               WHERE r.state = 'merged' AND n.id <> r.entity_id AND n.pivotal_id IS NOT NULL AND n.state = 'live'"#,
+            asked
+        )
+        .fetch_all(self.read())
+        .await?;
+        for row in found {
+            let stream = rows::stream("record", &row.stream)?;
+            let survivor = SurvivorRow {
+                key: SourceKey::new(stream, row.survivor),
+                pivotal_id: PivotalId::new(row.pivotal_id),
+                display_id: row.display_id,
+            };
+            survivors.entry(row.entity_id).or_default().insert(SourceKey::new(stream, row.external_id), survivor);
+        }
+        Ok(survivors)
     }
 
     async fn parents(&self, ids: &str) -> Result<HashMap<i64, ParentRow>, Trouble> {

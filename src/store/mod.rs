@@ -44,7 +44,7 @@ pub use error::StoreError;
 pub use explain::{ParseReferenceError, Reference};
 pub use lock::RunLock;
 pub use people::{OperationRow, StoreCounts, StreamCount};
-pub use rows::{KnownRow, ParentRow, SubjectRow};
+pub use rows::{KnownRow, ParentRow, SubjectRow, SurvivorRow};
 pub use runs::RunRow;
 pub use settings::*;
 pub use story::{AttemptRow, MappingRow, Story, StoryEntity, StoryRecord};

@@ -48,6 +48,8 @@ pub(super) struct Effects<'a> {
     pub retold: Vec<&'a str>,
     pub tokens: Vec<(&'a str, &'a str)>,
     pub dirty: Vec<i64>,
+    /// Tokens of those who belong to an account that lives on in another one: they are bound anew.
+    pub orphaned: Vec<String>,
     pub counts: PageEffect,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Effects<'a> {
                     self.same.push(id);
                 } else {
                     self.counts.gone += u64::from(b.state == "live");
+                    self.orphaned.extend(merged_into.map(|_| format!("of:{}", row.pulled.key())));
                     let row = Rewritten::new(id, state, b.facts.clone(), b.properties.clone(), b.changed_at.clone());
                     let gone_at = Some(b.gone_at.clone().unwrap_or_else(|| now.to_owned()));
                     self.rewrite(before, Rewritten { merged_into, gone_at, ..row });

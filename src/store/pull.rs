@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
+use super::bind::touch_sharing;
 use super::error::Trouble;
 use super::page::{Before, Effects};
 use super::{PageEffect, PageRow, PageToSave, Store, StoreError, StreamState, json, rows, time};
@@ -72,6 +73,9 @@ impl Store {
             }
             write_rows(&mut tx, &page, &effects, &now).await?;
             write_evidence(&mut tx, page.stream, &effects).await?;
+            if !effects.orphaned.is_empty() {
+                touch_sharing(&mut tx, &effects.orphaned).await?;
+            }
             write_cursor(&mut tx, &page, &now).await?;
             tx.commit().await?;
             Ok(effects.counts)

@@ -1,5 +1,7 @@
 //! Rows as they lie in the tables, read into the domain's words.
 
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
@@ -34,6 +36,19 @@ pub struct SubjectRow {
     pub records: Vec<KnownRow>,
     /// Its account, for contacts and onboardings.
     pub parent: Option<ParentRow>,
+    /// Of its records, those that were merged into a record that speaks of another live Pivotal object.
+    pub survivors: HashMap<SourceKey, SurvivorRow>,
+}
+
+/// A record that another one was merged into, and its Pivotal object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurvivorRow {
+    /// The record.
+    pub key: SourceKey,
+    /// The object's cuid.
+    pub pivotal_id: PivotalId,
+    /// Its number.
+    pub display_id: Option<i64>,
 }
 
 /// How the account of a contact or an onboarding stands.

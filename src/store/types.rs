@@ -82,6 +82,8 @@ pub enum Place {
     New(usize),
     /// Into none: its account is not known yet.
     Nowhere,
+    /// Wherever it is, under the account it is: a record that lives on in another one says nothing any more.
+    Stays,
 }
 
 /// One record's binding, to be stored.

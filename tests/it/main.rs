@@ -6,6 +6,7 @@ mod commands;
 mod crash;
 mod floors;
 mod hubspot;
+mod hubspot_merges;
 mod nights;
 mod rig;
 mod two_sources;

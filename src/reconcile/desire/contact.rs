@@ -4,7 +4,7 @@ use crate::domain::{Facts, Record, Role, Stream};
 
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
-use super::super::{Reconciler, identity};
+use super::super::{Reconciler, double, identity};
 use super::Start;
 
 fn speaks(stream: Stream) -> bool {
@@ -14,6 +14,9 @@ fn speaks(stream: Stream) -> bool {
 /// What Pivotal should say about a person.
 pub(super) fn desire(reconciler: &Reconciler, subject: &Subject) -> Desired {
     let start = Start::new(subject, speaks);
+    if let Some(why) = double::doubled(subject, speaks) {
+        return start.end(Wanted::Doubled(why), Vec::new());
+    }
     if let Some(since) = start.gone(speaks) {
         return start.end(Wanted::Gone(since), Vec::new());
     }

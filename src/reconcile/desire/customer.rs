@@ -2,10 +2,10 @@
 
 use crate::domain::{Facts, Fields, Role, Stream, Timestamp, Value};
 
-use super::super::Reconciler;
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
+use super::super::{Reconciler, double};
 use super::{Start, onboarding};
 
 fn speaks(stream: Stream) -> bool {
@@ -15,6 +15,9 @@ fn speaks(stream: Stream) -> bool {
 /// What Pivotal should say about an account.
 pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp) -> Desired {
     let start = Start::new(subject, speaks);
+    if let Some(why) = double::doubled(subject, speaks) {
+        return start.end(Wanted::Doubled(why), Vec::new());
+    }
     if let Some(since) = start.gone(speaks) {
         return start.end(Wanted::Gone(since), Vec::new());
     }

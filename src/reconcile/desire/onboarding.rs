@@ -5,7 +5,7 @@ use crate::domain::{DealFacts, Facts, Record, Role, SourceKey, Stream, Timestamp
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
-use super::super::{Reconciler, identity};
+use super::super::{Reconciler, double, identity};
 use super::Start;
 
 fn speaks(stream: Stream) -> bool {
@@ -16,6 +16,9 @@ fn speaks(stream: Stream) -> bool {
 /// trap 26; design: settled points).
 pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp) -> Desired {
     let start = Start::new(subject, speaks);
+    if let Some(why) = double::doubled(subject, speaks) {
+        return start.end(Wanted::Doubled(why), Vec::new());
+    }
     if let Some(since) = start.gone(speaks) {
         return start.end(Wanted::Gone(since), Vec::new());
     }

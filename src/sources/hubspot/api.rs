@@ -196,6 +196,12 @@ impl Api {
         self.send(Request::get(format!("/crm/properties/{}/{}", self.version, shape.object))).await
     }
 
+    /// What sensitive properties the portal has: the plain list leaves them out (trap 20).
+    pub async fn sensitive_properties(&self, shape: &Shape, level: &str) -> Result<wire::Properties, ApiError> {
+        let path = format!("/crm/properties/{}/{}", self.version, shape.object);
+        self.send(Request::get(path).query("dataSensitivity", level)).await
+    }
+
     /// The deal pipelines with their stages.
     pub async fn pipelines(&self) -> Result<wire::Pipelines, ApiError> {
         self.send(Request::get(format!("/crm/pipelines/{}/deals", self.version))).await
@@ -211,6 +217,23 @@ impl Api {
             code: Some("unknown_property".to_owned()),
             field: Some(field),
             message,
+            request_id: None,
+        }
+    }
+
+    /// A property that the portal has and this key may not see.
+    pub fn withheld(&self, shape: &Shape, name: &str) -> ApiError {
+        let scopes = ["sensitive", "highly_sensitive"].map(|how| format!("crm.objects.{}.{how}.read.v2", shape.object));
+        ApiError {
+            fault: Fault::Forbidden { scopes: scopes.into() },
+            api: API,
+            endpoint: self.objects(shape, ""),
+            status: None,
+            code: Some("withheld_property".to_owned()),
+            field: Some(format!("{}.{name}", shape.stream.namespace())),
+            message: format!(
+                "a rule reads the sensitive property '{name}', which the key may not see: it would read as empty"
+            ),
             request_id: None,
         }
     }

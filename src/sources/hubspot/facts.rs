@@ -12,7 +12,7 @@ use crate::domain::{
 use super::wire::{Association, Pipelines, Properties, Row, instant};
 
 /// Raised when facts are read differently, so that every stream reads itself again once.
-const FACTS_VERSION: u32 = 1;
+const FACTS_VERSION: u32 = 2;
 
 /// Where a deal tells when it entered a stage; the stage id follows (section 4.5).
 const STAGE_ENTERED: &str = "hs_v2_date_entered_";
@@ -94,6 +94,8 @@ impl Shape {
 pub(super) struct Known {
     types: BTreeMap<String, Kind>,
     won_stages: BTreeSet<String>,
+    /// Those of the types that need a scope of their own (trap 20).
+    sensitive: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,21 +109,28 @@ enum Kind {
 impl Known {
     /// Reads the definitions.
     pub fn new(properties: Properties, pipelines: Option<Pipelines>) -> Self {
-        let types = properties
-            .results
-            .into_iter()
-            .map(|p| {
-                let kind = match (p.r#type.as_deref(), p.field_type.as_deref()) {
-                    (Some("bool"), _) => Kind::Bool,
-                    (Some("number"), _) => Kind::Number,
-                    (Some("enumeration"), Some("checkbox")) => Kind::Several,
-                    _ => Kind::Text,
-                };
-                (p.name, kind)
-            })
-            .collect();
         let stages = pipelines.into_iter().flat_map(|p| p.results).flat_map(|p| p.stages);
-        Self { types, won_stages: stages.filter(|s| s.is_won()).map(|s| s.id).collect() }
+        let won_stages = stages.filter(|s| s.is_won()).map(|s| s.id).collect();
+        Self { types: kinds(properties).collect(), won_stages, sensitive: BTreeSet::new() }
+    }
+
+    /// Adds the definitions of sensitive properties.
+    pub fn add_sensitive(&mut self, properties: Properties) {
+        for (name, kind) in kinds(properties) {
+            self.sensitive.insert(name.clone());
+            self.types.insert(name, kind);
+        }
+    }
+
+    /// The sensitive property that a row lacks though it was asked for: its scope is missing (trap 20).
+    pub fn withheld<'a>(&self, shape: &'a Shape, row: &Row) -> Option<&'a str> {
+        let reads = shape.reads.iter().filter(|name| self.sensitive.contains(*name));
+        reads.map(String::as_str).find(|name| !row.properties.contains_key(*name))
+    }
+
+    /// The sensitive properties that rules read.
+    pub fn sensitive<'a>(&'a self, shape: &'a Shape) -> impl Iterator<Item = &'a str> {
+        shape.reads.iter().filter(|name| self.sensitive.contains(*name)).map(String::as_str)
     }
 
     /// How many properties the portal has.
@@ -145,6 +154,18 @@ impl Known {
             _ => Value::text(raw),
         }
     }
+}
+
+fn kinds(properties: Properties) -> impl Iterator<Item = (String, Kind)> {
+    properties.results.into_iter().map(|p| {
+        let kind = match (p.r#type.as_deref(), p.field_type.as_deref()) {
+            (Some("bool"), _) => Kind::Bool,
+            (Some("number"), _) => Kind::Number,
+            (Some("enumeration"), Some("checkbox")) => Kind::Several,
+            _ => Kind::Text,
+        };
+        (p.name, kind)
+    })
 }
 
 /// An exact number, or none: never a rounded one.
@@ -178,13 +199,19 @@ pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<Account
     if row.archived {
         return vec![Pulled::Gone(key, Gone::Archived)];
     }
+    // Asked for and not answered, not even with null: a right that was lost. As a blank it would clear what was written
+    // (traps 18, 20).
+    if let Some(name) = shape.reads.iter().find(|name| !row.properties.contains_key(*name)) {
+        let why =
+            format!("the portal did not answer the property '{name}', though it was asked for; older values stay");
+        return vec![Pulled::Malformed(key, why)];
+    }
     let merged = merged(shape, row);
     let mut all: Vec<Pulled> =
         merged.iter().map(|old| Pulled::Gone(old.clone(), Gone::Merged { into: key.id.clone() })).collect();
     let properties = shape
         .reads
         .iter()
-        // A key that was not answered is left out: it must not blank anything (traps 18, 20).
         .filter_map(|name| row.properties.get(name).map(|raw| (name.clone(), known.typed(name, raw.as_deref()))))
         .collect();
     let changed_at = row.updated_at.as_deref().and_then(instant);
@@ -206,7 +233,7 @@ fn facts(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>, merge
             let name = (!names.is_empty()).then(|| names.join(" "));
             Facts::Person(PersonFacts { name, email: text("email"), accounts: links, merged })
         }
-        Role::Deal => Facts::Deal(deal(known, row, links)),
+        Role::Deal => Facts::Deal(DealFacts { merged, ..deal(known, row, links) }),
         Role::Account | Role::Subscription => {
             // `website` is no evidence: people put their page on somebody else's domain there.
             let additional = row.filled("hs_additional_domains").into_iter().flat_map(several);
@@ -239,6 +266,7 @@ fn deal(known: &Known, row: &Row, accounts: Vec<AccountLink>) -> DealFacts {
         closed_at: closed.or(entered),
         won_stage_at: entered,
         accounts,
+        merged: Vec::new(),
     }
 }
 

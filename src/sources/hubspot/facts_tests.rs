@@ -78,18 +78,21 @@ fn text_on_the_wire_reads_as_the_portal_defines_it() {
 }
 
 #[test]
-fn only_what_rules_read_is_kept_and_a_missing_key_stays_missing() {
+fn only_what_rules_read_is_kept_and_a_property_not_answered_is_no_blank() {
     // Traps 18 to 20: a property that was not answered must not blank anything.
-    let shape = shape(COMPANY, &["amount", "tags", "sensitive"]);
+    let whole = shape(COMPANY, &["amount", "tags"]);
     let row = row(json!({"id": 12, "properties": {"name": "Acme", "amount": "5", "tags": null, "other": "x"},
         "createdAt": "2020-01-02T03:04:05.006Z", "updatedAt": "2026-01-02T03:04:05.006Z", "archived": false}));
-    let record = only(pulled(&shape, &known(), &row, vec![]));
+    let record = only(pulled(&whole, &known(), &row, vec![]));
     assert_eq!(record.key, SourceKey::new(COMPANY, "12"));
     assert_eq!(
         record.properties.into_iter().collect::<Vec<_>>(),
         [("amount".to_owned(), Value::Number(5.into())), ("tags".to_owned(), Value::Null),]
     );
     assert_eq!(record.changed_at, Some(at("2026-01-02T03:04:05.006Z")));
+    let withheld = pulled(&shape(COMPANY, &["amount", "tags", "vat_id"]), &known(), &row, vec![]);
+    let [Pulled::Malformed(_, why)] = withheld.as_slice() else { panic!("{withheld:?}") };
+    assert!(why.contains("'vat_id'") && why.contains("older values stay"), "{why}");
 }
 
 #[test]

@@ -124,7 +124,14 @@ impl Hubspot {
             Stream::HubspotDeals => Some(self.api.pipelines().await?),
             _ => None,
         };
-        Ok(Known::new(properties, pipelines))
+        let mut known = Known::new(properties, pipelines);
+        // Only a name that is not in the plain list is worth asking for.
+        for level in ["sensitive", "highly_sensitive"] {
+            if !shape.unknown(&known).is_empty() {
+                known.add_sensitive(self.api.sensitive_properties(shape, level).await?);
+            }
+        }
+        Ok(known)
     }
 }
 
@@ -133,7 +140,7 @@ fn unknown_property(shape: &Shape, name: &str) -> String {
     let noun = shape.stream.namespace();
     format!(
         "a rule reads {noun}.{name}, but the portal has no {noun} property of the internal name '{name}': correct the rule, \
-         or create the property in HubSpot (sensitive properties cannot be read)"
+         or create the property in HubSpot"
     )
 }
 

@@ -190,6 +190,9 @@ impl Hubspot {
 
     /// Rows with their links to companies, as records.
     async fn live(&self, shape: &Shape, known: &Known, rows: Vec<Row>) -> Result<Vec<Pulled>, ApiError> {
+        if let Some(name) = rows.iter().find_map(|row| known.withheld(shape, row)) {
+            return Err(self.api.withheld(shape, name));
+        }
         let mut links = self.links(shape, &rows).await?;
         let of = |row: &Row, links: &mut BTreeMap<String, Vec<AccountLink>>| links.remove(&row.id).unwrap_or_default();
         // A survivor may have answered twice: once is enough.
