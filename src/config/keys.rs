@@ -54,6 +54,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("hubspot.api_version", Shape::Text("a dated version like 2026-09")),
     ("hubspot.overlap", Shape::Duration),
     ("hubspot.lag", Shape::Duration),
+    ("hubspot.link_sweep", Shape::Whole(0, 1_000_000)),
     ("hubspot.token_file", Shape::File),
     ("stripe.enabled", Shape::Switch),
     ("stripe.base_url", Shape::Url),

@@ -18,6 +18,7 @@ mod by_id;
 mod changes;
 mod listing;
 mod refusals;
+mod rolling;
 
 pub const COMPANIES: Stream = Stream::HubspotCompanies;
 pub const CONTACTS: Stream = Stream::HubspotContacts;
@@ -70,6 +71,8 @@ impl Portal {
             api_version: "2026-09".to_owned(),
             overlap: "5m".parse().unwrap(),
             lag: "30s".parse().unwrap(),
+            // Only the tests of the rolling sweep want it.
+            link_sweep: 0,
             token_file: None,
         };
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -106,6 +109,7 @@ impl Portal {
                 l if l.ends_with("/batch/read") => "read",
                 l if l.contains("/properties/") => "properties",
                 l if l.contains("/pipelines/") => "pipelines",
+                l if l.contains("/account-info/") => "account",
                 l if l.contains("/objects/") => "list",
                 _ => "other",
             };

@@ -1,19 +1,22 @@
 //! How far a stream has been pulled: a small state machine, stored as JSON text. Pure.
 //!
 //! ```text
-//! (none) → listing … → resting → sweeping … → changing … → resting → …
+//! (none) → listing … → resting → sweeping … → changing … → rolling … → resting → …
 //! ```
 //!
 //! A listing notes the server's clock at its first answer; that becomes the watermark, so whatever changed while it ran is met
 //! again. Then each run sweeps the archived records first, because the answers' `Date` header tells "now" for free (trap 30), and
 //! then searches the window `[watermark − overlap, now − lag]`, which stays frozen until it is read to its end (traps 2, 5). The
-//! new watermark is the end of that window, never "now".
+//! new watermark is the end of that window, never "now". Last comes a stretch of all live records, read again for what moves no
+//! date (trap 12); where it stops the next run goes on, and past the end it begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ApiError, Cursor, Fault, Span, Timestamp};
+
+use super::home::Home;
 
 /// Where a pull stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,8 @@ pub(super) enum State {
     Sweeping(Sweeping),
     /// Inside a window of changes.
     Changing(Changing),
+    /// Inside a stretch of records that are read again.
+    Rolling(Rolling),
 }
 
 /// A complete listing.
@@ -51,6 +56,18 @@ pub(super) struct Resting {
     /// Records that the last sweep showed. One that the next sweep does not show was restored, or purged (trap 9).
     #[serde(default)]
     pub archived: Archived,
+    /// The last record that was read again for its links; nothing at the beginning of a round.
+    #[serde(default)]
+    pub rolled: Option<String>,
+}
+
+/// A stretch of records that are read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rolling {
+    /// What the run has come to otherwise; its `rolled` moves on.
+    pub rest: Resting,
+    /// Records still to be read.
+    pub left: u32,
 }
 
 /// A sweep over the archived records.
@@ -87,6 +104,9 @@ pub(super) struct Changing {
     /// Read in this window, near its end.
     #[serde(default)]
     pub met: Seen,
+    /// Carried through: see [`Resting::rolled`].
+    #[serde(default)]
+    pub rolled: Option<String>,
 }
 
 /// Record id to the stamp (epoch milliseconds) under which it was already read. Small, or nothing at all: beyond
@@ -152,6 +172,9 @@ impl Archived {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     v: u32,
+    /// Whose records these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    home: Option<Home>,
     #[serde(flatten)]
     state: State,
 }
@@ -165,14 +188,14 @@ impl State {
     }
 
     /// The text to store.
-    pub fn to_cursor(&self) -> Cursor {
-        let stored = Stored { v: VERSION, state: self.clone() };
+    pub fn to_cursor(&self, home: Option<&Home>) -> Cursor {
+        let stored = Stored { v: VERSION, home: home.cloned(), state: self.clone() };
         // Plain maps of text and numbers: nothing here can fail to print. If it ever did, the empty text reads as expired.
         Cursor(serde_json::to_string(&stored).unwrap_or_default())
     }
 
     /// Reads a stored text. One that this version cannot read is [`Fault::Expired`]: list everything.
-    pub fn read(cursor: &Cursor) -> Result<Self, ApiError> {
+    pub fn read(cursor: &Cursor) -> Result<(Self, Option<Home>), ApiError> {
         let expired = |message: String| ApiError {
             fault: Fault::Expired,
             api: "HubSpot",
@@ -188,7 +211,7 @@ impl State {
         if stored.v != VERSION {
             return Err(expired(format!("the stored cursor is of version {}, not {VERSION}", stored.v)));
         }
-        Ok(stored.state)
+        Ok((stored.state, stored.home))
     }
 }
 
@@ -196,7 +219,13 @@ impl Listing {
     /// The state after the last page, whose answer came at `now` if it was the first as well.
     pub fn finished(self, now: Timestamp) -> State {
         let since = self.since.unwrap_or(now);
-        State::Resting(Resting { watermark: since, swept: since, seen: Seen::default(), archived: Archived::default() })
+        State::Resting(Resting {
+            watermark: since,
+            swept: since,
+            seen: Seen::default(),
+            archived: Archived::default(),
+            rolled: None,
+        })
     }
 }
 
@@ -227,6 +256,7 @@ impl Sweeping {
             archived: self.met,
             seen: self.rest.seen,
             met: Seen::empty(),
+            rolled: self.rest.rolled,
         }
     }
 }
@@ -241,9 +271,21 @@ impl Changing {
         !self.seen.holds(id, stamp)
     }
 
-    /// The state after the window's last page.
-    pub fn finished(self) -> State {
-        State::Resting(Resting { watermark: self.to, swept: self.swept, seen: self.met, archived: self.archived })
+    /// The state after the window's last page, when `sweep` records are to be read again in each run.
+    pub fn finished(self, sweep: u32) -> State {
+        let Self { to: watermark, swept, archived, met: seen, rolled, .. } = self;
+        let rest = Resting { watermark, swept, seen, archived, rolled };
+        if sweep == 0 { State::Resting(rest) } else { State::Rolling(Rolling { rest, left: sweep }) }
+    }
+}
+
+impl Rolling {
+    /// The state after `read` records, of which the last is `after`; there is none at the end of the round.
+    pub fn went_on(self, read: usize, after: Option<String>) -> State {
+        let left = self.left.saturating_sub(u32::try_from(read).unwrap_or(u32::MAX));
+        let done = after.is_none() || left == 0;
+        let rest = Resting { rolled: after, ..self.rest };
+        if done { State::Resting(rest) } else { State::Rolling(Self { rest, left }) }
     }
 }
 

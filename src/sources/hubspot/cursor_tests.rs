@@ -14,6 +14,7 @@ fn rest() -> Resting {
         swept: at("2026-11-20T10:00:30Z"),
         seen: Seen::empty(),
         archived: Archived::default(),
+        rolled: Some("77".to_owned()),
     }
 }
 
@@ -44,10 +45,13 @@ fn every_state_survives_its_stored_text() {
             met: archived,
         }),
         State::Changing(window.clone()),
-        State::Changing(Changing { last: Some("123456789012345678901".to_owned()), met: seen, ..window }),
+        State::Changing(Changing { last: Some("123456789012345678901".to_owned()), met: seen, ..window.clone() }),
+        window.finished(2_500),
     ];
+    let home = Home { portal: "62515".to_owned(), zone: Some("US/Eastern".to_owned()) };
     for state in states {
-        assert_eq!(State::read(&state.to_cursor()), Ok(state));
+        assert_eq!(State::read(&state.to_cursor(None)), Ok((state.clone(), None)));
+        assert_eq!(State::read(&state.to_cursor(Some(&home))), Ok((state, Some(home.clone()))));
     }
 }
 
@@ -82,7 +86,7 @@ fn a_window_overlaps_the_last_one_and_never_ends_before_it() {
     ] {
         let window = window(rest(), now, overlap, lag);
         assert_eq!((window.from, window.to), (at(from), at(to)), "{now} {overlap} {lag}");
-        let State::Resting(next) = window.finished() else { panic!("a finished window rests") };
+        let State::Resting(next) = window.finished(0) else { panic!("a finished window rests") };
         assert_eq!((next.watermark, next.swept), (at(to), at(now)), "the end of the window, never now");
     }
 }
@@ -96,7 +100,7 @@ fn only_the_very_stamp_that_was_read_is_skipped() {
     assert!(first.take("1", Some(tie), overlap));
     assert!(first.take("2", Some(at("2026-11-20T10:30:00Z")), overlap));
     assert!(first.take("3", None, overlap), "a hit without a stamp is read");
-    let State::Resting(rest) = first.finished() else { panic!("a finished window rests") };
+    let State::Resting(rest) = first.finished(0) else { panic!("a finished window rests") };
 
     let mut second = window(rest, "2026-11-20T12:00:00Z", "5m", "30s");
     assert!(second.from <= tie);
@@ -147,4 +151,21 @@ fn the_latest_archived_records_are_watched() {
     assert!(!archived.ids().any(|id| id == "first" || id == "untold"));
     archived.without(&(1..Archived::MOST).map(|n| n.to_string()).collect());
     assert_eq!(archived.ids().collect::<Vec<_>>(), ["0"]);
+}
+
+#[test]
+fn a_round_goes_on_where_the_last_run_stopped() {
+    // Trap 12: so many records a run, page by page, and past the end from the beginning.
+    let roll = |state: State| match state {
+        State::Rolling(rolling) => rolling,
+        other => panic!("{other:?}"),
+    };
+    let begun = roll(window(rest(), "2026-11-20T11:00:00Z", "5m", "30s").finished(1_500));
+    assert_eq!((begun.rest.rolled.as_deref(), begun.left), (Some("77"), 1_500));
+    let on = roll(begun.clone().went_on(1_000, Some("1077".to_owned())));
+    assert_eq!((on.rest.rolled.as_deref(), on.left), (Some("1077"), 500));
+    let State::Resting(spent) = on.went_on(500, Some("1577".to_owned())) else { panic!("the budget is spent") };
+    assert_eq!(spent.rolled.as_deref(), Some("1577"));
+    let State::Resting(round) = begun.went_on(3, None) else { panic!("the round is over") };
+    assert_eq!(round.rolled, None);
 }

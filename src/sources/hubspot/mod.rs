@@ -24,6 +24,7 @@ mod by_id;
 mod check;
 mod cursor;
 mod facts;
+mod home;
 mod pull;
 mod refusal;
 mod settings;
@@ -35,16 +36,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::domain::{ApiError, Cursor, ExternalId, Pulled, SourceKey, SourceName, Span, Stream};
+use crate::domain::{ApiError, Cursor, ExternalId, Fault, Pulled, SourceKey, SourceName, Span, Stream};
 use crate::http::BuildError;
 use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 
 use api::Api;
 use cursor::State;
 use facts::{Known, Shape};
+use home::Home;
 
 pub use settings::*;
 
@@ -58,8 +60,11 @@ pub struct Hubspot {
     api: Api,
     overlap: Span,
     lag: Span,
+    link_sweep: u32,
     shapes: Vec<Shape>,
     known: Mutex<BTreeMap<Stream, (Instant, Arc<Known>)>>,
+    home: OnceCell<Option<Home>>,
+    spent_today: home::Spent,
 }
 
 impl Hubspot {
@@ -81,14 +86,17 @@ impl Hubspot {
             api: Api::new(settings, token)?,
             overlap: settings.overlap,
             lag: settings.lag,
+            link_sweep: settings.link_sweep,
             shapes,
             known: Mutex::new(BTreeMap::new()),
+            home: OnceCell::new(),
+            spent_today: home::Spent::default(),
         })
     }
 
     fn shape(&self, stream: Stream) -> Result<&Shape, ApiError> {
         self.shapes.iter().find(|shape| shape.stream == stream).ok_or_else(|| ApiError {
-            fault: crate::domain::Fault::Invalid,
+            fault: Fault::Invalid,
             api: api::API,
             endpoint: stream.to_string(),
             status: None,
@@ -116,6 +124,18 @@ impl Hubspot {
         let known = Arc::new(known);
         all.insert(shape.stream, (Instant::now(), Arc::clone(&known)));
         Ok(known)
+    }
+
+    /// Whose portal this is, asked once; nothing when the token may not know.
+    async fn home(&self) -> Result<Option<Home>, ApiError> {
+        let asked = self.home.get_or_try_init(|| async {
+            match self.api.account().await {
+                Ok(account) => Ok(Home::of(&account)),
+                Err(ApiError { fault: Fault::Forbidden { .. } | Fault::NotFound, .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        Ok(asked.await?.clone())
     }
 
     async fn ask_known(&self, shape: &Shape) -> Result<Known, ApiError> {
@@ -163,11 +183,12 @@ impl Source for Hubspot {
     }
 
     fn is_listing(&self, _stream: Stream, cursor: &Cursor) -> bool {
-        matches!(State::read(cursor), Ok(State::Listing(_)))
+        matches!(State::read(cursor), Ok((State::Listing(_), _)))
     }
 
     async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
         let shape = self.shape(stream)?;
+        self.spent_today.check(chrono::Utc::now())?;
         let asked: BTreeSet<SourceKey> = ids.iter().map(|id| shape.key(id.as_str())).collect();
         let texts = asked.iter().map(|key| key.id.as_str().to_owned()).collect();
         let mut answers = by_id::each_once(self.look(shape, texts, &BTreeSet::new()).await?);

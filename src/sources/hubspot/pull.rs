@@ -2,55 +2,111 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountLink, ApiError, Gone, PullMode, Pulled};
+use crate::domain::{AccountLink, ApiError, Gone, PullMode, Pulled, Timestamp};
 use crate::ports::{Page, PageEnd, PullRequest};
 
 use super::api::{ASSOCIATIONS_MOST, BATCH_MOST, LIST_MOST, SEARCH_MOST, URL_PROPERTIES_MOST};
 use super::by_id::{Answers, each_once, matched};
-use super::cursor::{Changing, Listing, State, Sweeping};
+use super::cursor::{Changing, Listing, Rolling, State, Sweeping};
 use super::facts::{Known, Shape, in_order, links, pulled};
+use super::home::{Home, stranger};
 use super::wire::{self, Row, Unreadable, instant, plain};
 use super::{Hubspot, PAGE_MOST};
 
 /// The id of a row that has none: it is told, and nothing is known by that name.
 const NO_ID: &str = "?";
 
+/// A page but for its cursor's text.
+type Turned = (Vec<Pulled>, State, PageEnd);
+
+/// A stretch of the live records.
+struct Stretch {
+    records: Vec<Pulled>,
+    /// Rows answered.
+    read: usize,
+    /// Where the next stretch begins; nothing at the end.
+    after: Option<String>,
+    /// The server's clock at the first answer.
+    began: Timestamp,
+}
+
 impl Hubspot {
     /// One page of a stream.
     pub(super) async fn page(&self, shape: &Shape, request: PullRequest<'_>) -> Result<Page, ApiError> {
-        let state = request.cursor.map(State::read).transpose()?;
+        let (state, known) = match request.cursor.map(State::read).transpose()? {
+            Some((state, home)) => (Some(state), home),
+            None => (None, None),
+        };
+        self.spent_today.check(chrono::Utc::now())?;
+        let noted = |error, home: Option<&Home>| self.spent_today.note(error, home, chrono::Utc::now());
+        let home = self.home().await.map_err(|error| noted(error, known.as_ref()))?;
+        if let (Some(known), Some(found)) = (&known, &home)
+            && known.portal != found.portal
+        {
+            return Err(stranger(known, found));
+        }
         let state = match (state, request.mode) {
             (Some(listing @ State::Listing(_)), _) => listing,
             (None, _) | (Some(_), PullMode::Full) => State::start(),
             (Some(state), PullMode::Changes) => state,
         };
-        match state {
+        let turned = match state {
             State::Listing(listing) => self.listing(shape, listing).await,
             State::Resting(rest) => self.sweep(shape, rest.sweep()).await,
             State::Sweeping(sweep) => self.sweep(shape, sweep).await,
             State::Changing(window) => self.changes(shape, window).await,
-        }
+            State::Rolling(rolling) => self.roll(shape, rolling).await,
+        };
+        let (records, state, end) = turned.map_err(|error| noted(error, home.as_ref()))?;
+        Ok(Page { records, cursor: state.to_cursor(home.as_ref().or(known.as_ref())), end })
     }
 
     /// Some 1,000 live records with their links, by id.
-    async fn listing(&self, shape: &Shape, mut at: Listing) -> Result<Page, ApiError> {
+    async fn listing(&self, shape: &Shape, mut at: Listing) -> Result<Turned, ApiError> {
+        let stretch = self.stretch(shape, at.after.take(), PAGE_MOST).await?;
+        at.since = at.since.or(Some(stretch.began));
+        at.after = stretch.after;
+        Ok(match at.after {
+            None => (stretch.records, at.finished(stretch.began), PageEnd::Listing),
+            Some(_) => (stretch.records, State::Listing(at), PageEnd::More),
+        })
+    }
+
+    /// Some 1,000 live records again, for what moves no date: links (trap 12), and restores at some portals (trap 9). What is
+    /// not shown proves nothing.
+    async fn roll(&self, shape: &Shape, at: Rolling) -> Result<Turned, ApiError> {
+        let most = PAGE_MOST.min(at.left as usize);
+        let Stretch { records, read, after, .. } = self.stretch(shape, at.rest.rolled.clone(), most).await?;
+        let state = at.went_on(read, after);
+        let end = if matches!(state, State::Resting(_)) { PageEnd::Delta } else { PageEnd::More };
+        Ok((records, state, end))
+    }
+
+    /// Up to `most` live records with their links, by id, above `after`.
+    async fn stretch(&self, shape: &Shape, mut after: Option<String>, most: usize) -> Result<Stretch, ApiError> {
         let known = self.known(shape).await?;
         let properties = shape.properties(&known);
         let joined = properties.join(",");
         // A comma takes three characters in a URL. Too long a list would be refused (trap 37): then ids are listed, and read.
         let fits = joined.len() + 2 * properties.len() <= URL_PROPERTIES_MOST;
         let asked = if fits { joined.as_str() } else { "hs_object_id" };
-        let (mut rows, mut all, mut now) = (Vec::new(), Vec::new(), None);
-        for _ in 0..PAGE_MOST / LIST_MOST {
-            let answer = self.api.list(shape, at.after.as_deref(), asked, LIST_MOST).await?;
-            at.since = at.since.or(Some(answer.now));
-            now = Some(answer.now);
+        let (mut rows, mut all, mut began) = (Vec::new(), Vec::new(), None);
+        while rows.len() < most {
+            let limit = LIST_MOST.min(most - rows.len());
+            let answer = self.api.list(shape, after.as_deref(), asked, limit).await?;
+            began = began.or(Some(answer.now));
+            let empty = answer.body.results.is_empty();
             rows.extend(answer.body.results.into_iter().map(Row::read));
-            at.after = self.advanced(shape, at.after.take(), wire::after(answer.body.paging))?;
-            if at.after.is_none() {
+            after = self.advanced(shape, after.take(), wire::after(answer.body.paging))?;
+            if after.is_none() {
                 break;
             }
+            if empty {
+                return Err(self.api.nonsense(shape, "a page without records says that more follow"));
+            }
         }
+        let Some(began) = began else { return Err(self.api.nonsense(shape, "no page was asked for")) };
+        let read = rows.len();
         let mut live = Vec::new();
         for row in rows {
             match row {
@@ -66,17 +122,13 @@ impl Hubspot {
             let ids = live.into_iter().map(|row| row.id).collect();
             all.extend(self.look(shape, ids, &BTreeSet::new()).await?);
         }
-        let records = each_once(all);
-        match (at.after.is_some(), now) {
-            (false, Some(now)) => Ok(Page { records, cursor: at.finished(now).to_cursor(), end: PageEnd::Listing }),
-            _ => Ok(Page { records, cursor: State::Listing(at).to_cursor(), end: PageEnd::More }),
-        }
+        Ok(Stretch { records: each_once(all), read, after, began })
     }
 
     /// Some 1,000 archived ids; tells those that are news (traps 7, 8). Each of them is looked at before it is told: it may
     /// have been restored meanwhile, or live on in another record. So is each that the sweep before showed and this one does
     /// not (trap 9).
-    async fn sweep(&self, shape: &Shape, mut at: Sweeping) -> Result<Page, ApiError> {
+    async fn sweep(&self, shape: &Shape, mut at: Sweeping) -> Result<Turned, ApiError> {
         let (mut news, mut shown, mut end) = (BTreeSet::new(), BTreeSet::new(), None);
         for _ in 0..PAGE_MOST / LIST_MOST {
             let answer = self.api.list_archived(shape, at.after.as_deref(), LIST_MOST).await?;
@@ -105,11 +157,11 @@ impl Hubspot {
             None => State::Sweeping(at),
         };
         let records = each_once(self.look(shape, asked, &news).await?);
-        Ok(Page { records, cursor: state.to_cursor(), end: PageEnd::More })
+        Ok((records, state, PageEnd::More))
     }
 
     /// Some 1,000 records that changed within the window, read by id: search tells where to look, never what is there.
-    async fn changes(&self, shape: &Shape, mut window: Changing) -> Result<Page, ApiError> {
+    async fn changes(&self, shape: &Shape, mut window: Changing) -> Result<Turned, ApiError> {
         let (mut ids, mut ended) = (Vec::new(), false);
         for _ in 0..PAGE_MOST / SEARCH_MOST {
             let answer = self.api.search(shape, window.from, window.to, window.last.as_deref()).await?;
@@ -130,10 +182,12 @@ impl Hubspot {
             }
         }
         let records = each_once(self.look(shape, ids, &BTreeSet::new()).await?);
-        if ended {
-            return Ok(Page { records, cursor: window.finished().to_cursor(), end: PageEnd::Delta });
+        if !ended {
+            return Ok((records, State::Changing(window), PageEnd::More));
         }
-        Ok(Page { records, cursor: State::Changing(window).to_cursor(), end: PageEnd::More })
+        let state = window.finished(if shape.primary_link.is_some() { self.link_sweep } else { 0 });
+        let end = if matches!(state, State::Resting(_)) { PageEnd::Delta } else { PageEnd::More };
+        Ok((records, state, end))
     }
 
     /// Reads records by id: live ones and the survivors of merges whole; of the others, `archived` are known to be archived,

@@ -9,6 +9,9 @@ use crate::http::ErrorDetail;
 
 use super::wire::{Refusal, plain};
 
+/// The least pause after a 423.
+const LOCKED_FOR: Duration = Duration::from_secs(2);
+
 /// Reads an error answer; called with an empty body for a good one, to learn its correlation id.
 pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> ErrorDetail {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -50,7 +53,11 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> ErrorDetail
                     Some("the account's daily request limit is used up; it resets at midnight there".to_owned());
             }
         }
-        423 => detail.fault = Some(Fault::Unavailable),
+        // A lock on the record: two seconds at least, says HubSpot, which is longer than a first pause.
+        423 => {
+            let wait = told.as_deref().and_then(pause).unwrap_or_default().max(LOCKED_FOR);
+            detail.fault = Some(Fault::Throttled { wait: Some(wait) });
+        }
         // The account moves to another data centre, for up to a day: come back with the next run (trap 39).
         477 => {
             detail.fault = Some(Fault::Unavailable);
@@ -116,6 +123,15 @@ mod tests {
         assert_eq!(read(404, &HeaderMap::new(), br#"{"category":"OBJECT_NOT_FOUND"}"#).fault, None, "the general rule");
         let detail = read(502, &headers(&[("x-hubspot-correlation-id", "c-2")]), html);
         assert_eq!((detail.fault, detail.message, detail.request_id.as_deref()), (None, None, Some("c-2")));
+    }
+
+    #[test]
+    fn a_locked_record_is_given_two_seconds() {
+        for (told, wait) in [(None, 2), (Some("1"), 2), (Some("5"), 5), (Some("5000"), 5)] {
+            let told: Vec<_> = told.map(|t| ("retry-after", t)).into_iter().collect();
+            let detail = read(423, &headers(&told), b"{}");
+            assert_eq!(detail.fault, Some(Fault::Throttled { wait: Some(Duration::from_secs(wait)) }), "{told:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct Settings {
     pub overlap: Span,
     /// How far behind now a window ends, e.g. `30s`.
     pub lag: Span,
+    /// Records of each stream with links that are read again in every run, whether or not they changed: links move without
+    /// a trace (hubspot-api.md trap 12). 0 leaves that to the full pass.
+    pub link_sweep: u32,
     /// File that holds the token, when it is neither a systemd credential nor in the environment.
     pub token_file: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use pivotal_sync::domain::{Fault, PullMode};
 use pivotal_sync::ports::{PageEnd, Source, Verdict};
-use pivotal_sync::sandbox::hubspot::ObjectType;
+use pivotal_sync::sandbox::hubspot::{ObjectType, Property, PropertyType};
 
 use super::{COMPANIES, CONTACTS, Kept, Portal, names};
 
@@ -24,11 +24,20 @@ async fn a_throttled_request_is_sent_again() {
 async fn the_limit_of_the_day_ends_the_pull_at_once() {
     // Trap 32.
     let portal = Portal::start().await;
+    portal.world().account.zone = chrono_tz::Asia::Tokyo;
+    let mut kept = Kept::default();
+    kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap();
     portal.world().switches.calls_per_day = Some(0);
     let source = portal.source();
-    let error = Kept::default().run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    let error = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
     assert!(matches!(error.fault, Fault::Throttled { .. }), "{error}");
     assert_eq!((error.code.as_deref(), source.spent().requests), (Some("DAILY"), 1));
+    // The portal's own midnight, known from an earlier run.
+    assert!(error.message.contains("midnight Asia/Tokyo (") && error.message.contains("15:00 UTC"), "{error}");
+    for stream in [COMPANIES, CONTACTS] {
+        let again = Kept::default().run(&source, stream, PullMode::Changes).await.unwrap_err();
+        assert_eq!((again, source.spent().requests), (error.clone(), 1), "nothing is asked before it resets");
+    }
 }
 
 #[tokio::test]
@@ -101,7 +110,7 @@ async fn check_is_content_with_a_good_portal_and_asks_nothing_twice() {
     portal.contact("a@x.com", Some((&acme, true)));
     assert_eq!(bad(&portal).await, []);
     let asked = portal.asked();
-    assert_eq!((asked["list"], asked["links"], asked["properties"], asked["other"]), (6, 1, 3, 1));
+    assert_eq!((asked["list"], asked["links"], asked["properties"], asked["account"]), (6, 1, 3, 1));
 }
 
 #[tokio::test]
@@ -127,4 +136,51 @@ async fn check_names_every_fault_with_its_remedy() {
     let bad = self::bad(&portal).await;
     assert_eq!(bad.len(), 1, "a dead token ends the check: {bad:?}");
     assert!(bad[0].2.contains("service key"));
+}
+
+#[tokio::test]
+async fn a_sensitive_property_without_its_scope_is_named_and_never_read_as_empty() {
+    // Trap 20: the portal leaves it out of its answers without a word.
+    let mut portal = Portal::start().await;
+    let id = portal.company("Acme");
+    let secret = Property { sensitive: true, ..Property::custom("tax_number", PropertyType::String) };
+    portal.world().add_property(ObjectType::Company, secret);
+    portal.set(ObjectType::Company, &id, "tax_number", "DE1");
+    portal.reads.insert("company", names(&["name", "tax_number"]));
+    let scope = "crm.objects.companies.sensitive.read.v2";
+
+    portal.world().grant(scope);
+    let mut kept = Kept::default();
+    kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap();
+    assert_eq!(kept.live("tax_number")[&id], "DE1");
+    assert_eq!(bad(&portal).await, []);
+
+    portal.world().revoke(scope);
+    portal.world().touch(ObjectType::Company, &id).unwrap();
+    for mode in [PullMode::Changes, PullMode::Full] {
+        let error = kept.run(&portal.source(), COMPANIES, mode).await.unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("company.tax_number"), "{error}");
+        assert!(matches!(&error.fault, Fault::Forbidden { scopes } if scopes[0] == scope), "{error:?}");
+    }
+    assert_eq!(kept.live("tax_number")[&id], "DE1", "what was known stays");
+    let bad = bad(&portal).await;
+    let [(what, _, remedy)] = bad.as_slice() else { panic!("{bad:?}") };
+    assert!(what == "hubspot property company.tax_number" && remedy.contains(scope), "{bad:?}");
+}
+
+#[tokio::test]
+async fn check_names_the_missing_scopes_one_by_one() {
+    let portal = Portal::start().await;
+    for object in ["companies", "contacts", "deals"] {
+        portal.world().revoke(&format!("crm.objects.{object}.read"));
+        portal.world().revoke(&format!("crm.schemas.{object}.read"));
+    }
+    let bad = bad(&portal).await;
+    for object in ["companies", "contacts", "deals"] {
+        for (what, scope) in [("scope crm.objects.", "objects"), ("properties of ", "schemas")] {
+            let found = bad.iter().find(|(name, ..)| name.contains(what) && name.contains(object));
+            let (_, _, remedy) = found.unwrap_or_else(|| panic!("{object} {scope}: {bad:?}"));
+            assert!(remedy.contains(&format!("crm.{scope}.{object}.read")), "{remedy}");
+        }
+    }
 }
