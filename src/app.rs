@@ -46,9 +46,9 @@ impl App {
     pub fn sources(&self, reconciler: &Reconciler) -> Result<Vec<Arc<dyn Source>>, AppError> {
         let reads = reconciler.reads();
         let mut sources: Vec<Arc<dyn Source>> = Vec::new();
-        if let Some(token) = self.secrets.hubspot.clone().filter(|_| self.settings.hubspot.enabled) {
+        if let Some(credentials) = self.secrets.hubspot.clone().filter(|_| self.settings.hubspot.enabled) {
             let with_deals = self.settings.onboardings.enabled;
-            sources.push(Arc::new(Hubspot::new(&self.settings.hubspot, token, &reads, with_deals)?));
+            sources.push(Arc::new(Hubspot::new(&self.settings.hubspot, credentials, &reads, with_deals)?));
         }
         if let Some(key) = self.secrets.stripe.clone().filter(|_| self.settings.stripe.enabled) {
             sources.push(Arc::new(Stripe::new(&self.settings.stripe, key, &reads)?));

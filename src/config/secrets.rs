@@ -1,10 +1,12 @@
-//! The three credentials: where each is looked for, and which are missing.
+//! The credentials: where each is looked for, and which are missing.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+
+use crate::sources::hubspot::{AppKeys, Credentials};
 
 use super::Settings;
 
@@ -17,11 +19,24 @@ pub enum Credential {
     Hubspot,
     /// Stripe's API key.
     Stripe,
+    /// Id of an OAuth app at HubSpot: with the next two it does instead of a token.
+    HubspotClientId,
+    /// The app's secret.
+    HubspotClientSecret,
+    /// The app's refresh token.
+    HubspotRefreshToken,
 }
 
 impl Credential {
     /// Every credential, in the order they are shown.
-    pub const ALL: [Self; 3] = [Self::Pivotal, Self::Hubspot, Self::Stripe];
+    pub const ALL: [Self; 6] = [
+        Self::Pivotal,
+        Self::Hubspot,
+        Self::Stripe,
+        Self::HubspotClientId,
+        Self::HubspotClientSecret,
+        Self::HubspotRefreshToken,
+    ];
 
     /// What people call it.
     pub const fn name(self) -> &'static str {
@@ -29,6 +44,9 @@ impl Credential {
             Self::Pivotal => "Pivotal API key",
             Self::Hubspot => "HubSpot token",
             Self::Stripe => "Stripe API key",
+            Self::HubspotClientId => "HubSpot client id",
+            Self::HubspotClientSecret => "HubSpot client secret",
+            Self::HubspotRefreshToken => "HubSpot refresh token",
         }
     }
 
@@ -38,6 +56,9 @@ impl Credential {
             Self::Pivotal => "pivotal-api-key",
             Self::Hubspot => "hubspot-token",
             Self::Stripe => "stripe-api-key",
+            Self::HubspotClientId => "hubspot-client-id",
+            Self::HubspotClientSecret => "hubspot-client-secret",
+            Self::HubspotRefreshToken => "hubspot-refresh-token",
         }
     }
 
@@ -47,6 +68,9 @@ impl Credential {
             Self::Pivotal => "pivotal.api_key_file",
             Self::Hubspot => "hubspot.token_file",
             Self::Stripe => "stripe.api_key_file",
+            Self::HubspotClientId => "hubspot.client_id_file",
+            Self::HubspotClientSecret => "hubspot.client_secret_file",
+            Self::HubspotRefreshToken => "hubspot.refresh_token_file",
         }
     }
 
@@ -56,6 +80,9 @@ impl Credential {
             Self::Pivotal => "PIVOTAL_API_KEY",
             Self::Hubspot => "HUBSPOT_TOKEN",
             Self::Stripe => "STRIPE_API_KEY",
+            Self::HubspotClientId => "HUBSPOT_CLIENT_ID",
+            Self::HubspotClientSecret => "HUBSPOT_CLIENT_SECRET",
+            Self::HubspotRefreshToken => "HUBSPOT_REFRESH_TOKEN",
         }
     }
 
@@ -64,11 +91,15 @@ impl Credential {
         format!("the systemd credential {}, the file {}, or {}", self.systemd_name(), self.file_key(), self.variable())
     }
 
-    fn is_needed(self, settings: &Settings) -> bool {
+    /// `by_app` says that HubSpot is to be read as an OAuth app.
+    fn is_needed(self, settings: &Settings, by_app: bool) -> bool {
         match self {
             Self::Pivotal => true,
-            Self::Hubspot => settings.hubspot.enabled,
+            Self::Hubspot => settings.hubspot.enabled && !by_app,
             Self::Stripe => settings.stripe.enabled,
+            Self::HubspotClientId | Self::HubspotClientSecret | Self::HubspotRefreshToken => {
+                settings.hubspot.enabled && by_app
+            }
         }
     }
 
@@ -77,6 +108,9 @@ impl Credential {
             Self::Pivotal => settings.pivotal.api_key_file.as_deref(),
             Self::Hubspot => settings.hubspot.token_file.as_deref(),
             Self::Stripe => settings.stripe.api_key_file.as_deref(),
+            Self::HubspotClientId => settings.hubspot.client_id_file.as_deref(),
+            Self::HubspotClientSecret => settings.hubspot.client_secret_file.as_deref(),
+            Self::HubspotRefreshToken => settings.hubspot.refresh_token_file.as_deref(),
         }
     }
 }
@@ -107,8 +141,8 @@ impl fmt::Display for Found {
 pub struct Secrets {
     /// Pivotal's API key.
     pub pivotal: SecretString,
-    /// HubSpot's token, when HubSpot is enabled.
-    pub hubspot: Option<SecretString>,
+    /// HubSpot's token, or the app's keys, when HubSpot is enabled.
+    pub hubspot: Option<Credentials>,
     /// Stripe's API key, when Stripe is enabled.
     pub stripe: Option<SecretString>,
     /// Where each was found.
@@ -163,10 +197,13 @@ impl Secrets {
     ) -> Result<Self, SecretErrors> {
         let wanted = Credential::ALL.map(Credential::variable);
         let env: BTreeMap<_, _> = env.filter(|(name, _)| wanted.contains(&name.as_str())).collect();
+        // A client secret alone makes no app: webhooks are signed with one, too.
+        let has = |credential| is_anywhere(credential, settings, &env, credentials_dir);
+        let by_app = !has(Credential::Hubspot) && has(Credential::HubspotRefreshToken);
         let mut problems = Vec::new();
         let mut places = BTreeMap::new();
         let mut secrets = Credential::ALL.map(|credential| {
-            if !credential.is_needed(settings) {
+            if !credential.is_needed(settings, by_app) {
                 return None;
             }
             match look_up(credential, settings, &env, credentials_dir) {
@@ -180,15 +217,33 @@ impl Secrets {
                 }
             }
         });
-        let [pivotal, hubspot, stripe] = &mut secrets;
+        let [pivotal, token, stripe, client_id, client_secret, refresh_token] = &mut secrets;
+        let hubspot = match (token.take(), client_id.take(), client_secret.take(), refresh_token.take()) {
+            (Some(token), ..) => Some(Credentials::Token(token)),
+            (None, Some(client_id), Some(client_secret), Some(refresh_token)) => {
+                Some(Credentials::App(AppKeys { client_id, client_secret, refresh_token }))
+            }
+            _ => None,
+        };
         let warnings = places.values().filter_map(exposure).collect();
         match pivotal.take() {
             Some(pivotal) if problems.is_empty() => {
-                Ok(Self { pivotal, hubspot: hubspot.take(), stripe: stripe.take(), found: places, warnings })
+                Ok(Self { pivotal, hubspot, stripe: stripe.take(), found: places, warnings })
             }
             _ => Err(SecretErrors(problems)),
         }
     }
+}
+
+fn is_anywhere(
+    credential: Credential,
+    settings: &Settings,
+    env: &BTreeMap<String, String>,
+    credentials_dir: Option<&Path>,
+) -> bool {
+    credentials_dir.is_some_and(|dir| dir.join(credential.systemd_name()).exists())
+        || credential.file(settings).is_some()
+        || env.contains_key(credential.variable())
 }
 
 fn look_up(

@@ -70,7 +70,15 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
     settings.pivotal.requests_per_minute = Some(1);
     settings.pivotal.mrr_unit = Some(MrrUnit::Cents);
     settings.pivotal.api_key_file = Some(PathBuf::from("k"));
-    settings.hubspot.token_file = Some(PathBuf::from("k"));
+    let hubspot = &mut settings.hubspot;
+    for file in [
+        &mut hubspot.token_file,
+        &mut hubspot.client_id_file,
+        &mut hubspot.client_secret_file,
+        &mut hubspot.refresh_token_file,
+    ] {
+        *file = Some(PathBuf::from("k"));
+    }
     settings.stripe.api_key_file = Some(PathBuf::from("k"));
     settings.webhooks.public_url = Some("https://a.example".parse().unwrap());
     let mut found = BTreeSet::new();
@@ -301,6 +309,7 @@ fn a_rule_that_cannot_be_used_is_named_with_its_line() {
 
 mod secrets {
     use super::*;
+    use crate::sources::hubspot::Credentials;
 
     #[test]
     fn each_is_taken_from_the_first_place_that_has_it() {
@@ -314,7 +323,8 @@ mod secrets {
         let env = env(&[("PIVOTAL_API_KEY", "e1"), ("HUBSPOT_TOKEN", "e2"), ("STRIPE_API_KEY", "from-env")]);
         let secrets = Secrets::find(&settings, env, Some(dir.path())).unwrap();
         assert_eq!(secrets.pivotal.expose_secret(), "from-systemd");
-        assert_eq!(secrets.hubspot.as_ref().unwrap().expose_secret(), "from-file");
+        let Some(Credentials::Token(token)) = &secrets.hubspot else { panic!("a token") };
+        assert_eq!(token.expose_secret(), "from-file");
         assert_eq!(secrets.stripe.as_ref().unwrap().expose_secret(), "from-env");
         let found = [
             (Credential::Pivotal, Found::Systemd(dir.path().join("pivotal-api-key"))),
@@ -332,6 +342,29 @@ mod secrets {
         the HubSpot token is missing; looked at the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
         the Stripe API key is missing; looked at the systemd credential stripe-api-key, the file stripe.api_key_file, or STRIPE_API_KEY
         ");
+    }
+
+    #[test]
+    fn an_app_does_instead_of_a_token_and_needs_all_three_parts() {
+        let others = [("PIVOTAL_API_KEY", "p"), ("STRIPE_API_KEY", "s")];
+        let app = [("HUBSPOT_CLIENT_ID", "id"), ("HUBSPOT_CLIENT_SECRET", "shh"), ("HUBSPOT_REFRESH_TOKEN", "ref")];
+        let find = |hubspot: &[(&str, &str)]| Secrets::find(&least(), env(&[&others[..], hubspot].concat()), None);
+        let secrets = find(&app).unwrap();
+        let Some(Credentials::App(keys)) = &secrets.hubspot else { panic!("an app") };
+        let parts =
+            [&keys.client_id, &keys.client_secret, &keys.refresh_token].map(|part| part.expose_secret().to_owned());
+        assert_eq!(parts, ["id", "shh", "ref"]);
+        assert!(!format!("{secrets:?}").contains("shh"), "{secrets:?}");
+        // A token goes first; a client secret without a refresh token is for webhooks.
+        for more in [&[app[0], app[1], app[2], ("HUBSPOT_TOKEN", "t")][..], &[app[1], ("HUBSPOT_TOKEN", "t")]] {
+            assert!(matches!(find(more).unwrap().hubspot, Some(Credentials::Token(_))));
+        }
+        let missing = |hubspot: &[(&str, &str)]| find(hubspot).unwrap_err().0;
+        assert_eq!(
+            missing(&[app[2]]),
+            [Credential::HubspotClientId, Credential::HubspotClientSecret].map(SecretProblem::Missing)
+        );
+        assert_eq!(missing(&[app[1]]), [SecretProblem::Missing(Credential::Hubspot)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use url::Url;
 use crate::domain::{ApiError, Fault};
 use crate::ports::Spent;
 
-use super::message::{ErrorDetail, Method, Reply, Request};
+use super::message::{Access, ErrorDetail, Method, Reply, Request};
 use super::pace::{Gate, Ticket};
 use super::retry::{Patience, Retries};
 
@@ -250,16 +250,22 @@ impl Client {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut builder = inner
-            .http
-            .request(method, url)
-            .header(reqwest::header::AUTHORIZATION, inner.authorization.clone())
-            .header(reqwest::header::ACCEPT, "application/json");
+        let mut builder = inner.http.request(method, url).header(reqwest::header::ACCEPT, "application/json");
+        builder = match &request.access {
+            Access::Profile => builder.header(reqwest::header::AUTHORIZATION, inner.authorization.clone()),
+            // Marks the header as sensitive itself.
+            Access::Bearer(token) => builder.bearer_auth(token.expose_secret()),
+            Access::Form => builder,
+        };
         for (name, value) in inner.profile.headers.iter().chain(&request.headers) {
             builder = builder.header(*name, value);
         }
         if let Some(body) = &request.body {
-            builder = builder.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone());
+            let kind = match &request.access {
+                Access::Form => "application/x-www-form-urlencoded",
+                Access::Profile | Access::Bearer(_) => "application/json",
+            };
+            builder = builder.header(reqwest::header::CONTENT_TYPE, kind).body(body.clone());
         }
         builder
     }

@@ -1,6 +1,7 @@
 //! Requests and replies, before pacing and after.
 
 use reqwest::header::HeaderMap;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +34,7 @@ impl Method {
 
 /// One request. The path is below the profile's base URL and starts with a slash; ids in it must be percent-encoded
 /// by the caller ([`Request::segment`]).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     pub(super) method: Method,
     pub(super) path: String,
@@ -42,6 +43,18 @@ pub struct Request {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) gate: usize,
     pub(super) stop: CancellationToken,
+    pub(super) access: Access,
+}
+
+/// Whose credential a request carries.
+#[derive(Debug, Clone)]
+pub(super) enum Access {
+    /// The profile's.
+    Profile,
+    /// One of its own.
+    Bearer(SecretString),
+    /// A form that brings its credentials in its body.
+    Form,
 }
 
 impl Request {
@@ -55,6 +68,7 @@ impl Request {
             headers: Vec::new(),
             gate: 0,
             stop: CancellationToken::new(),
+            access: Access::Profile,
         }
     }
 
@@ -66,6 +80,19 @@ impl Request {
     /// A POST with a JSON body.
     pub fn post_json(path: impl Into<String>, body: &serde_json::Value) -> Self {
         Self::new(Method::Post, path).json_text(body.to_string())
+    }
+
+    /// A POST of a form that brings its own credentials and carries no other.
+    pub fn post_form(path: impl Into<String>, fields: &[(&str, &str)]) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self { body: Some(body), access: Access::Form, ..Self::new(Method::Post, path) }
+    }
+
+    /// Another bearer token than the profile's.
+    #[must_use]
+    pub fn bearer(mut self, token: SecretString) -> Self {
+        self.access = Access::Bearer(token);
+        self
     }
 
     /// One more query parameter.

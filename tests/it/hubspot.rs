@@ -12,8 +12,9 @@ use pivotal_sync::domain::{
 };
 use pivotal_sync::ports::{Page, PageEnd, PullRequest, Source};
 use pivotal_sync::sandbox::hubspot::{CompanySeed, ContactSeed, ObjectType, Shared, World, router};
-use pivotal_sync::sources::hubspot::{Hubspot, Settings};
+use pivotal_sync::sources::hubspot::{Credentials, Hubspot, Settings};
 
+mod access;
 mod by_id;
 mod changes;
 mod listing;
@@ -74,6 +75,9 @@ impl Portal {
             // Only the tests of the rolling sweep want it.
             link_sweep: 0,
             token_file: None,
+            client_id_file: None,
+            client_secret_file: None,
+            refresh_token_file: None,
         };
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         let reads = BTreeMap::from([
@@ -90,7 +94,7 @@ impl Portal {
 
     /// A source as a fresh process would build it.
     pub fn source(&self) -> Hubspot {
-        Hubspot::new(&self.settings, TOKEN.into(), &self.reads, true).unwrap()
+        Hubspot::new(&self.settings, Credentials::Token(TOKEN.into()), &self.reads, true).unwrap()
     }
 
     /// Lays an answer in the way of the next request whose "METHOD path" contains `what`.
@@ -110,6 +114,7 @@ impl Portal {
                 l if l.contains("/properties/") => "properties",
                 l if l.contains("/pipelines/") => "pipelines",
                 l if l.contains("/account-info/") => "account",
+                l if l.contains("/oauth/") => "trade",
                 l if l.contains("/objects/") => "list",
                 _ => "other",
             };

@@ -7,6 +7,7 @@ mod crash;
 mod floors;
 mod hubspot;
 mod hubspot_merges;
+mod hubspot_traps;
 mod nights;
 mod rig;
 mod two_sources;

@@ -177,9 +177,10 @@ impl World {
             return Reply::json(400, body);
         }
         let token = format!("access-{}", uuid::Uuid::now_v7());
-        self.oauth.tokens.insert(token.clone(), self.now() + chrono::Duration::seconds(1_800));
+        let life = self.switches.access_token_seconds;
+        self.oauth.tokens.insert(token.clone(), self.now() + chrono::Duration::seconds(life.into()));
         Reply::ok(json!({
-            "access_token": token, "refresh_token": refresh, "expires_in": 1_800, "token_type": "bearer",
+            "access_token": token, "refresh_token": refresh, "expires_in": life, "token_type": "bearer",
             "hub_id": self.account.portal,
         }))
     }

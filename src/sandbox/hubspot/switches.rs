@@ -57,6 +57,8 @@ pub struct Switches {
     pub migrating_seconds: Option<u64>,
     /// The portal is dead: the token endpoint answers `BAD_HUB` (section 2). Default false.
     pub bad_hub: bool,
+    /// Seconds that an access token of an OAuth app lives (section 2). Default 1,800.
+    pub access_token_seconds: u32,
     /// How far the `Date` header runs ahead of the world's clock, in milliseconds (trap 30). Default 0.
     pub date_skew_ms: i64,
 }
@@ -89,6 +91,7 @@ impl Default for Switches {
             token_info: true,
             migrating_seconds: None,
             bad_hub: false,
+            access_token_seconds: 1_800,
             date_skew_ms: 0,
         }
     }

@@ -12,6 +12,7 @@ use crate::domain::{ApiError, Fault, Timestamp};
 use crate::http::{BuildError, Client, Gate, Pace, Patience, Profile, Reply, Request, Seen};
 use crate::ports::Spent;
 
+use super::access::{Credentials, Trader};
 use super::facts::Shape;
 use super::refusal;
 use super::settings::Settings;
@@ -35,9 +36,10 @@ pub(super) const URL_PROPERTIES_MOST: usize = 3_000;
 const SEARCH: usize = 1;
 
 /// HubSpot as typed requests.
-#[derive(Clone)]
 pub(super) struct Api {
     client: Client,
+    /// Nothing when the profile's token is the credential.
+    trader: Option<Trader>,
     version: String,
 }
 
@@ -49,7 +51,12 @@ pub(super) struct Dated<T> {
 
 impl Api {
     /// Builds the client. No request is made.
-    pub fn new(settings: &Settings, token: SecretString) -> Result<Self, BuildError> {
+    pub fn new(settings: &Settings, credentials: Credentials) -> Result<Self, BuildError> {
+        let (token, trader) = match credentials {
+            Credentials::Token(token) => (token, None),
+            // No request of an app is signed with the profile's token.
+            Credentials::App(keys) => (SecretString::default(), Some(Trader::new(keys))),
+        };
         let client = Client::new(Profile {
             api: API,
             base_url: settings.base_url.clone(),
@@ -75,7 +82,7 @@ impl Api {
             patience: Patience::default(),
             read_error: refusal::read,
         })?;
-        Ok(Self { client, version: settings.api_version.clone() })
+        Ok(Self { client, trader, version: settings.api_version.clone() })
     }
 
     /// What was spent so far.
@@ -155,7 +162,7 @@ impl Api {
         let body = json!({"inputs": inputs, "properties": properties, "propertiesWithHistory": []});
         let path = self.objects(shape, "/batch/read");
         let request = Request::post_json(path, &body).query("archived", if archived { "true" } else { "false" });
-        let reply = match self.client.send(&request).await {
+        let reply = match self.ask(request).await {
             Ok(reply) => reply,
             Err(error) if error.fault == Fault::NotFound => {
                 self.list(shape, None, "hs_object_id", 1).await?;
@@ -182,7 +189,7 @@ impl Api {
             })
             .collect();
         let path = format!("/crm/associations/{}/{}/companies/batch/read", self.version, shape.object);
-        let reply = self.client.send(&Request::post_json(path, &json!({"inputs": inputs}))).await?;
+        let reply = self.ask(Request::post_json(path, &json!({"inputs": inputs}))).await?;
         let answer: wire::Associations = reply.json()?;
         // "No company is associated with this contact" comes as an error of the record; anything else is one of ours.
         match answer.errors.iter().find(|error| !error.is_absence()) {
@@ -256,12 +263,20 @@ impl Api {
         format!("/crm/objects/{}/{}{rest}", self.version, shape.object)
     }
 
+    async fn ask(&self, request: Request) -> Result<Reply, ApiError> {
+        let request = match &self.trader {
+            Some(trader) => request.bearer(trader.token(&self.client, &self.version).await?),
+            None => request,
+        };
+        self.client.send(&request).await
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<T, ApiError> {
-        self.client.send(&request).await?.json()
+        self.ask(request).await?.json()
     }
 
     async fn dated<T: DeserializeOwned>(&self, request: Request) -> Result<Dated<T>, ApiError> {
-        let reply = self.client.send(&request).await?;
+        let reply = self.ask(request).await?;
         let now = reply.date().ok_or_else(|| reply.unexpected("no readable Date header, by which windows are cut"))?;
         Ok(Dated { now, body: reply.json()? })
     }

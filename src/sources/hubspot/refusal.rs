@@ -19,8 +19,10 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> ErrorDetail
     let is_json = json.is_some();
     let said = json.unwrap_or_default();
     let items = said.errors.unwrap_or_default();
+    // Only the token endpoint puts its code here.
+    let own_code = said.status.as_ref().and_then(plain).filter(|word| word.starts_with("BAD_"));
     let mut detail = ErrorDetail {
-        code: said.policy_name.clone().or(said.category.clone()).or(said.error_type.clone()),
+        code: said.policy_name.clone().or(said.category.clone()).or(said.error_type.clone()).or(own_code),
         field: items.iter().find_map(|e| plain(&e.r#in)),
         message: said.message.clone().filter(|m| !m.trim().is_empty()),
         request_id: said.correlation_id.clone().or_else(|| header("x-hubspot-correlation-id")),

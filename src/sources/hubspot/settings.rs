@@ -26,4 +26,10 @@ pub struct Settings {
     pub link_sweep: u32,
     /// File that holds the token, when it is neither a systemd credential nor in the environment.
     pub token_file: Option<PathBuf>,
+    /// File that holds the id of an OAuth app, for use without a token.
+    pub client_id_file: Option<PathBuf>,
+    /// File that holds its secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// File that holds its refresh token.
+    pub refresh_token_file: Option<PathBuf>,
 }

@@ -200,6 +200,8 @@ pub(super) struct Account {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Refusal {
+    /// `error`; of the token endpoint the code itself, e.g. `BAD_HUB`.
+    pub status: Option<Json>,
     pub message: Option<String>,
     pub category: Option<String>,
     pub error_type: Option<String>,
