@@ -286,3 +286,7 @@ fn exposure(found: &Found) -> Option<String> {
         format!("{path} can be read by everybody on this machine; chmod 600 {path}")
     })
 }
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use super::*;
 use crate::domain::{MrrUnit, Span};
 use crate::reconcile::RuleProblem;
 
-fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+pub(super) fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into_iter()
 }
 
@@ -26,7 +26,7 @@ fn load_text(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, String> {
 
 const LEAST: &str = "[pivotal]\nworkspace = 'acme'\n";
 
-fn least() -> Settings {
+pub(super) fn least() -> Settings {
     load_text(LEAST, &[]).unwrap()
 }
 
@@ -342,29 +342,6 @@ mod secrets {
         the HubSpot token is missing; looked at the systemd credential hubspot-token, the file hubspot.token_file, or HUBSPOT_TOKEN
         the Stripe API key is missing; looked at the systemd credential stripe-api-key, the file stripe.api_key_file, or STRIPE_API_KEY
         ");
-    }
-
-    #[test]
-    fn an_app_does_instead_of_a_token_and_needs_all_three_parts() {
-        let others = [("PIVOTAL_API_KEY", "p"), ("STRIPE_API_KEY", "s")];
-        let app = [("HUBSPOT_CLIENT_ID", "id"), ("HUBSPOT_CLIENT_SECRET", "shh"), ("HUBSPOT_REFRESH_TOKEN", "ref")];
-        let find = |hubspot: &[(&str, &str)]| Secrets::find(&least(), env(&[&others[..], hubspot].concat()), None);
-        let secrets = find(&app).unwrap();
-        let Some(Credentials::App(keys)) = &secrets.hubspot else { panic!("an app") };
-        let parts =
-            [&keys.client_id, &keys.client_secret, &keys.refresh_token].map(|part| part.expose_secret().to_owned());
-        assert_eq!(parts, ["id", "shh", "ref"]);
-        assert!(!format!("{secrets:?}").contains("shh"), "{secrets:?}");
-        // A token goes first; a client secret without a refresh token is for webhooks.
-        for more in [&[app[0], app[1], app[2], ("HUBSPOT_TOKEN", "t")][..], &[app[1], ("HUBSPOT_TOKEN", "t")]] {
-            assert!(matches!(find(more).unwrap().hubspot, Some(Credentials::Token(_))));
-        }
-        let missing = |hubspot: &[(&str, &str)]| find(hubspot).unwrap_err().0;
-        assert_eq!(
-            missing(&[app[2]]),
-            [Credential::HubspotClientId, Credential::HubspotClientSecret].map(SecretProblem::Missing)
-        );
-        assert_eq!(missing(&[app[1]]), [SecretProblem::Missing(Credential::Hubspot)]);
     }
 
     #[test]
