@@ -173,10 +173,9 @@ impl Engine {
     ) -> Result<(), Stopped> {
         let (by, mut after) = (Utc::now(), None);
         loop {
-            self.check_stop()?;
             let ids = self.store.outdated(stream, by, after.as_ref(), CONFIRM_BATCH).await?;
             let Some(last) = ids.last().cloned() else { return Ok(()) };
-            let records = source.read(stream, &ids).await.map_err(Stopped::Source)?;
+            let records = self.or_stop(source.read(stream, &ids)).await?.map_err(Stopped::Source)?;
             counts.read += records.len() as u64;
             self.keep(stream, records, None, keeps, None, false, counts).await?;
             after = Some(last);
