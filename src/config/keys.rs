@@ -62,6 +62,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("stripe.enabled", Shape::Switch),
     ("stripe.base_url", Shape::Url),
     ("stripe.api_version", Shape::Text("a dated version like 2026-10-28.endive")),
+    ("stripe.requests_per_second", Shape::Whole(1, 10_000)),
     ("stripe.overlap", Shape::Duration),
     ("stripe.lag", Shape::Duration),
     ("stripe.company_id_metadata", Shape::Texts),

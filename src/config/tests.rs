@@ -79,6 +79,7 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
     ] {
         *file = Some(PathBuf::from("k"));
     }
+    settings.stripe.requests_per_second = Some(1);
     settings.stripe.api_key_file = Some(PathBuf::from("k"));
     settings.webhooks.public_url = Some("https://a.example".parse().unwrap());
     let mut found = BTreeSet::new();

@@ -10,4 +10,5 @@ mod hubspot_merges;
 mod hubspot_traps;
 mod nights;
 mod rig;
+mod stripe;
 mod two_sources;

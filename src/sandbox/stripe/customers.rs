@@ -155,4 +155,19 @@ impl World {
         }
         Ok(())
     }
+
+    /// Deletes a customer and its subscriptions and leaves not even stubs: 404s by id from now on, as after a test clock
+    /// went.
+    ///
+    /// # Errors
+    /// [`NoSuchObject`].
+    pub fn erase_customer(&mut self, id: &str) -> Result<(), NoSuchObject> {
+        self.delete_customer(id)?;
+        for subscription in self.subscriptions_of(id) {
+            self.subscriptions.remove(&subscription);
+        }
+        self.subscriptions_of.remove(id);
+        self.customers.remove(id);
+        Ok(())
+    }
 }

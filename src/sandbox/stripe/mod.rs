@@ -20,6 +20,7 @@ mod shelf;
 mod subscription_shape;
 mod subscriptions;
 mod switches;
+mod tax;
 mod world;
 
 #[cfg(test)]
@@ -35,4 +36,5 @@ pub use discounts::{Discount, Discounted};
 pub use routes::{Shared, router};
 pub use subscriptions::{Item, Status, Subscription, SubscriptionSeed};
 pub use switches::Switches;
+pub use tax::TaxRate;
 pub use world::{NoSuchObject, World};

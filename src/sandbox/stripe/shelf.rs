@@ -50,6 +50,13 @@ impl<T: Listed> Shelf<T> {
         self.rows.get_mut(self.places.get(id)?)
     }
 
+    /// Takes the object away without a trace.
+    pub(super) fn remove(&mut self, id: &str) {
+        if let Some(place) = self.places.remove(id) {
+            self.rows.remove(&place);
+        }
+    }
+
     pub(super) fn at(&self, place: Place) -> Option<&T> {
         self.rows.get(&place)
     }

@@ -7,6 +7,7 @@ use chrono::{Days, Months};
 use super::catalogue::{Duration, Interval, Recurring};
 use super::discounts::Discounted;
 use super::shelf::Listed;
+use super::tax::TaxRate;
 use super::world::{NoSuchObject, World};
 use crate::domain::Timestamp;
 
@@ -74,7 +75,7 @@ pub struct SubscriptionSeed {
 }
 
 /// One item of a subscription.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// `si_…`.
     pub id: String,
@@ -88,6 +89,10 @@ pub struct Item {
     pub period_end: Timestamp,
     /// Free text by key; changes here raise an update with a partial view only (trap 14).
     pub metadata: BTreeMap<String, String>,
+    /// A trial of this item alone, until then.
+    pub trial_end: Option<Timestamp>,
+    /// Taxes of this item, instead of the subscription's.
+    pub tax_rates: Vec<TaxRate>,
     pub(super) created: Timestamp,
     pub(super) discounts: Vec<String>,
 }
@@ -121,6 +126,14 @@ pub struct Subscription {
     pub ended_at: Option<Timestamp>,
     /// `keep_as_draft`, `mark_uncollectible`, `void`: nothing is paid, the status stays (trap 46).
     pub pause_collection: Option<String>,
+    /// When collection goes on by itself.
+    pub resumes_at: Option<Timestamp>,
+    /// Taxes of every item that has none of its own (trap 42).
+    pub default_tax_rates: Vec<TaxRate>,
+    /// Taxes are worked out at rates that are not shown (trap 42).
+    pub automatic_tax: bool,
+    /// Billed to an account of the v2 API: `customer` is null then (trap 62).
+    pub customer_account: Option<String>,
     /// `charge_automatically`, `send_invoice`.
     pub collection_method: String,
     /// Id of a schedule with later phases (trap 48).
@@ -206,6 +219,10 @@ impl World {
             canceled_at: ended.then(|| self.now()),
             ended_at: ended.then(|| self.now()),
             pause_collection: None,
+            resumes_at: None,
+            default_tax_rates: Vec::new(),
+            automatic_tax: false,
+            customer_account: None,
             collection_method: "charge_automatically".to_owned(),
             schedule: None,
             metadata: seed.metadata,
@@ -237,6 +254,8 @@ impl World {
             period_start,
             period_end,
             metadata: BTreeMap::new(),
+            trial_end: None,
+            tax_rates: Vec::new(),
             created,
             discounts: Vec::new(),
         })
@@ -255,7 +274,7 @@ impl World {
         places.filter_map(|place| self.subscriptions.at(*place)).map(|it| it.id.clone()).collect()
     }
 
-    /// Edits a subscription. Raises `customer.subscription.updated` if anything shown has changed, and `.paused`,
+    /// Edits a subscription. Raises `customer.subscription.updated` if anything has changed, and `.paused`,
     /// `.resumed` when the status moved so. An end goes through [`World::cancel_subscription`].
     ///
     /// # Errors
@@ -264,10 +283,14 @@ impl World {
         let missing = || NoSuchObject::new("subscription", id);
         let shape = self.event_shape();
         let old = self.subscriptions.get(id).ok_or_else(missing)?;
-        let (was, before) = (old.status, self.shape_subscription(old, &shape));
+        let (was, items, before) = (old.status, old.items.clone(), self.shape_subscription(old, &shape));
         edit(self.subscriptions.get_mut(id).ok_or_else(missing)?);
         let new = self.subscriptions.get(id).ok_or_else(missing)?;
         let (is, after) = (new.status, self.shape_subscription(new, &shape));
+        if before == after && items != new.items {
+            // An item beyond the embedded ones has changed: the event comes, and does not show it.
+            self.raise("customer.subscription.updated", &after);
+        }
         self.raise_change("customer.subscription.updated", &before, &after);
         if was != is && is == Status::Paused {
             self.raise("customer.subscription.paused", &after);

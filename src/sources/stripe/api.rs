@@ -43,6 +43,8 @@ pub(super) enum KeyKind {
 pub(super) struct Api {
     client: Client,
     pub key: KeyKind,
+    /// The version that every answer is pinned to.
+    pub version: String,
     /// Whether everything read is of live mode: what the key's prefix says, else what the first object says.
     live: OnceLock<bool>,
 }
@@ -59,7 +61,7 @@ impl Api {
         let live = mode_of(prefix);
         let gate = Gate::new(Pace {
             window: Duration::from_secs(1),
-            limit: Some(if live == Some(false) { TEST_RATE } else { LIVE_RATE }),
+            limit: settings.requests_per_second.or(Some(if live == Some(false) { TEST_RATE } else { LIVE_RATE })),
             ceiling: None,
             reserve_percent: 0,
             read: |_| None,
@@ -73,7 +75,12 @@ impl Api {
             patience,
             read_error,
         })?;
-        Ok(Self { client, key: kind, live: live.map_or_else(OnceLock::new, OnceLock::from) })
+        Ok(Self {
+            client,
+            key: kind,
+            version: settings.api_version.clone(),
+            live: live.map_or_else(OnceLock::new, OnceLock::from),
+        })
     }
 
     /// Whether the data are of live mode, as far as is known yet.

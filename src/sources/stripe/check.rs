@@ -18,12 +18,15 @@ const PROBES: [(&str, &str, &str, &str); 6] = [
     ("coupons", "Coupons", "rak_coupon_read", "discounts are ignored, so MRR may be too high"),
 ];
 
+/// The version of the API whose shapes are known here (stripe-api.md 1).
+const BUILT_FOR: &str = "2026-10-28.endive";
+
 /// What rules may read of `stripe` besides the customer's own fields: it is derived from the subscriptions.
 const DERIVED: [&str; 6] = ["id", "mrr", "currency", "plan", "status", "since"];
 
 impl Stripe {
     pub(super) async fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![self.key_kind()];
+        let mut findings = vec![self.key_kind(), self.version()];
         findings.extend(self.unknown_properties());
         let mut live = None;
         for (resource, row, permission, loss) in PROBES {
@@ -63,6 +66,20 @@ impl Stripe {
             },
         };
         Finding { what: "stripe key".to_owned(), verdict }
+    }
+
+    /// Answers of another version may have another shape, and what is not found in them is not missed.
+    fn version(&self) -> Finding {
+        let pinned = &self.api.version;
+        let verdict = if pinned == BUILT_FOR {
+            Verdict::Good(pinned.clone())
+        } else {
+            Verdict::Warning {
+                found: format!("stripe.api_version is {pinned}, and this program was made for {BUILT_FOR}"),
+                remedy: format!("set stripe.api_version = \"{BUILT_FOR}\", or leave it out"),
+            }
+        };
+        Finding { what: "stripe api version".to_owned(), verdict }
     }
 
     fn mode(&self, live: Option<bool>) -> Finding {

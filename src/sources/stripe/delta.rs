@@ -17,6 +17,8 @@ use super::wire::{Event, List, id_of};
 
 /// Age at which events are no longer trusted to be all there: Stripe keeps them 30 days (trap 2).
 const EVENTS_KEPT: i64 = 29 * 86_400;
+/// Seconds after which the end of a window is old news.
+const RESTED: i64 = 600;
 /// Seconds that a cursor may lie ahead of Stripe's clock at most.
 const SKEW_MOST: i64 = 300;
 /// Objects fetched singly in one delta; a listing is cheaper beyond.
@@ -34,7 +36,7 @@ impl Stripe {
             return Ok(self.relist(stream, Relisted::CouponsBack, BTreeSet::new()));
         }
         let reading = walk.as_ref().is_none_or(|walk| walk.after.is_some());
-        let (mut walk, records) = if reading {
+        let (mut walk, records, now) = if reading {
             let Some((list, now, walk)) = self.listed_events(stream, high, walk).await? else {
                 return Ok(self.relist(stream, Relisted::TooOld, BTreeSet::new()));
             };
@@ -49,19 +51,21 @@ impl Stripe {
             };
             let records = self.read_each(stream, ids.iter().map(String::as_str)).await?;
             walk.done.extend(ids);
-            (walk, records)
+            (walk, records, now)
         } else {
             let mut walk = walk.unwrap_or_default();
-            let records = self.shared_page(stream, &mut walk).await?;
-            (walk, records)
+            let (records, now) = self.shared_page(stream, &mut walk).await?;
+            (walk, records, now)
         };
         if walk.done.len() > TOUCHED_MOST || walk.lists.len() > LISTS_MOST {
             return Ok(self.relist(stream, Relisted::TooMuch, walk.seen));
         }
         self.learn(stream, &mut known);
         Ok(if walk.after.is_none() && walk.lists.is_empty() {
+            // A walk that rested is through with an old window: what happened since is a window of its own.
+            let rested = now.timestamp() - walk.to > self.lag + RESTED;
             let state = State::followed(walk.to, std::mem::take(&mut walk.seen), known);
-            Page { records, cursor: state.cursor(), end: PageEnd::Delta }
+            Page { records, cursor: state.cursor(), end: if rested { PageEnd::More } else { PageEnd::Delta } }
         } else {
             let state = State::Events(Events { high, seen, walk: Some(walk), known });
             Page { records, cursor: state.cursor(), end: PageEnd::More }
@@ -166,8 +170,8 @@ impl Stripe {
     }
 
     /// One page of a list of subscriptions that share something.
-    async fn shared_page(&self, stream: Stream, walk: &mut Walk) -> Result<Vec<Pulled>, ApiError> {
-        let Some(shared) = walk.lists.last_mut() else { return Ok(Vec::new()) };
+    async fn shared_page(&self, stream: Stream, walk: &mut Walk) -> Result<(Vec<Pulled>, Timestamp), ApiError> {
+        let Some(shared) = walk.lists.last_mut() else { return Ok((Vec::new(), Timestamp::default())) };
         let mut query = vec![(shared.by.as_str(), shared.id.as_str())];
         query.extend(shared.after.iter().map(|after| ("starting_after", after.as_str())));
         let (list, now) = match self.listed(stream, &query).await {
@@ -181,7 +185,7 @@ impl Stripe {
             Some(last) => shared.after = Some(last.to_owned()),
             None => drop(walk.lists.pop()),
         }
-        self.records(stream, list.data, now).await
+        Ok((self.records(stream, list.data, now).await?, now))
     }
 }
 

@@ -75,6 +75,7 @@ impl Fake {
             enabled: true,
             base_url,
             api_version: "2026-10-28.endive".to_owned(),
+            requests_per_second: None,
             overlap: "10m".parse().unwrap(),
             lag: "15s".parse().unwrap(),
             company_id_metadata: vec!["hubspot_company_id".to_owned()],

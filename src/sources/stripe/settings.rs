@@ -17,6 +17,8 @@ pub struct Settings {
     pub base_url: Url,
     /// Sent as `Stripe-Version`, e.g. `2026-10-28.endive`.
     pub api_version: String,
+    /// Requests a second at most; 20 with a test key and 25 with a live one when not set.
+    pub requests_per_second: Option<u32>,
     /// How far behind the last window of events the next one starts, e.g. `10m` (stripe-api.md 4).
     pub overlap: Span,
     /// How far behind now a window of events ends, e.g. `15s`.
