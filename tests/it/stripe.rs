@@ -25,6 +25,7 @@ mod modes;
 mod money;
 mod mutations;
 mod refusals;
+mod whole;
 
 pub const CUSTOMERS: Stream = Stream::StripeCustomers;
 pub const SUBSCRIPTIONS: Stream = Stream::StripeSubscriptions;

@@ -9,12 +9,27 @@
 //! - Objects on a test clock are left out: they live in simulated time, and lists hide them while events do not (trap 52).
 //! - Whatever must survive a restart is in the cursor; the catalogue is a cache.
 //!
-//! Cost: a delta in which nothing changed is one request for each stream, two in all: each stream has a cursor of its own, so
-//! each asks for its own types of events. Every touched object adds one request, and a product or coupon that a touched
-//! subscription refers to one more, the first time. A listing costs one request per 100 objects; that of subscriptions reads
-//! prices, products and coupons too, 100 at a time. Beyond 5,000 touched objects a delta turns into a listing by itself, and
-//! so it does when its cursor is older than the events Stripe keeps.
+//! The least that each pull costs, in requests; `tests/it/stripe/costs.rs` counts them in the sandbox's log:
+//!
+//! | pull | requests |
+//! | --- | --- |
+//! | changes, nothing changed | 1 a stream: each has a cursor, and so a list of events, of its own |
+//! | changes, touched objects | 1 for each 100 events, 1 for each object that was touched, however often |
+//! | … of subscriptions | 1 more for a product, tiered price or coupon that this process meets for the first time |
+//! | … that share a changed price or discount | 1 for each 100 subscriptions, and 1 for the prices of a changed product |
+//! | everything, customers | 1 for each 100; 1 for each known one that was not shown |
+//! | everything, subscriptions | 3 for prices, products and coupons (each 100), 1 for each 100; 1 for each with more than 10 items |
+//! | what has changed by itself (a discount or a trial ran out) | 1 for each subscription |
+//! | while coupons may not be read | 1 more each time, to see whether they may again |
+//!
+//! Beyond 5,000 touched objects a delta turns into a listing by itself; so it does when its cursor is nearly as old as the
+//! events Stripe keeps, or lies ahead of Stripe's clock, when a coupon's amounts change, and when coupons can be read again.
+//! The run's notes then say why ([`Source::notes`]).
+//!
+//! What happens while a listing goes on is replayed from its beginning by the next pull of changes.
 //! Reference: stripe-api.md.
+//!
+#![doc = include_str!("traps.md")]
 
 mod api;
 mod catalogue;

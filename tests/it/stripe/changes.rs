@@ -218,7 +218,7 @@ async fn catalogue_events_refresh_what_hangs_on_it_traps_14_23() {
     account.world().update_price(&price, |price| price.nickname = Some("Pro".to_owned())).unwrap();
     follow(&account, &mut kept, SUBSCRIPTIONS).await;
     assert_eq!((plan(&kept, &subscription), plan(&kept, &other)), (Some("Pro".into()), Some("Gold".into())));
-    assert_eq!(kept.shown, [subscription.clone()], "only what hangs on that price");
+    assert_eq!(kept.shown, std::slice::from_ref(&subscription), "only what hangs on that price");
     account.world().update_price(&price, |price| (price.nickname, price.active) = (None, false)).unwrap();
     account.later(TimeDelta::hours(1));
     follow(&account, &mut kept, SUBSCRIPTIONS).await;

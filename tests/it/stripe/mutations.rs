@@ -57,10 +57,8 @@ impl Things {
             }
             (4, Some(id), _) if number < 3 => drop(account.world().delete_customer(&id)),
             (4, Some(id), _) if number == 3 => drop(account.world().erase_customer(&id)),
-            (5..=7, Some(id), _) => {
-                if account.world().customer(&id).is_some() {
-                    self.subscriptions.push(account.subscription(&id, &[(&price, number), (&self.prices[0], 1)]));
-                }
+            (5..=7, Some(id), _) if account.world().customer(&id).is_some() => {
+                self.subscriptions.push(account.subscription(&id, &[(&price, number), (&self.prices[0], 1)]));
             }
             (8, _, Some(id)) => drop(account.world().change_subscription_item(&id, 0, &price, Some(number))),
             (9, _, Some(id)) => drop(account.world().add_subscription_item(&id, &price, Some(number))),
