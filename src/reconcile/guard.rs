@@ -26,17 +26,18 @@ fn guard_removals(settings: &Guard, operations: &mut [Operation], kind: Kind, li
     let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
     let share = u128::from(live) * u128::from(settings.max_delete_percent) / 100;
     let by_share = live >= SMALLEST_POPULATION && u128::from(count) > share.max(u128::from(FREE_DELETES));
-    let limit = if count > settings.max_deletes {
-        format!("guard.max_deletes = {}", settings.max_deletes)
+    let (key, limit, needed) = if count > settings.max_deletes {
+        ("max_deletes", format!("guard.max_deletes = {}", settings.max_deletes), count)
     } else if by_share {
-        format!("guard.max_delete_percent = {}", settings.max_delete_percent)
+        let limit = format!("guard.max_delete_percent = {}", settings.max_delete_percent);
+        ("max_delete_percent", limit, whole_percent(count, live))
     } else {
         return;
     };
     let why = format!(
-        "{count} of {live} {kind}s would be removed at once ({}), more than {limit} allows; look at `pivotal-sync plan`, \
-         then let them go with `pivotal-sync approve`",
-        percent(count, live)
+        "{count} of {live} {kind}s would be removed at once ({}), more than {limit} allows; {}",
+        percent(count, live),
+        let_go(key, needed)
     );
     let mut moving: BTreeSet<EntityId> = BTreeSet::new();
     for operation in operations.iter_mut().filter(|operation| ours(operation)) {
@@ -60,10 +61,10 @@ fn guard_updates(settings: &Guard, operations: &mut [Operation], kind: Kind, liv
         return;
     }
     let why = format!(
-        "{count} of {live} {kind}s would be updated at once ({}), more than guard.max_updates_percent = {} allows; look at \
-         `pivotal-sync plan`, then let them go with `pivotal-sync approve`",
+        "{count} of {live} {kind}s would be updated at once ({}), more than guard.max_updates_percent = {} allows; {}",
         percent(count, live),
-        settings.max_updates_percent
+        settings.max_updates_percent,
+        let_go("max_updates_percent", whole_percent(count, live))
     );
     for operation in operations.iter_mut().filter(|operation| ours(operation)) {
         operation.standing = Standing::Held(why.clone());
@@ -79,6 +80,17 @@ fn removes(operation: &Operation) -> bool {
         }
         Action::Create { .. } | Action::Adopt { .. } => false,
     }
+}
+
+/// What to do: look, and lift the limit for one run.
+fn let_go(key: &str, needed: u64) -> String {
+    let variable = format!("PIVOTAL_SYNC__GUARD__{}", key.to_uppercase());
+    format!("look at `pivotal-sync plan`; if it is right, run `{variable}={needed} pivotal-sync sync` once")
+}
+
+/// The smallest whole percentage that allows so many.
+fn whole_percent(count: u64, live: u64) -> u64 {
+    count.saturating_mul(100).div_ceil(live.max(1)).min(100)
 }
 
 fn percent(count: u64, live: u64) -> String {

@@ -71,11 +71,16 @@ fn deletions_are_limited_by_number_and_by_share() {
 #[test]
 fn a_tripped_guard_says_numbers_setting_and_command() {
     let (_, why) = held(many(31, Kind::Customer, &delete()), live(400, 0));
-    for word in ["31 of 400 customers", "7.7 %", "guard.max_deletes = 25", "`pivotal-sync approve`"] {
+    for word in [
+        "31 of 400 customers",
+        "7.7 %",
+        "guard.max_deletes = 25",
+        "`PIVOTAL_SYNC__GUARD__MAX_DELETES=31 pivotal-sync sync`",
+    ] {
         assert!(why.contains(word), "{word}: {why}");
     }
     let (_, why) = held(many(21, Kind::Contact, &delete()), live(0, 400));
-    assert!(why.contains("guard.max_delete_percent = 5"), "{why}");
+    assert!(why.contains("guard.max_delete_percent = 5") && why.contains("MAX_DELETE_PERCENT=6 "), "{why}");
     let (_, why) = held(many(201, Kind::Contact, &update("title", "x")), live(0, 400));
     assert!(why.contains("201 of 400 contacts") && why.contains("guard.max_updates_percent = 50"), "{why}");
 }
