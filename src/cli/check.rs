@@ -10,6 +10,9 @@ use crate::store::{RunLock, Store};
 use super::render::{findings_json, render_findings, verdict_of};
 use super::{CheckArgs, Exit, Failure, print, session};
 
+/// What the finding about the workspace is called.
+const WORKSPACE: &str = "pivotal workspace";
+
 /// Looks at everything a run will need, and goes on after each thing that fails.
 pub(super) async fn run(args: &CheckArgs, config: Option<&Path>) -> Result<Exit, Failure> {
     let app = session::app(config)?;
@@ -24,7 +27,11 @@ pub(super) async fn run(args: &CheckArgs, config: Option<&Path>) -> Result<Exit,
     for source in app.sources(&reconciler)? {
         findings.extend(source.check().await);
     }
-    tell(&findings, args.json)
+    let exit = tell(&findings, args.json)?;
+    let is_bad = |finding: &&Finding| matches!(finding.verdict, Verdict::Bad { .. });
+    // A wrong workspace is configuration (design section 6), here as everywhere.
+    let elsewhere = findings.iter().filter(is_bad).any(|finding| finding.what == WORKSPACE);
+    Ok(if elsewhere { Exit::Usage } else { exit })
 }
 
 async fn store(app: &App) -> Finding {
@@ -66,7 +73,7 @@ async fn workspace(app: &App) -> Result<Vec<Finding>, Failure> {
             findings
         }
         Ok(identity) => vec![Finding {
-            what: "pivotal workspace".to_owned(),
+            what: WORKSPACE.to_owned(),
             verdict: Verdict::Bad {
                 found: format!("the key belongs to '{}', pivotal.workspace says '{wanted}'", identity.workspace_slug),
                 remedy: "use a key of the configured workspace, or change pivotal.workspace".to_owned(),

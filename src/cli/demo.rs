@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, Table, presets};
@@ -11,6 +12,7 @@ use crate::config::{self, Secrets};
 use crate::domain::{Report, RunKind};
 use crate::engine::Ask;
 use crate::sandbox::hubspot::ObjectType;
+use crate::sandbox::pivotal::Switches;
 use crate::sandbox::{HUBSPOT_TOKEN, Options, PIVOTAL_KEY, STRIPE_KEY, Sandbox};
 
 use super::render::{PlanView, render_plan};
@@ -21,13 +23,17 @@ const A_FEW: usize = 4;
 /// Requests a minute the sandbox's Pivotal allows, as a paid workspace does.
 const LIMIT: u32 = 600;
 
+/// What a write takes: without it the bar would be gone before anybody saw it.
+const AS_OVER_A_NETWORK: Duration = Duration::from_millis(40);
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// Tells the story.
 pub(super) async fn run() -> Result<Exit, Failure> {
     let folder = folder()?;
-    let options = Options { size: 42, pivotal_limit: Some(LIMIT), ..Options::default() };
+    let pivotal = Switches { write_latency: AS_OVER_A_NETWORK, ..Switches::default() };
+    let options = Options { size: 42, pivotal_limit: Some(LIMIT), pivotal, ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let app = app(&sandbox, &folder)?;
     let (engine, writer) = app.for_writing(session::watch(false), session::stop_on_signal()).await?;

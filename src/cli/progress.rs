@@ -22,8 +22,8 @@ pub trait Progress: Send + Sync {
     fn applying(&self, operations: u64, estimate: Option<Duration>);
     /// One operation was settled.
     fn settled(&self, name: &str, done: bool);
-    /// Writing ended.
-    fn applied(&self);
+    /// The run ended.
+    fn ended(&self);
 }
 
 /// The progress that fits stderr: nothing for `quiet`.
@@ -45,7 +45,7 @@ impl Progress for Silent {
     fn compared(&self, _: u64) {}
     fn applying(&self, _: u64, _: Option<Duration>) {}
     fn settled(&self, _: &str, _: bool) {}
-    fn applied(&self) {}
+    fn ended(&self) {}
 }
 
 fn reading(stream: Stream, read: u64) -> String {
@@ -67,11 +67,24 @@ struct Bar {
     bar: ProgressBar,
 }
 
+/// How often the bar moves.
+const TICK: Duration = Duration::from_millis(120);
+
 impl Bar {
     fn new() -> Self {
         let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(120));
+        bar.finish_and_clear();
         Self { bar }
+    }
+
+    /// Nothing stands on the terminal before a run begins and after it ended.
+    fn say(&self, message: String) {
+        if self.bar.is_finished() {
+            self.bar.set_style(ProgressStyle::default_spinner());
+            self.bar.reset();
+            self.bar.enable_steady_tick(TICK);
+        }
+        self.bar.set_message(message);
     }
 
     /// The templates are constants; were one wrong, the bar would merely look plain.
@@ -82,23 +95,31 @@ impl Bar {
 
 impl Progress for Bar {
     fn pulled(&self, stream: Stream, read: u64) {
-        self.bar.set_message(reading(stream, read));
+        self.say(reading(stream, read));
     }
 
     fn walked(&self, kind: Kind, seen: u64) {
-        self.bar.set_message(walking(kind, seen));
+        self.say(walking(kind, seen));
     }
 
     fn compared(&self, entities: u64) {
-        self.bar.set_message(format!("comparing: {entities}"));
+        self.say(format!("comparing: {entities}"));
     }
 
-    fn applying(&self, operations: u64, _: Option<Duration>) {
-        self.bar.set_style(Self::style("{bar:24} {pos}/{len}  {eta} left  {wide_msg}"));
-        self.bar.set_message("");
+    fn applying(&self, operations: u64, estimate: Option<Duration>) {
+        if operations == 0 {
+            return;
+        }
+        self.say(String::new());
+        // Under a limit the first minute goes out at once and the rest waits: what is left cannot be told from the pace so far.
+        self.bar.set_style(match estimate.filter(|time| !time.is_zero()) {
+            Some(_) => Self::style("{bar:24} {pos}/{len}  {elapsed} of about {prefix}  {wide_msg}"),
+            None => Self::style("{bar:24} {pos}/{len}  {wide_msg}"),
+        });
+        self.bar.set_prefix(estimate.map_or_else(String::new, |time| Span(time).to_string()));
         self.bar.set_length(operations);
         self.bar.set_position(0);
-        self.bar.reset_eta();
+        self.bar.reset_elapsed();
     }
 
     fn settled(&self, name: &str, done: bool) {
@@ -108,7 +129,7 @@ impl Progress for Bar {
         self.bar.set_message(if done { name } else { format!("not done: {name}") });
     }
 
-    fn applied(&self) {
+    fn ended(&self) {
         self.bar.finish_and_clear();
     }
 }
@@ -184,7 +205,7 @@ impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress
         });
     }
 
-    fn applied(&self) {}
+    fn ended(&self) {}
 }
 
 #[cfg(test)]
@@ -206,7 +227,7 @@ mod tests {
                 later(1);
                 lines.settled("Acme", i != 5);
             }
-            lines.applied();
+            lines.ended();
         }
         let said = said.into_inner().unwrap();
         assert_eq!(

@@ -14,9 +14,8 @@ use super::{Exit, Failure, Progress, environment, print, progress};
 
 /// Reads the configuration and finds the credentials. Everything that is wrong with either is told at once.
 pub(super) fn app(config: Option<&Path>) -> Result<App, Failure> {
-    let settings = config::load(config, environment())?;
-    config::validate_rules(&settings, |rules| {
-        Reconciler::new(rules, settings.pivotal.mrr_unit).err().unwrap_or_default()
+    let settings = config::load_with_rules(config, environment(), |settings| {
+        Reconciler::new(&settings.reconcile(), settings.pivotal.mrr_unit).err().unwrap_or_default()
     })?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secrets = Secrets::find(&settings, environment(), credentials.as_deref())?;
@@ -70,7 +69,7 @@ impl Watch for Watcher {
             Event::Compared { entities } => self.0.compared(entities),
             Event::Applying { operations, estimate } => self.0.applying(operations, estimate),
             Event::Settled { name, done, .. } => self.0.settled(&name, done),
-            Event::Applied => self.0.applied(),
+            Event::Ended => self.0.ended(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::Utc;
 
 use crate::config::Settings;
-use crate::store::Store;
+use crate::store::{RunLock, Store};
 
 use super::render::{StatusView, render_status, status_json};
 use super::{Exit, Failure, StatusArgs, print};
@@ -24,6 +24,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit, 
         held: store.open_operations(Some("held"), MOST).await?,
         quarantined: store.open_operations(Some("quarantined"), MOST).await?,
         rate_per_minute: rate(settings),
+        in_use: RunLock::is_held(&settings.store.path),
         now: Utc::now(),
     };
     store.close().await;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, File, FileFormat};
 
-use crate::reconcile::{self, RuleProblem};
+use crate::reconcile::RuleProblem;
 
 use super::{ConfigErrors, Origins, Place, Settings, environment, strict};
 
@@ -23,10 +23,22 @@ pub const DEFAULT_FILES: [&str; 2] = ["/etc/pivotal-sync/config.toml", "config/l
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn load(explicit: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Settings, ConfigErrors> {
-    load_from(explicit, &DEFAULT_FILES.map(Path::new), env)
+    load_from(explicit, &DEFAULT_FILES.map(Path::new), env, |_| Vec::new())
 }
 
-/// [`load`], looking elsewhere for a file that is not named.
+/// [`load`], and holds the rules against what `problems` says of them, also when other things are wrong.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn load_with_rules(
+    explicit: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    problems: impl Fn(&Settings) -> Vec<RuleProblem>,
+) -> Result<Settings, ConfigErrors> {
+    load_from(explicit, &DEFAULT_FILES.map(Path::new), env, problems)
+}
+
+/// [`load_with_rules`], looking elsewhere for a file that is not named.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
@@ -34,6 +46,7 @@ pub fn load_from(
     explicit: Option<&Path>,
     usual: &[&Path],
     env: impl Iterator<Item = (String, String)>,
+    problems: impl Fn(&Settings) -> Vec<RuleProblem>,
 ) -> Result<Settings, ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let mut origins = Origins::default();
@@ -48,27 +61,42 @@ pub fn load_from(
         builder = builder.set_override(&key, layered(value)).map_err(|e| unforeseen(&e))?;
     }
     check_together(&builder, file, &origins, &mut errors)?;
-    errors.check()?;
-    let merged = builder.build().map_err(|e| unforeseen(&e))?;
-    let mut settings: Settings = merged.try_deserialize().map_err(|e| unforeseen(&e))?;
-    settings.origins = origins;
+    let whole = errors.0.is_empty();
+    let settings = if whole { Some(settled(builder)?) } else { rules_alone(&builder, &origins, &errors) };
+    let Some(mut settings) = settings else { return Err(errors) };
     settings.drop_empty_rules();
+    for RuleProblem { key, message } in problems(&settings) {
+        errors.add(origins.of(&key), key, message, "");
+    }
+    errors.check()?;
+    settings.origins = origins;
     Ok(settings)
 }
 
-/// Holds the rules against what the reconciler makes of them, and names the line of each that cannot be used.
-///
-/// # Errors
-/// One problem per rule.
-pub fn validate_rules(
-    settings: &Settings,
-    problems: impl FnOnce(&reconcile::Settings) -> Vec<RuleProblem>,
-) -> Result<(), ConfigErrors> {
-    let mut errors = ConfigErrors::default();
-    for RuleProblem { key, message } in problems(&settings.reconcile()) {
-        errors.add(settings.origins.of(&key), key, message, "");
+fn settled(builder: config::ConfigBuilder<config::builder::DefaultState>) -> Result<Settings, ConfigErrors> {
+    let merged = builder.build().map_err(|e| unforeseen(&e))?;
+    merged.try_deserialize().map_err(|e| unforeseen(&e))
+}
+
+/// Sections that hold rules, and what rules depend on.
+const ABOUT_RULES: [&str; 4] = ["customers.", "contacts.", "onboardings.", "pivotal.mrr_unit"];
+
+/// The defaults with what is sound of the sections that hold rules: what is wrong elsewhere does not hide a bad rule.
+fn rules_alone(
+    builder: &config::ConfigBuilder<config::builder::DefaultState>,
+    origins: &Origins,
+    errors: &ConfigErrors,
+) -> Option<Settings> {
+    let merged = builder.build_cloned().ok()?;
+    let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    let mut sound = defaults.set_override("pivotal.workspace", "-").ok()?;
+    let blamed = |key: &str| errors.0.iter().any(|problem| problem.key == key);
+    for key in origins.0.keys() {
+        if ABOUT_RULES.iter().any(|prefix| key.starts_with(prefix)) && !blamed(key) {
+            sound = sound.set_override(key, merged.get::<config::Value>(key).ok()?).ok()?;
+        }
     }
-    errors.check()
+    settled(sound).ok()
 }
 
 fn read(path: &Path, errors: &mut ConfigErrors) -> Option<(PathBuf, String)> {

@@ -13,7 +13,7 @@ mod secrets;
 mod settings;
 mod strict;
 
-pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, validate_rules};
+pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, load_with_rules};
 pub use problems::{ConfigErrors, Place, Problem};
 pub use secrets::{Credential, Found, SecretErrors, SecretProblem, Secrets};
 pub use settings::{Admin, CatchUp, Origins, Schedule, Settings, Webhooks};

@@ -247,7 +247,7 @@ fn what_is_no_toml_is_told_with_its_line_and_nothing_is_guessed_from_the_rest() 
 #[test]
 fn a_missing_workspace_says_where_it_belongs() {
     insta::assert_snapshot!(load_text("[store]\npath = 'a.db'\n", &[]).unwrap_err(), @"acme.toml: pivotal.workspace: is not set; expected the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in");
-    insta::assert_snapshot!(load_from(None, &[Path::new("/nowhere/a.toml")], env(&[])).unwrap_err(), @"configuration: pivotal.workspace: is not set (no file was found at /etc/pivotal-sync/config.toml or config/local.toml); expected the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in");
+    insta::assert_snapshot!(load_from(None, &[Path::new("/nowhere/a.toml")], env(&[]), |_| vec![]).unwrap_err(), @"configuration: pivotal.workspace: is not set (no file was found at /etc/pivotal-sync/config.toml or config/local.toml); expected the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn of_the_usual_files_the_first_that_is_there_is_read() {
     let [first, second, third] = ["1.toml", "2.toml", "3.toml"].map(|name| dir.path().join(name));
     std::fs::write(&second, LEAST).unwrap();
     std::fs::write(&third, "[pivotal]\nworkspace = 'third'\n").unwrap();
-    assert_eq!(load_from(None, &[&first, &second, &third], env(&[])).unwrap().pivotal.workspace, "acme");
+    assert_eq!(load_from(None, &[&first, &second, &third], env(&[]), |_| vec![]).unwrap().pivotal.workspace, "acme");
 }
 
 #[test]
@@ -296,16 +296,23 @@ fn bounds_are_inclusive() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_used_is_named_with_its_line() {
-    let settings = load_text(&format!("{LEAST}[customers.fields]\nname = 'company.'\n"), &[]).unwrap();
-    let errors = validate_rules(&settings, |rules| {
-        assert_eq!(rules.customers.fields["name"], "company.");
-        vec![RuleProblem { key: "customers.fields.name".into(), message: "unexpected end of input".into() }]
-    })
-    .unwrap_err();
+fn a_rule_that_cannot_be_used_is_named_with_its_line_beside_all_else_that_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("acme.toml");
+    let load = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        load_with_rules(Some(&path), env(&[]), |settings| match settings.customers.fields["name"].as_str() {
+            "company." => vec![RuleProblem { key: "customers.fields.name".into(), message: "unexpected end".into() }],
+            _ => Vec::new(),
+        })
+    };
+    let bad_rule = format!("{LEAST}[customers.fields]\nname = 'company.'\n");
+    let errors = load(&bad_rule).unwrap_err();
     assert!(matches!(&errors.0[0].place, Place::File { line: Some(4), .. }), "{errors}");
-    assert!(errors.to_string().ends_with("customers.fields.name: unexpected end of input"), "{errors}");
-    assert_eq!(validate_rules(&settings, |_| vec![]), Ok(()));
+    assert!(errors.to_string().ends_with("customers.fields.name: unexpected end"), "{errors}");
+    let errors = load(&format!("{bad_rule}[hubspot]\nlag = 1\nlog = 2\n")).unwrap_err();
+    assert_eq!(errors.0.len(), 3, "{errors}");
+    assert!(load(LEAST).is_ok());
 }
 
 mod secrets {

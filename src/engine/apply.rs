@@ -68,7 +68,6 @@ impl Engine {
             let rest = groups.split_off(count);
             self.apply_stage(&shared, std::mem::replace(&mut groups, rest), run).await?;
         }
-        self.watch.tell(Event::Applied);
         self.store.close_planned(run.report.run, "not reached").await?;
         match shared.verdict() {
             (_, Some(error)) => Err(error),

@@ -205,6 +205,7 @@ impl Engine {
 
     /// Closes the run in the store, whatever became of it, and says how it ended.
     async fn finish(&self, mut run: Run, result: Result<(), EngineError>) -> Result<Report, EngineError> {
+        self.watch.tell(Event::Ended);
         run.count_requests(&self.spent());
         let report = &mut run.report;
         report.finished_at = Some(Utc::now());

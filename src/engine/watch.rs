@@ -42,8 +42,8 @@ pub enum Event {
         /// Whether it went through.
         done: bool,
     },
-    /// Writing ended.
-    Applied,
+    /// The run ended, however it did.
+    Ended,
 }
 
 /// Told what is going on. Called often, from several tasks: must be quick.

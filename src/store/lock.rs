@@ -45,6 +45,13 @@ impl RunLock {
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
     }
+
+    /// Whether a process holds the lock now. One that cannot be looked at counts as not held.
+    pub fn is_held(store_path: &Path) -> bool {
+        // Shared, and given back at once: it keeps nobody out but for a moment.
+        File::open(lock_path(store_path))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 fn lock_path(store_path: &Path) -> PathBuf {

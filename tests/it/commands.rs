@@ -64,7 +64,7 @@ async fn an_empty_store_can_be_asked() {
     pivotal_sync::store::Store::open(&dir.path().join("state.db")).await.unwrap().close().await;
     let (code, out, err) = typed(dir.path(), &["status", "--json", "--config", "acme.toml"]);
     let json: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, &json["status"], err.as_str()), (Some(0), &"in_step".into(), ""));
+    assert_eq!((code, &json["status"], err.as_str()), (Some(0), &"empty".into(), ""));
     let (code, out, _) = typed(dir.path(), &["runs", "--config", "acme.toml"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("no run yet"), "{out}");

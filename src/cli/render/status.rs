@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
-use crate::domain::Timestamp;
+use crate::domain::{RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::runs::took;
 use super::table::table;
-use super::text::{BOLD, DIM, GREEN, MAGENTA, YELLOW, ago, count, counted, paint, since, time_for, visible};
+use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, ago, count, counted, paint, since, time_for, visible};
 
 /// What `status` tells.
 #[derive(Debug, Clone)]
@@ -29,15 +29,33 @@ pub struct StatusView {
     pub quarantined: Vec<OperationRow>,
     /// Requests a minute Pivotal may be sent, for the estimate.
     pub rate_per_minute: u32,
+    /// Whether a process works on the store right now.
+    pub in_use: bool,
     /// Now.
     pub now: Timestamp,
 }
 
 impl StatusView {
-    /// 3 when something is held, quarantined or owed.
+    /// 3 when something is held, quarantined or owed, or when the last run did not come to a good end: then nobody knows.
     pub fn exit(&self) -> Exit {
         let StoreCounts { owed, held, quarantined, .. } = self.counts;
-        if owed + held + quarantined == 0 { Exit::Done } else { Exit::Owed }
+        if owed + held + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
+    }
+
+    /// What kept the last run from its end, in words.
+    fn trouble(&self) -> Vec<String> {
+        let Some(run) = &self.last_run else { return Vec::new() };
+        let report = run.report.as_ref();
+        let mut said: Vec<String> =
+            report.and_then(|r| r.error.as_ref()).map(|e| e.message.clone()).into_iter().collect();
+        said.extend(report.into_iter().flat_map(|r| &r.streams).filter_map(|(stream, counts)| {
+            counts.error.as_ref().map(|error| format!("{stream} stopped early: {error}"))
+        }));
+        let cut_off = run.status == RunStatus::Running && !self.in_use;
+        if cut_off || (said.is_empty() && matches!(run.status, RunStatus::Failed | RunStatus::Interrupted)) {
+            said.push("the last run was cut off; the next one goes on from there".to_owned());
+        }
+        said
     }
 }
 
@@ -47,6 +65,9 @@ pub fn render_status(view: &StatusView) -> String {
     let workspace = view.workspace.as_deref().unwrap_or("(none yet)");
     let _ = writeln!(out, "workspace {}, store {}", paint(BOLD, visible(workspace)), view.store);
     last_run(&mut out, view);
+    for trouble in view.trouble() {
+        let _ = writeln!(out, "{} {}", paint(RED, "warning:"), visible(&trouble));
+    }
     let mapped: Vec<String> = view.counts.mapped.iter().map(|(kind, n)| counted(*n, kind.as_str())).collect();
     let _ = writeln!(out, "kept in Pivotal: {}", mapped.join(", "));
     if !view.counts.streams.is_empty() {
@@ -84,7 +105,8 @@ fn last_run(out: &mut String, view: &StatusView) {
             ago(view.now, end),
             took(run).map_or_else(String::new, |took| format!(", took {took}"))
         ),
-        None => writeln!(out, "running: {what}, begun {}", ago(view.now, run.started_at)),
+        None if view.in_use => writeln!(out, "running: {what}, begun {}", ago(view.now, run.started_at)),
+        None => writeln!(out, "last run: {what}, cut off, begun {}", ago(view.now, run.started_at)),
     };
 }
 
@@ -125,7 +147,12 @@ fn open(view: &StatusView) -> String {
             .map(|(n, word)| paint(MAGENTA, format!("{} {word}", count(*n)))),
     );
     if parts.is_empty() && view.last_run.is_some() {
-        parts.push(paint(GREEN, "nothing is owed"));
+        let all_read = view.trouble().is_empty();
+        parts.push(if all_read {
+            paint(GREEN, "nothing is owed")
+        } else {
+            "nothing is owed, as far as is known".to_owned()
+        });
     }
     if waiting_deletions > 0 {
         parts.push(format!("{} waiting out the grace", counted(waiting_deletions, "deletion")));
@@ -157,6 +184,16 @@ fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u
     }
 }
 
+/// One word for programs. An empty store is in step with nothing.
+fn standing(view: &StatusView) -> &'static str {
+    match (&view.last_run, view.exit()) {
+        (None, _) => "empty",
+        (Some(_), Exit::Done) => "in_step",
+        (Some(_), _) if !view.trouble().is_empty() => "troubled",
+        (Some(_), _) => "waiting",
+    }
+}
+
 /// The object `status --json` prints.
 pub fn status_json(view: &StatusView) -> Json {
     let StoreCounts { mapped, owed, held, quarantined, waiting_deletions, streams } = &view.counts;
@@ -175,7 +212,8 @@ pub fn status_json(view: &StatusView) -> Json {
         .collect();
     let mapped: Map<String, Json> = mapped.iter().map(|(kind, n)| (kind.to_string(), (*n).into())).collect();
     json!({
-        "status": if view.exit() == Exit::Done { "in_step" } else { "waiting" },
+        "status": standing(view),
+        "trouble": view.trouble(),
         "workspace": view.workspace,
         "store": view.store,
         "last_run": view.last_run.as_ref().map(super::runs::run_json),

@@ -86,6 +86,7 @@ fn view() -> StatusView {
         held: vec![operation("Delta", "held", guard), operation("Echo", "held", guard)],
         quarantined: vec![operation("Golf\u{1b}[2J", "quarantined", "invalid plan")],
         rate_per_minute: 54,
+        in_use: true,
         now: at("23T08:30"),
     }
 }
