@@ -1,4 +1,4 @@
-use super::super::sample::{acme, at, company_key, customer, gone, live, reconciler, stripe};
+use super::super::sample::{acme, at, company_key, customer, deal, gone, live, reconciler, stripe};
 use super::super::{Decision, Survivor};
 use crate::domain::{Action, Fields, Gone, Mirror, MirrorState, Origin, PivotalId, Standing, Value};
 
@@ -47,6 +47,13 @@ fn a_customer_merged_into_another_is_held_naming_both_and_the_commands() {
     ] {
         assert!(why.contains(part), "{part}: {why}");
     }
+}
+
+#[test]
+fn a_deal_looked_at_with_its_customer_does_not_change_what_is_offered() {
+    let records = vec![merged("2", "9", true), live(deal("5", true, "2026-01-01"))];
+    let decision = decided(&of(records, Origin::Created, MirrorState::Live));
+    assert!(matches!(decision.operations[0].action, Action::Delete { .. }), "{decision:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::domain::{
 
 use super::adopt::Adoption;
 use super::settings::{OnLeave, OnSourceDelete, Settings};
-use super::types::{Candidate, Decision, Desired, Note, Subject, Wanted};
+use super::types::{Candidate, Decision, Desired, Known, Note, Subject, Wanted};
 
 const STATUS: &str = "status";
 const ARCHIVED: &str = "archived";
@@ -209,7 +209,9 @@ impl Case<'_> {
         if self.kind() == Kind::Onboarding || (self.kind() == Kind::Contact && with_parent) {
             return Decision::default();
         }
-        if mirror.origin != Origin::Created || self.subject.records.iter().any(|known| known.gone.is_none()) {
+        // A deal is looked at with its customer and does not make one.
+        let makes = |known: &Known| known.gone.is_none() && known.record.key.stream.role() != Role::Deal;
+        if mirror.origin != Origin::Created || self.subject.records.iter().any(makes) {
             return self.held(why, Some(mirror));
         }
         let delete =
