@@ -55,6 +55,18 @@ CREATE TABLE evidence (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence_by_record ON evidence (stream, external_id);
 
+-- What a person decided about a record: the newest decision stands, above all evidence. A record need not be known yet, so
+-- that decisions outlive a lost store (`export decisions`, `import`).
+CREATE TABLE decision (
+    stream      TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    choice      TEXT NOT NULL,                 -- link, unlink, ignore
+    pivotal_id  TEXT,                          -- link: the object it is; unlink: the object it is not
+    said        TEXT,                          -- why the record was held when it was decided, in words
+    decided_at  TEXT NOT NULL,
+    PRIMARY KEY (stream, external_id)
+) STRICT, WITHOUT ROWID;
+
 -- The one real thing behind one Pivotal object, and our mirror of that object.
 CREATE TABLE entity (
     id            INTEGER PRIMARY KEY,
@@ -74,6 +86,7 @@ CREATE TABLE entity (
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
     written_at    TEXT,
     refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused
+    approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
     slug          TEXT AS (written ->> '$.slug') VIRTUAL -- the slug as last written
 ) STRICT;
 CREATE INDEX entity_by_slug ON entity (slug) WHERE slug IS NOT NULL;

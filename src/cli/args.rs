@@ -64,6 +64,20 @@ pub enum Command {
     Runs(RunsArgs),
     /// Why a record is, or is not, in Pivotal as it is
     Why(WhyArgs),
+    /// Let through what is held, as it stands: all of it, or what you name
+    Approve(ReleaseArgs),
+    /// Try again what Pivotal refused: all of it, or what you name
+    Retry(ReleaseArgs),
+    /// Say which Pivotal object a record is
+    Link(LinkArgs),
+    /// Say that a record stands alone: neither for the Pivotal object nor with the records it is with now
+    Unlink(ChoiceArgs),
+    /// Leave a record out; what is in Pivotal stays as it is
+    Ignore(ChoiceArgs),
+    /// Write what the store holds to a file: decisions
+    Export(ExportArgs),
+    /// Take in the decisions of an export, e.g. into a new store
+    Import(ImportArgs),
     /// A local HubSpot, Stripe and Pivotal to rehearse against
     Sandbox(SandboxArgs),
     /// Print shell completions
@@ -82,8 +96,16 @@ impl Command {
             | Self::Backfill(BackfillArgs { json })
             | Self::Status(StatusArgs { json })
             | Self::Runs(RunsArgs { json, .. })
+            | Self::Approve(ReleaseArgs { json, .. })
+            | Self::Retry(ReleaseArgs { json, .. })
+            | Self::Link(LinkArgs { json, .. })
+            | Self::Unlink(ChoiceArgs { json, .. })
+            | Self::Ignore(ChoiceArgs { json, .. })
+            | Self::Import(ImportArgs { json, .. })
             | Self::Why(WhyArgs { json, .. }) => *json,
-            Self::Demo | Self::Init(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Export(_) | Self::Demo | Self::Init(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => {
+                false
+            }
         }
     }
 }
@@ -168,6 +190,93 @@ pub struct WhyArgs {
     /// hubspot:company:123, stripe:customer:cus_…, pivotal:customer:42, a cuid, a domain or an email
     #[arg(value_name = "REF")]
     pub reference: Reference,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `approve` and `retry`
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// Which: a record, a Pivotal object, a domain or an email
+    #[arg(value_name = "REF", required_unless_present = "all")]
+    pub references: Vec<Reference>,
+    /// All of them
+    #[arg(long, conflicts_with = "references")]
+    pub all: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `link`
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// The record: hubspot:company:123, stripe:customer:cus_…
+    #[arg(value_name = "REF")]
+    pub reference: Reference,
+    /// The object: pivotal:customer:42 or its id
+    #[arg(value_name = "PIVOTAL-REF", required_unless_present = "undo")]
+    pub object: Option<Reference>,
+    /// Take the decision back
+    #[arg(long, conflicts_with = "object")]
+    pub undo: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `unlink` and `ignore`
+#[derive(Debug, Args)]
+pub struct ChoiceArgs {
+    /// A record; or a Pivotal object, a domain or an email, for all records of the one thing it names
+    #[arg(value_name = "REF")]
+    pub reference: Reference,
+    /// Take the decision back
+    #[arg(long)]
+    pub undo: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// What
+    #[arg(value_name = "KIND", value_enum)]
+    pub kind: ExportKind,
+    /// How
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
+    /// Where to; the screen when left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportKind {
+    /// What people decided: links, unlinks and what is left out
+    Decisions,
+}
+
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line
+    #[default]
+    Jsonl,
+    /// A table with a heading
+    Csv,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A file that `export decisions` wrote, in either format
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -7,8 +7,11 @@
 mod args;
 pub mod check;
 mod completions;
+mod decide;
 mod demo;
+mod export;
 mod failure;
+mod import;
 mod init;
 mod man;
 pub mod plan;
@@ -28,8 +31,9 @@ use std::path::Path;
 use crate::config::{self, Settings};
 
 pub use args::{
-    BackfillArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, LogFormat, ManArgs, PlanArgs, RateLimit,
-    RunsArgs, SandboxArgs, StatusArgs, SyncArgs, WhyArgs,
+    BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs, ExportFormat, ExportKind,
+    ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit, ReleaseArgs, RunsArgs, SandboxArgs,
+    StatusArgs, SyncArgs, WhyArgs,
 };
 pub use failure::{Exit, Failure};
 pub use progress::{Progress, progress};
@@ -64,6 +68,13 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&settings(config)?, &args).await,
         Command::Runs(args) => runs::run(&settings(config)?, &args).await,
         Command::Why(args) => why::run(&settings(config)?, &args).await,
+        Command::Approve(args) => decide::approve(&settings(config)?, &args).await,
+        Command::Retry(args) => decide::retry(&settings(config)?, &args).await,
+        Command::Link(args) => decide::link(&args, config).await,
+        Command::Unlink(args) => decide::unlink(&settings(config)?, &args).await,
+        Command::Ignore(args) => decide::ignore(&settings(config)?, &args).await,
+        Command::Export(args) => export::run(&settings(config)?, &args).await,
+        Command::Import(args) => import::run(&settings(config)?, &args).await,
         Command::Demo => demo::run().await,
         Command::Sandbox(args) => sandbox::run(&args).await,
     }

@@ -35,7 +35,7 @@ fn save(report: &Report, file: &Path, workspace: &str) -> Result<(), Failure> {
 }
 
 /// A plan holds names and addresses of people: only its owner may read it.
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 

@@ -32,6 +32,13 @@ fn bad_usage_exits_with_2() {
         "pivotal-sync sandbox --rate-limit 0",
         "pivotal-sync sandbox --port-base 65534",
         "pivotal-sync runs -n -1",
+        "pivotal-sync approve",
+        "pivotal-sync approve --all acme.com",
+        "pivotal-sync retry",
+        "pivotal-sync link hubspot:company:1",
+        "pivotal-sync link hubspot:company:1 pivotal:customer:1 --undo",
+        "pivotal-sync unlink",
+        "pivotal-sync export customers-of-mine",
     ] {
         assert_eq!(typed(line).unwrap_err().exit_code(), 2, "{line}");
     }
@@ -42,7 +49,27 @@ fn later_commands_are_not_promised() {
     let names: Vec<_> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
     assert_eq!(
         names,
-        ["demo", "init", "check", "plan", "sync", "backfill", "status", "runs", "why", "sandbox", "completions", "man"]
+        [
+            "demo",
+            "init",
+            "check",
+            "plan",
+            "sync",
+            "backfill",
+            "status",
+            "runs",
+            "why",
+            "approve",
+            "retry",
+            "link",
+            "unlink",
+            "ignore",
+            "export",
+            "import",
+            "sandbox",
+            "completions",
+            "man"
+        ]
     );
 }
 

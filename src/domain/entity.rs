@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp};
+use super::{Approval, EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp};
 
 /// An entity as the store remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Entity {
     pub gone_since: Option<Timestamp>,
     /// Set while the last operation stands refused by Pivotal.
     pub quarantine: Option<Quarantine>,
+    /// What a person let through of what was held.
+    pub approval: Approval,
 }
 
 /// Our mirror of a Pivotal object: what was last *written* there, or read when it was adopted.

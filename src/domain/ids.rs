@@ -147,6 +147,16 @@ impl Stream {
             Self::StripeSubscriptions => Role::Subscription,
         }
     }
+
+    /// The Pivotal object one of its records becomes, or joins; a subscription stands for none.
+    pub const fn kind(self) -> Option<Kind> {
+        match self.role() {
+            Role::Account => Some(Kind::Customer),
+            Role::Person => Some(Kind::Contact),
+            Role::Deal => Some(Kind::Onboarding),
+            Role::Subscription => None,
+        }
+    }
 }
 
 impl fmt::Display for Stream {

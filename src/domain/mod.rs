@@ -4,6 +4,7 @@
 //! Typed on the left, uniform on the right: what a source shows is read into typed [`Facts`]; what Pivotal should say is
 //! a uniform map, [`Fields`], so that there is exactly one diff.
 
+mod choice;
 mod cursor;
 mod duration;
 mod entity;
@@ -17,6 +18,7 @@ mod record;
 mod report;
 mod value;
 
+pub use choice::{Approval, Choice, Chosen};
 pub use cursor::{Cursor, PullMode};
 pub use duration::Span;
 pub use entity::{Binding, Entity, Mirror, MirrorState, Origin, Quarantine};

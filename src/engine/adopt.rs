@@ -3,8 +3,8 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::{Cursor, ExternalId, Fields, Kind, PivotalId, Role, SourceKey, Timestamp};
-use crate::reconcile::{Candidate, Subject};
+use crate::domain::{Cursor, ExternalId, Fault, Fields, Kind, PivotalId, Role, SourceKey, Timestamp};
+use crate::reconcile::{Candidate, Subject, linked_object};
 use crate::store::{RemoteQuery, RemoteRow};
 
 use super::{Engine, EngineError, Event};
@@ -77,6 +77,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Objects that a person linked records to, and that no walk has shown yet, are read by id.
+    pub(super) async fn know_linked(&self, kind: Kind, subjects: &[Subject]) -> Result<(), EngineError> {
+        for object in subjects.iter().filter(|subject| subject.entity.mirror.is_none()).filter_map(linked_object) {
+            let query = RemoteQuery::Ids(kind, vec![object.clone()]);
+            if self.store.remote(&[query]).await?.iter().any(|rows| !rows.is_empty()) {
+                continue;
+            }
+            match self.or_stop(self.target.get(kind, &object)).await? {
+                Ok(found) => self.store.save_remote(&[found], Utc::now()).await?,
+                Err(error) if error.fault == Fault::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the contacts of one customer, and its onboardings where deals are read, once: they are adopted with it.
     pub(super) async fn list_children(&self, customer: &PivotalId) -> Result<(), EngineError> {
         let mark = format!("children_of:{customer}");
@@ -108,6 +124,9 @@ impl Engine {
 
 /// What to look for in the last walk for an entity that would be created.
 pub(super) fn query(kind: Kind, subject: &Subject, fields: &Fields) -> Option<RemoteQuery> {
+    if let Some(object) = linked_object(subject) {
+        return Some(RemoteQuery::Ids(kind, vec![object]));
+    }
     match kind {
         Kind::Customer => {
             let ids = |field: &str| -> Vec<ExternalId> {

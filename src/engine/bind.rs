@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Utc;
 
-use crate::domain::{AccountLink, Binding, EntityId, Facts, Gone, Kind, Record, Role, SourceKey};
+use crate::domain::{
+    AccountLink, Binding, Choice, EntityId, ExternalId, Facts, Gone, Kind, PivotalId, Record, Role, SourceKey,
+};
 use crate::reconcile::Bindable;
-use crate::store::{Bound, KnownRow, Place, Placed};
+use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery};
 
 use super::{Engine, EngineError};
 
@@ -46,13 +48,16 @@ impl Engine {
     async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
         let cluster = self.gather(touched).await?;
+        let linked = self.linked(cluster.values()).await?;
         let bindables: Vec<Bindable> = cluster
             .values()
             .map(|p| Bindable {
                 key: p.known.record.key.clone(),
                 tokens: p.tokens.iter().cloned().collect(),
                 entity: p.entity,
-                settled: p.settled,
+                object: p.object.clone(),
+                choice: choice(p).cloned(),
+                linked: choice(p).and_then(Choice::object).and_then(|object| linked.get(object).copied()),
                 live: p.known.gone.is_none(),
             })
             .collect();
@@ -90,6 +95,7 @@ impl Engine {
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
+            self.tie_by_pivotal(&mut news).await?;
             let tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
             let evidence = tokens.into_iter().filter(|token| self.reconciler.is_evidence(token));
             let fresh: Vec<String> = evidence.filter(|token| asked.insert(token.clone())).collect();
@@ -102,12 +108,35 @@ impl Engine {
         Ok(cluster)
     }
 
+    /// A customer in Pivotal that carries ids of both sources says that they are one account: people, or an earlier store, tied
+    /// them. Its word counts like an explicit id of the records themselves.
+    async fn tie_by_pivotal(&self, news: &mut [Placed<KnownRow>]) -> Result<(), EngineError> {
+        let of = |field: &str| -> Vec<ExternalId> {
+            let keys = news.iter().map(|placed| &placed.known.record.key);
+            keys.filter(|key| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
+        };
+        let query = RemoteQuery::Customers {
+            hubspot_company_ids: of("hubspot_company_id"),
+            stripe_customer_ids: of("stripe_customer_id"),
+            domains: Vec::new(),
+        };
+        for customer in self.store.remote(&[query]).await?.into_iter().flatten() {
+            let tied = self.reconciler.carried(&customer.fields);
+            for placed in news.iter_mut().filter(|placed| tied.contains(&placed.known.record.key)) {
+                let others = tied.iter().filter(|key| **key != placed.known.record.key);
+                placed.tokens.extend(others.map(|key| self.reconciler.names(key)));
+            }
+        }
+        Ok(())
+    }
+
     /// Places persons and deals into entities of their own, under their account; subscriptions into their account's.
     async fn place(&self, role: Role, kind: Kind, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let accounts: Vec<Option<SourceKey>> = touched.iter().map(|p| self.account(&p.known.record.facts)).collect();
         let keys: Vec<SourceKey> = accounts.iter().flatten().cloned().collect();
         let entities: HashMap<SourceKey, EntityId> = self.store.entities_of(&keys).await?;
         let mut heirs = self.heirs(&touched).await?;
+        let linked = self.linked(touched.iter()).await?;
         let bound: Vec<Bound> = touched
             .into_iter()
             .zip(accounts)
@@ -118,6 +147,9 @@ impl Engine {
                 let merged_away = matches!(placed.known.gone, Some((Gone::Merged { .. }, _)));
                 let place = match (role, placed.entity, parent) {
                     (Role::Person | Role::Deal, Some(_), _) if merged_away => Place::Stays,
+                    (Role::Person | Role::Deal, own, _) if choice(&placed).is_some() => {
+                        self.decided(&placed, own, &linked).map_or(Place::New(number), Place::Existing)
+                    }
                     (Role::Person | Role::Deal, ..) if heirs.contains_key(key) => {
                         heirs.remove(key).map_or(Place::New(number), Place::Existing)
                     }
@@ -134,10 +166,36 @@ impl Engine {
         Ok(())
     }
 
+    /// Where a person's decision puts a person or a deal.
+    fn decided(
+        &self,
+        placed: &Placed<KnownRow>,
+        own: Option<EntityId>,
+        linked: &HashMap<PivotalId, EntityId>,
+    ) -> Option<EntityId> {
+        let choice = choice(placed)?;
+        let linked = choice.object().and_then(|object| linked.get(object).copied());
+        self.reconciler.place(own, placed.object.as_ref(), choice, linked)
+    }
+
+    /// The entities that have the objects records are linked to.
+    async fn linked(
+        &self,
+        records: impl Iterator<Item = &Placed<KnownRow>>,
+    ) -> Result<HashMap<PivotalId, EntityId>, EngineError> {
+        let objects: Vec<PivotalId> = records
+            .filter_map(|placed| match choice(placed)? {
+                Choice::Link { pivotal_id } => Some(pivotal_id.clone()),
+                Choice::Unlink { .. } | Choice::Ignore => None,
+            })
+            .collect();
+        Ok(self.store.standing_for(&objects).await?)
+    }
+
     /// Survivors of merges without an object of their own take over the object of a record that was merged into them, the
     /// oldest of several: a merge never makes a second one (hubspot-api.md trap 10).
     async fn heirs(&self, touched: &[Placed<KnownRow>]) -> Result<HashMap<SourceKey, EntityId>, EngineError> {
-        let heirs: Vec<_> = touched.iter().filter(|p| !p.settled && p.known.gone.is_none()).collect();
+        let heirs: Vec<_> = touched.iter().filter(|p| p.object.is_none() && p.known.gone.is_none()).collect();
         let old: Vec<SourceKey> = heirs.iter().flat_map(|p| p.known.record.facts.merged()).cloned().collect();
         if old.is_empty() {
             return Ok(HashMap::new());
@@ -165,4 +223,8 @@ impl Engine {
             Facts::Account(_) => None,
         }
     }
+}
+
+fn choice(placed: &Placed<KnownRow>) -> Option<&Choice> {
+    placed.known.chosen.as_ref().map(|chosen| &chosen.choice)
 }

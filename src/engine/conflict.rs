@@ -21,8 +21,12 @@ impl Engine {
         settle: &mpsc::UnboundedSender<Outcome>,
     ) -> Result<Option<Armed>, EngineError> {
         let owner = self.owner(&armed.operation).await?;
+        let not_this = match &owner {
+            Some(owner) => self.store.is_unlinked(armed.operation.entity, &owner.id).await?,
+            None => false,
+        };
         let instead = match owner {
-            Some(owner) if owner.owner.is_none() && agrees(&armed.operation, &owner) => {
+            Some(owner) if owner.owner.is_none() && !not_this && agrees(&armed.operation, &owner) => {
                 Some(adoption(&armed.operation, owner))
             }
             Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {

@@ -6,8 +6,8 @@
 //! 1. `identify`: whose key is this? Another workspace is refused before anything is read.
 //! 2. `recover` (sync only): what a crash left unknown is settled first.
 //! 3. `pull`: pages into the store, one transaction each, the cursor with them.
-//! 4. `bind`: which records speak of the same entity.
-//! 5. `adopt`: what is already in Pivotal, walked once, and its news before anything is created.
+//! 4. `adopt`: what is already in Pivotal, walked once before the first binding, and its news before anything is created.
+//! 5. `bind`: which records speak of the same entity.
 //! 6. `plan`: desire and decide, entity by entity, parents first; then the guards.
 //! 7. `apply` (sync only): write-ahead, send, settle.
 
@@ -16,6 +16,7 @@ mod apply;
 mod armed;
 mod bind;
 mod conflict;
+pub mod decide;
 mod error;
 mod halt;
 mod outcome;
@@ -135,8 +136,8 @@ impl Engine {
         if run.failed_sources {
             self.know_every_source(run).await?;
         }
-        self.bind().await?;
         let walked = fresh && self.walk_all().await?;
+        self.bind().await?;
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }
@@ -179,28 +180,8 @@ impl Engine {
         Ok(Run { report, before: self.spent(), failed_sources: false })
     }
 
-    /// Whose key is this? Refuses another workspace than the configured one, and a store that was filled from another.
     async fn identify(&self) -> Result<Identity, EngineError> {
-        let identity = self.or_stop(self.target.identify()).await??;
-        if self.workspace != identity.workspace_slug && self.workspace != identity.workspace_id {
-            return Err(EngineError::Workspace { wanted: self.workspace.clone(), found: identity.workspace_slug });
-        }
-        match self.store.fact("workspace_id").await? {
-            Some(known) if known != identity.workspace_id => {
-                let slug = self.store.fact("workspace_slug").await?.unwrap_or(known);
-                return Err(EngineError::OtherWorkspacesStore {
-                    path: self.store.path().to_owned(),
-                    wanted: identity.workspace_slug,
-                    found: slug,
-                });
-            }
-            Some(_) => {}
-            None => {
-                self.store.set_fact("workspace_id", &identity.workspace_id).await?;
-                self.store.set_fact("workspace_slug", &identity.workspace_slug).await?;
-            }
-        }
-        Ok(identity)
+        self.or_stop(identify(&self.store, &*self.target, &self.workspace)).await?
     }
 
     /// Closes the run in the store, whatever became of it, and says how it ended.
@@ -244,6 +225,30 @@ impl Engine {
     fn check_stop(&self) -> Result<(), EngineError> {
         if self.stop.is_cancelled() { Err(EngineError::Interrupted) } else { Ok(()) }
     }
+}
+
+/// Whose key is this? Refuses another workspace than the configured one, and a store that was filled from another.
+async fn identify(store: &Store, target: &dyn Target, workspace: &str) -> Result<Identity, EngineError> {
+    let identity = target.identify().await?;
+    if workspace != identity.workspace_slug && workspace != identity.workspace_id {
+        return Err(EngineError::Workspace { wanted: workspace.to_owned(), found: identity.workspace_slug });
+    }
+    match store.fact("workspace_id").await? {
+        Some(known) if known != identity.workspace_id => {
+            let slug = store.fact("workspace_slug").await?.unwrap_or(known);
+            return Err(EngineError::OtherWorkspacesStore {
+                path: store.path().to_owned(),
+                wanted: identity.workspace_slug,
+                found: slug,
+            });
+        }
+        Some(_) => {}
+        None => {
+            store.set_fact("workspace_id", &identity.workspace_id).await?;
+            store.set_fact("workspace_slug", &identity.workspace_slug).await?;
+        }
+    }
+    Ok(identity)
 }
 
 impl Run {

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use chrono::Utc;
 
 use crate::domain::{
-    Action, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
+    Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Wanted, order,
+    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Wanted, fingerprint_of,
+    order,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
@@ -43,6 +44,8 @@ struct Drafting {
     now: Timestamp,
     operations: Vec<Operation>,
     mirrors: HashMap<EntityId, Mirror>,
+    /// What a person let through.
+    approvals: HashMap<EntityId, Approval>,
     parents: Parents,
     /// Customers this plan takes over: no second entity may.
     taken: HashMap<PivotalId, EntityId>,
@@ -73,6 +76,7 @@ impl Engine {
             now: Utc::now(),
             operations: Vec::new(),
             mirrors: HashMap::new(),
+            approvals: HashMap::new(),
             parents: Parents::default(),
             taken: HashMap::new(),
             slugs: HashSet::new(),
@@ -89,7 +93,11 @@ impl Engine {
             onboardings: count(Kind::Onboarding),
         };
         order(&mut draft.operations);
-        self.reconciler.guard(&mut draft.operations, &population);
+        let approved = |operation: &Operation| {
+            let approval = draft.approvals.get(&operation.entity);
+            approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
+        };
+        self.reconciler.guard(&mut draft.operations, &population, &approved);
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
@@ -145,7 +153,9 @@ impl Engine {
                 self.reconciler.slug(subject, &desired.name, &is_taken)
             });
             let decision = self.reconciler.decide(subject, desired, adoption.as_ref(), slug.as_deref(), draft.now);
-            draft.slugs.extend(slug);
+            if decision.operations.iter().any(Operation::is_ready) {
+                draft.slugs.extend(slug);
+            }
             let Decision { operations, look_at, notes } = decision;
             for note in notes.iter().chain(&desired.notes) {
                 run.note(format!("{}: {}", note.subject, note.message));
@@ -163,6 +173,9 @@ impl Engine {
             draft.parents.learn(kind, &operations);
             if let (Some(mirror), false) = (&subject.entity.mirror, operations.is_empty()) {
                 draft.mirrors.insert(subject.entity.id, mirror.clone());
+            }
+            if !operations.is_empty() && !subject.entity.approval.0.is_empty() {
+                draft.approvals.insert(subject.entity.id, subject.entity.approval.clone());
             }
             draft.operations.extend(operations);
         }
@@ -182,6 +195,7 @@ impl Engine {
     ) -> Result<Vec<Option<Vec<Candidate>>>, EngineError> {
         let mut answers: Vec<Option<Vec<Candidate>>> = vec![None; subjects.len()];
         let mut queries = Vec::new();
+        self.know_linked(kind, subjects).await?;
         for (number, (subject, desired)) in subjects.iter().zip(desired).enumerate() {
             let Wanted::Yes(fields) = &desired.wanted else { continue };
             if exists(subject) {
@@ -282,7 +296,7 @@ fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Know
         pivotal_id: s.pivotal_id,
         display_id: s.display_id,
     });
-    Known { record: row.record, gone: row.gone, problem: row.problem, survivor }
+    Known { record: row.record, gone: row.gone, problem: row.problem, survivor, chosen: row.chosen }
 }
 
 fn exists(subject: &Subject) -> bool {
@@ -290,10 +304,11 @@ fn exists(subject: &Subject) -> bool {
 }
 
 fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&Adoption>) -> bool {
+    let lost = subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Lost);
     kind == Kind::Customer
-        && !exists(subject)
+        && (lost || !exists(subject))
         && matches!(desired.wanted, Wanted::Yes(_))
-        && !matches!(adoption, Some(Adoption::Take(_) | Adoption::Held(_)))
+        && !matches!(adoption, Some(Adoption::Take(_)))
 }
 
 fn unwanted(wanted: &Wanted) -> Option<String> {

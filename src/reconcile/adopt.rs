@@ -1,9 +1,9 @@
-//! Whether something that is already in Pivotal is this entity: by external id first, then by domain; contacts by address,
-//! onboardings by their notes. Ambiguity is held, never guessed (design: settled points).
+//! Whether something that is already in Pivotal is this entity: what a person said comes first, then the external id, then the
+//! domain; contacts go by address, onboardings by their notes. Ambiguity is held, never guessed (design: settled points).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Fields, Kind, Stream};
+use crate::domain::{Choice, Fields, Kind, PivotalId, Stream};
 
 use super::freemail;
 use super::identity;
@@ -30,12 +30,47 @@ pub(super) fn adopt(
     let mut sorted: Vec<&Candidate> = candidates.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
     sorted.dedup_by(|a, b| a.id == b.id);
+    if let Some(object) = linked_object(subject) {
+        return by_link(subject, &object, &sorted);
+    }
+    sorted.retain(|candidate| !is_unlinked(subject, candidate));
     let search = Search { subject, fields, candidates: sorted, own_free };
     match subject.entity.kind {
         Kind::Customer => search.customer(),
         Kind::Contact => search.contact(),
         Kind::Onboarding => search.onboarding(),
     }
+}
+
+/// The object that a person linked a record of the entity to.
+pub fn linked_object(subject: &Subject) -> Option<PivotalId> {
+    let choices = subject.records.iter().filter_map(|known| known.chosen.as_ref());
+    let mut objects = choices.filter_map(|chosen| match &chosen.choice {
+        Choice::Link { pivotal_id } => Some(pivotal_id.clone()),
+        Choice::Unlink { .. } | Choice::Ignore => None,
+    });
+    objects.next()
+}
+
+fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> Adoption {
+    let elsewhere = |candidate: &Candidate| candidate.owner.is_some_and(|owner| owner != subject.entity.id);
+    match candidates.iter().find(|candidate| candidate.id == *object) {
+        Some(found) if elsewhere(found) => Adoption::Held(format!(
+            "it is linked to {object}, which stands for another {} here; `pivotal-sync why {object}` says which",
+            subject.entity.kind
+        )),
+        Some(found) => Adoption::Take((*found).clone()),
+        None => Adoption::Held(format!(
+            "it is linked to {object}, which Pivotal does not have (any more); link it to another {} or take the link back \
+             with `pivotal-sync link --undo`",
+            subject.entity.kind
+        )),
+    }
+}
+
+fn is_unlinked(subject: &Subject, candidate: &Candidate) -> bool {
+    let not_this = |choice: &Choice| *choice == Choice::Unlink { pivotal_id: Some(candidate.id.clone()) };
+    subject.records.iter().filter_map(|known| known.chosen.as_ref()).any(|chosen| not_this(&chosen.choice))
 }
 
 struct Search<'a> {

@@ -5,13 +5,14 @@
 //! shares a domain. Exactly one: they are one account. None: it is an account of its own. Several: a person decides.
 //!
 //! A record whose entity has a Pivotal object is settled and stays where it is, whatever the evidence says today; a
-//! person moves it with `link` and `unlink`. A record that is gone stays where it is too. So the outcome depends on
-//! neither the order of the input nor on how often it is worked out.
+//! person moves it with `link` and `unlink` (see `choice.rs`). A record that is gone stays where it is too. So the outcome
+//! depends on neither the order of the input nor on how often it is worked out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Binding, EntityId, SourceKey, Stream};
+use crate::domain::{Binding, Choice, EntityId, PivotalId, SourceKey, Stream};
 
+use super::choice::{Footing, footing};
 use super::identity::key_order;
 use super::types::{Bindable, Bindings};
 
@@ -20,8 +21,9 @@ pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
     let mut records: Vec<&Bindable> = cluster.iter().collect();
     records.sort_by(|a, b| key_order(&a.key, &b.key));
     records.dedup_by(|a, b| a.key == b.key);
-    let places = Cluster::new(&records).place();
-    name(&records, places)
+    let footings: Vec<Footing> = records.iter().map(|record| footing(record)).collect();
+    let places = Cluster::new(&records, &footings).place();
+    name(&records, &footings, places)
 }
 
 /// Where a record belongs before entities are given out.
@@ -37,6 +39,7 @@ enum Place {
 
 struct Cluster<'a> {
     records: &'a [&'a Bindable],
+    footings: &'a [Footing],
     anchor_stream: Option<Stream>,
     /// Token to the live anchors that show it.
     shown: BTreeMap<&'a str, Vec<usize>>,
@@ -45,15 +48,15 @@ struct Cluster<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    fn new(records: &'a [&'a Bindable]) -> Self {
+    fn new(records: &'a [&'a Bindable], footings: &'a [Footing]) -> Self {
         let anchor_stream = records.first().map(|record| record.key.stream);
-        let mut cluster = Self { records, anchor_stream, shown: BTreeMap::new(), survivors: BTreeMap::new() };
+        let mut cluster = Self { records, footings, anchor_stream, shown: BTreeMap::new(), survivors: BTreeMap::new() };
         let names: BTreeMap<String, usize> = (0..records.len())
             .filter(|&index| cluster.is_anchor(index))
             .map(|index| (format!("is:{}", records[index].key), index))
             .collect();
         for (index, record) in records.iter().enumerate().filter(|(_, record)| record.live) {
-            if Some(record.key.stream) != anchor_stream {
+            if Some(record.key.stream) != anchor_stream || !footings[index].leads {
                 continue;
             }
             for token in &record.tokens {
@@ -69,19 +72,21 @@ impl<'a> Cluster<'a> {
     fn place(&self) -> Vec<Place> {
         let mut places: Vec<Place> = (0..self.records.len()).map(Place::With).collect();
         for (index, record) in self.records.iter().enumerate() {
-            if let Some(entity) = record.entity.filter(|_| record.settled || !record.live) {
+            let footing = self.footings[index];
+            if let Some(entity) = footing.entity.filter(|_| footing.settled || !record.live) {
                 places[index] = Place::Entity(entity);
             }
         }
+        self.gather_linked(&mut places);
         let evidence: BTreeMap<usize, Evidence> = (0..self.records.len())
-            .filter(|&index| self.records[index].live && !self.is_anchor(index))
+            .filter(|&index| self.records[index].live && self.footings[index].follows && !self.is_anchor(index))
             .map(|index| (index, self.evidence(index)))
             .collect();
         let claims = self.claims(&places, &evidence);
         for (&anchor, claim) in &claims {
             places[anchor] = claim.clone();
         }
-        for anchor in self.anchors().filter(|&anchor| self.root(anchor) != anchor) {
+        for anchor in self.anchors().filter(|&anchor| self.root(anchor) != anchor && self.footings[anchor].follows) {
             if !matches!(places[anchor], Place::Entity(_)) {
                 places[anchor] = places[self.root(anchor)].clone();
             }
@@ -92,6 +97,16 @@ impl<'a> Cluster<'a> {
             }
         }
         places
+    }
+
+    /// Records linked to one object that no entity has yet make one entity.
+    fn gather_linked(&self, places: &mut [Place]) {
+        let mut leaders: BTreeMap<&PivotalId, usize> = BTreeMap::new();
+        for (index, record) in self.records.iter().enumerate() {
+            if let (Some(Choice::Link { pivotal_id }), Place::With(_)) = (&record.choice, &places[index]) {
+                places[index] = Place::With(*leaders.entry(pivotal_id).or_insert(index));
+            }
+        }
     }
 
     fn is_anchor(&self, index: usize) -> bool {
@@ -147,6 +162,7 @@ impl<'a> Cluster<'a> {
         let unsettled: BTreeSet<usize> = self
             .anchors()
             .filter(|&anchor| matches!(places[anchor], Place::With(_)) && self.root(anchor) == anchor)
+            .filter(|&anchor| self.footings[anchor].follows)
             .collect();
         let mut claims = BTreeMap::new();
         for &anchor in &unsettled {
@@ -213,7 +229,7 @@ impl<'a> Cluster<'a> {
     /// The settled entity of a record this anchor took over by a merge, the oldest of several.
     fn inherited(&self, anchor: usize) -> Option<EntityId> {
         let old = self.survivors.keys().filter(|&&old| old != anchor && self.root(old) == anchor);
-        old.map(|&old| self.records[old]).filter(|old| old.settled).filter_map(|old| old.entity).min()
+        old.map(|&old| self.footings[old]).filter(|old| old.settled && old.leads).filter_map(|old| old.entity).min()
     }
 
     /// Where a record that is not settled goes by its evidence.
@@ -258,7 +274,7 @@ fn spell(keys: &[SourceKey]) -> String {
 
 /// Gives entities to the places: an account keeps the entity one of its records has, the lowest record's first; no entity
 /// goes to two accounts. What is gone claims nothing.
-fn name(records: &[&Bindable], places: Vec<Place>) -> Bindings {
+fn name(records: &[&Bindable], footings: &[Footing], places: Vec<Place>) -> Bindings {
     let mut taken: BTreeSet<EntityId> = places
         .iter()
         .zip(records)
@@ -276,7 +292,7 @@ fn name(records: &[&Bindable], places: Vec<Place>) -> Bindings {
             continue;
         }
         let members = (index..places.len()).filter(|&other| places[other] == Place::With(*home));
-        let own = members.filter_map(|other| records[other].entity).find(|entity| !taken.contains(entity));
+        let own = members.filter_map(|other| footings[other].entity).find(|entity| !taken.contains(entity));
         let binding = match own {
             Some(entity) => {
                 taken.insert(entity);

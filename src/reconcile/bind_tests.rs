@@ -6,7 +6,26 @@ use super::*;
 fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     let mut tokens = tokens(evidence);
     tokens.insert(format!("is:{key}"));
-    Bindable { key, tokens, entity: None, settled: false, live: true }
+    Bindable { key, tokens, entity: None, object: None, choice: None, linked: None, live: true }
+}
+
+/// The Pivotal object of an entity.
+fn object(entity: i64) -> PivotalId {
+    PivotalId::new(format!("obj-{entity}"))
+}
+
+fn chosen(mut record: Bindable, choice: Choice) -> Bindable {
+    record.choice = Some(choice);
+    record
+}
+
+fn linked(record: Bindable, to: &str, entity: Option<i64>) -> Bindable {
+    let record = chosen(record, Choice::Link { pivotal_id: PivotalId::new(to) });
+    Bindable { linked: entity.map(EntityId), ..record }
+}
+
+fn unlinked(record: Bindable, from: Option<i64>) -> Bindable {
+    chosen(record, Choice::Unlink { pivotal_id: from.map(object) })
 }
 
 fn company(id: &str, evidence: &[&str]) -> Bindable {
@@ -19,7 +38,7 @@ fn stripe(id: &str, evidence: &[&str]) -> Bindable {
 
 fn within(mut record: Bindable, entity: i64, settled: bool) -> Bindable {
     record.entity = Some(EntityId(entity));
-    record.settled = settled;
+    record.object = settled.then(|| object(entity));
     record
 }
 
@@ -152,11 +171,45 @@ fn an_unsettled_account_keeps_its_number_and_shares_it_with_nobody() {
     assert_eq!(told(&parted), ["e5", "n0"]);
 }
 
+#[test]
+fn a_link_goes_to_whoever_has_the_object_else_makes_an_account_that_takes_it() {
+    let two = [company("1", &[ACME]), company("2", &[ACME])];
+    let to_one = |record| [two[0].clone(), within(two[1].clone(), 5, true), record];
+    assert_eq!(told(&to_one(linked(stripe("cus_1", &[ACME]), "obj-5", Some(5)))), ["n0", "e5", "e5"]);
+    assert_eq!(told(&to_one(linked(stripe("cus_1", &[ACME]), "other", None))), ["n0", "e5", "n1"]);
+    // From one customer to another: what it leaves behind stays.
+    let moves = linked(within(stripe("cus_1", &[]), 6, true), "obj-5", Some(5));
+    assert_eq!(told(&[within(company("1", &[]), 5, true), moves]), ["e5", "e5"]);
+    let both = [linked(stripe("cus_1", &[]), "other", None), linked(company("1", &[]), "other", None)];
+    assert_eq!(told(&both), ["n0", "n0"], "linked to one object, they are one");
+}
+
+#[test]
+fn what_is_unlinked_stands_alone() {
+    let fits = || [company("1", &[ACME]), unlinked(stripe("cus_1", &[ACME]), None)];
+    assert_eq!(told(&fits()), ["n0", "n1"]);
+    let taken = [within(company("1", &[ACME]), 5, true), unlinked(within(stripe("cus_1", &[ACME]), 5, true), Some(5))];
+    assert_eq!(told(&taken), ["e5", "n0"]);
+    // It has an object of its own since.
+    let own = [within(company("1", &[ACME]), 5, true), unlinked(within(stripe("cus_1", &[ACME]), 6, true), Some(5))];
+    assert_eq!(told(&own), ["e5", "e6"]);
+}
+
+#[test]
+fn what_is_ignored_neither_follows_nor_leads() {
+    let ignored = |record| chosen(record, Choice::Ignore);
+    assert_eq!(told(&[company("1", &[ACME]), ignored(stripe("cus_1", &[ACME]))]), ["n0", "n1"]);
+    let one_left = [company("1", &[ACME]), ignored(company("2", &[ACME])), stripe("cus_1", &[ACME])];
+    assert_eq!(told(&one_left), ["n0", "n1", "n0"], "no longer two that it could be");
+    assert_eq!(told(&[ignored(within(company("1", &[ACME]), 5, true)), stripe("cus_1", &[ACME])]), ["e5", "n0"]);
+}
+
 prop_compose! {
     fn a_record()(
         paying in any::<bool>(), id in 0..5_u8, domains in prop::collection::vec(0..4_u8, 0..3),
         links in prop::collection::vec((any::<bool>(), 0..5_u8), 0..2), entity in prop::option::of(0..4_i64),
         settled in any::<bool>(), live in prop::bool::weighted(0.8),
+        said in prop::option::weighted(0.3, (0..3_u8, 0..6_i64)),
     ) -> Bindable {
         let key = |paying: bool, id: u8| match paying {
             true => stripe_key(&format!("cus_{id}")),
@@ -166,7 +219,14 @@ prop_compose! {
         evidence.extend(links.iter().map(|&(paying, id)| format!("is:{}", key(paying, id))));
         let evidence: Vec<&str> = evidence.iter().map(String::as_str).collect();
         let record = bindable(key(paying, id), &evidence);
-        Bindable { entity: entity.map(EntityId), settled: settled && entity.is_some(), live, ..record }
+        let (object, choice) = (entity.filter(|_| settled).map(object), said.map(choice));
+        let entity = entity.map(EntityId);
+        let linked = match &choice {
+            // Entities 0 to 3 have the objects obj-0 to obj-3, as far as they are settled.
+            Some(Choice::Link { pivotal_id }) if object.as_ref() == Some(pivotal_id) => entity,
+            _ => None,
+        };
+        Bindable { entity, object, choice, linked, live, ..record }
     }
 }
 
@@ -176,17 +236,52 @@ prop_compose! {
         let mut records = records;
         records.sort_by(|a, b| a.key.cmp(&b.key));
         records.dedup_by(|a, b| a.key == b.key);
-        let settled: BTreeSet<EntityId> = records.iter().filter(|r| r.settled).filter_map(|r| r.entity).collect();
+        let settled: BTreeSet<EntityId> =
+            records.iter().filter(|r| r.object.is_some()).filter_map(|r| r.entity).collect();
         for record in &mut records {
-            record.settled = record.entity.is_some_and(|entity| settled.contains(&entity));
+            record.object = record.entity.filter(|entity| settled.contains(entity)).map(|entity| object(entity.0));
+            record.linked = match &record.choice {
+                Some(Choice::Link { pivotal_id }) => {
+                    settled.iter().find(|entity| object(entity.0) == *pivotal_id).copied()
+                }
+                _ => None,
+            };
         }
         records
     }
 }
 
+prop_compose! {
+    /// Records of which none has a place yet.
+    fn fresh_cluster()(cluster in a_cluster()) -> Vec<Bindable> {
+        let afresh = |record: Bindable| Bindable { entity: None, object: None, linked: None, live: true, ..record };
+        cluster.into_iter().map(afresh).collect()
+    }
+}
+
+/// Who shares an account with whom, and who waits for a person.
+fn companions(cluster: &[Bindable]) -> BTreeMap<SourceKey, Vec<SourceKey>> {
+    let bindings = bind(cluster);
+    let with = |binding: &Binding| -> Vec<SourceKey> {
+        match binding {
+            Binding::Ambiguous { candidates, .. } => candidates.clone(),
+            joined => bindings.iter().filter(|(_, other)| other == joined).map(|(key, _)| key.clone()).collect(),
+        }
+    };
+    bindings.iter().map(|(key, binding)| (key.clone(), with(binding))).collect()
+}
+
+fn choice((which, entity): (u8, i64)) -> Choice {
+    match which {
+        0 => Choice::Ignore,
+        1 => Choice::Link { pivotal_id: object(entity) },
+        _ => Choice::Unlink { pivotal_id: Some(object(entity)).filter(|_| entity < 5) },
+    }
+}
+
 /// The cluster as it stands once the bindings are stored.
 fn stored(cluster: &[Bindable], bindings: &Bindings) -> Vec<Bindable> {
-    let settled: BTreeSet<EntityId> = cluster.iter().filter(|r| r.settled).filter_map(|r| r.entity).collect();
+    let settled: BTreeSet<EntityId> = cluster.iter().filter(|r| r.object.is_some()).filter_map(|r| r.entity).collect();
     let bound: BTreeMap<&SourceKey, &Binding> = bindings.iter().map(|(key, binding)| (key, binding)).collect();
     let mut after = cluster.to_vec();
     for (number, record) in after.iter_mut().enumerate() {
@@ -196,7 +291,7 @@ fn stored(cluster: &[Bindable], bindings: &Bindings) -> Vec<Bindable> {
             Binding::Ambiguous { .. } => EntityId(200 + i64::try_from(number).unwrap()),
         };
         record.entity = Some(entity);
-        record.settled = settled.contains(&entity);
+        record.object = Some(entity).filter(|entity| settled.contains(entity)).map(|entity| object(entity.0));
     }
     after
 }
@@ -231,9 +326,60 @@ proptest! {
     fn what_is_settled_or_gone_never_moves(cluster in a_cluster()) {
         for (key, binding) in bind(&cluster) {
             let record = cluster.iter().find(|record| record.key == key).unwrap();
-            if let Some(entity) = record.entity.filter(|_| record.settled || !record.live) {
+            if let Some(entity) = record.entity.filter(|_| record.choice.is_none() && (record.object.is_some() || !record.live)) {
                 prop_assert_eq!(binding, Binding::Join(entity));
             }
         }
+    }
+
+    /// What a person decided stands above all evidence.
+    #[test]
+    fn decisions_stand(cluster in a_cluster()) {
+        let bindings = bind(&cluster);
+        let partners = |key: &SourceKey, binding: &Binding| -> Vec<SourceKey> {
+            let same = |(other, its): &&(SourceKey, Binding)| other != key && its == binding;
+            bindings.iter().filter(same).map(|(other, _)| other.clone()).collect()
+        };
+        for (key, binding) in &bindings {
+            let record = cluster.iter().find(|record| record.key == *key).unwrap();
+            prop_assert!(record.choice.is_none() || !matches!(binding, Binding::Ambiguous { .. }), "{} is decided", key);
+            match &record.choice {
+                Some(Choice::Link { .. }) if record.linked.is_some() => {
+                    prop_assert_eq!(binding, &Binding::Join(record.linked.unwrap()));
+                }
+                Some(Choice::Unlink { pivotal_id }) if record.object.is_some() && record.object == *pivotal_id => {
+                    prop_assert_ne!(Some(binding.clone()), record.entity.map(Binding::Join));
+                }
+                Some(Choice::Ignore) if record.object.is_none() && record.live => {
+                    for partner in partners(key, binding) {
+                        let other = cluster.iter().find(|record| record.key == partner).unwrap();
+                        prop_assert!(!other.live, "{} is left out, yet {} is with it", key, partner);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Records that come one by one end with the same companions as those that come together.
+    #[test]
+    fn the_order_of_arrival_does_not_matter((cluster, order) in fresh_cluster().prop_flat_map(|cluster| {
+        (Just(cluster.clone()), Just(cluster).prop_shuffle())
+    })) {
+        let mut known: Vec<Bindable> = Vec::new();
+        let mut next = 1_000;
+        for record in order {
+            known.push(record);
+            let bindings: BTreeMap<SourceKey, Binding> = bind(&known).into_iter().collect();
+            let mut fresh: BTreeMap<usize, i64> = BTreeMap::new();
+            for record in &mut known {
+                record.entity = Some(match &bindings[&record.key] {
+                    Binding::Join(entity) => *entity,
+                    Binding::New(number) => EntityId(*fresh.entry(*number).or_insert_with(|| { next += 1; next })),
+                    Binding::Ambiguous { .. } => { next += 1; EntityId(next) }
+                });
+            }
+        }
+        prop_assert_eq!(companions(&known), companions(&cluster));
     }
 }

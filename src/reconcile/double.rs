@@ -8,7 +8,7 @@ use super::types::{Known, Subject};
 /// Why an object that exists waits for a person: one of its records, of a stream that `speaks` for it, lives on elsewhere.
 pub(super) fn doubled(subject: &Subject, speaks: fn(Stream) -> bool) -> Option<String> {
     let mirror = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live)?;
-    let own = || subject.records.iter().filter(|known| speaks(known.record.key.stream));
+    let own = || subject.records.iter().filter(|known| speaks(known.record.key.stream) && !known.is_ignored());
     let left = own().find(|known| lives_elsewhere(known, subject))?;
     let stays = own().find(|known| known.gone.is_none()).map(|known| &known.record.key);
     Some(words(subject.entity.kind, left, mirror, stays))

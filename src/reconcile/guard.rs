@@ -14,14 +14,25 @@ pub const SMALLEST_POPULATION: u64 = 10;
 pub const FREE_DELETES: u64 = 1;
 
 /// Turns the operations of every tripped kind and verb into held ones.
-pub(super) fn guard(settings: &Guard, operations: &mut [Operation], population: &Population) {
+pub(super) fn guard(
+    settings: &Guard,
+    operations: &mut [Operation],
+    population: &Population,
+    approved: &dyn Fn(&Operation) -> bool,
+) {
     for kind in Kind::ALL {
-        guard_removals(settings, operations, kind, population.of(kind));
-        guard_updates(settings, operations, kind, population.of(kind));
+        guard_removals(settings, operations, kind, population.of(kind), approved);
+        guard_updates(settings, operations, kind, population.of(kind), approved);
     }
 }
 
-fn guard_removals(settings: &Guard, operations: &mut [Operation], kind: Kind, live: u64) {
+fn guard_removals(
+    settings: &Guard,
+    operations: &mut [Operation],
+    kind: Kind,
+    live: u64,
+    approved: &dyn Fn(&Operation) -> bool,
+) {
     let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && removes(operation);
     let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
     let share = u128::from(live) * u128::from(settings.max_delete_percent) / 100;
@@ -40,7 +51,7 @@ fn guard_removals(settings: &Guard, operations: &mut [Operation], kind: Kind, li
         let_go(key, needed)
     );
     let mut moving: BTreeSet<EntityId> = BTreeSet::new();
-    for operation in operations.iter_mut().filter(|operation| ours(operation)) {
+    for operation in operations.iter_mut().filter(|operation| ours(operation) && !approved(operation)) {
         operation.standing = Standing::Held(why.clone());
         moving.insert(operation.entity);
     }
@@ -52,7 +63,13 @@ fn guard_removals(settings: &Guard, operations: &mut [Operation], kind: Kind, li
     }
 }
 
-fn guard_updates(settings: &Guard, operations: &mut [Operation], kind: Kind, live: u64) {
+fn guard_updates(
+    settings: &Guard,
+    operations: &mut [Operation],
+    kind: Kind,
+    live: u64,
+    approved: &dyn Fn(&Operation) -> bool,
+) {
     let updates = |operation: &Operation| matches!(operation.action, Action::Update { .. }) && !removes(operation);
     let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && updates(operation);
     let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
@@ -66,7 +83,7 @@ fn guard_updates(settings: &Guard, operations: &mut [Operation], kind: Kind, liv
         settings.max_updates_percent,
         let_go("max_updates_percent", whole_percent(count, live))
     );
-    for operation in operations.iter_mut().filter(|operation| ours(operation)) {
+    for operation in operations.iter_mut().filter(|operation| ours(operation) && !approved(operation)) {
         operation.standing = Standing::Held(why.clone());
     }
 }

@@ -38,7 +38,7 @@ fn live(customers: u64, contacts: u64) -> Population {
 
 /// How many are held, and with which words.
 fn held(mut operations: Vec<Operation>, population: Population) -> (usize, String) {
-    guard(&LIMITS, &mut operations, &population);
+    guard(&LIMITS, &mut operations, &population, &|_| false);
     let whys: Vec<String> = operations
         .into_iter()
         .filter_map(|operation| match operation.standing {
@@ -114,7 +114,7 @@ fn the_create_of_a_held_move_waits() {
     let mut operations = many(6, Kind::Contact, &delete());
     operations.push(operation(0, Kind::Contact, create()));
     operations.push(operation(77, Kind::Contact, create()));
-    guard(&LIMITS, &mut operations, &live(0, 100));
+    guard(&LIMITS, &mut operations, &live(0, 100), &|_| false);
     assert!(matches!(operations[6].standing, Standing::Waiting(_)));
     assert!(operations[7].is_ready());
 }

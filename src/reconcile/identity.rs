@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountLink, Facts, Record, SourceKey};
+use crate::domain::{AccountLink, Facts, Fields, Record, SourceKey, Stream, Value};
 
 use super::freemail;
 
@@ -17,10 +17,8 @@ pub(super) fn tokens(record: &Record, own_free: &BTreeSet<String>) -> Vec<String
     let mut tokens = BTreeSet::new();
     match &record.facts {
         Facts::Account(account) => {
-            tokens.insert(format!("is:{}", record.key));
-            for key in account.links.iter().chain(&account.merged) {
-                tokens.insert(format!("is:{key}"));
-            }
+            let named = account.links.iter().chain(&account.merged).chain([&record.key]);
+            tokens.extend(named.map(names));
             let hosts = account.domains.iter().filter_map(|text| host(text));
             let mail_hosts = account.emails.iter().filter_map(|text| mail_host(text));
             for domain in hosts.chain(mail_hosts).filter_map(|host| registrable(&host)) {
@@ -40,6 +38,26 @@ pub(super) fn tokens(record: &Record, own_free: &BTreeSet<String>) -> Vec<String
         }
     }
     tokens.into_iter().collect()
+}
+
+/// The token of a record that says it is, or is one with, another.
+pub(super) fn names(key: &SourceKey) -> String {
+    format!("is:{key}")
+}
+
+/// The account records whose ids a customer in Pivotal carries.
+pub(super) fn carried(customer: &Fields) -> Vec<SourceKey> {
+    let fields = Stream::ALL.into_iter().filter_map(|stream| Some((stream, stream.customer_field()?)));
+    fields
+        .filter_map(|(stream, field)| {
+            let id = match customer.get(field)? {
+                Value::Text(text) => text.trim().to_owned(),
+                number @ Value::Number(_) => number.to_string(),
+                _ => return None,
+            };
+            (!id.is_empty()).then(|| SourceKey::new(stream, id))
+        })
+        .collect()
 }
 
 /// The primary account of a person or a deal (hubspot-api.md trap 15). When none is primary, or several are, the one with

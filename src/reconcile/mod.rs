@@ -6,6 +6,7 @@
 mod adopt;
 mod billing;
 mod bind;
+mod choice;
 mod context;
 mod desire;
 mod double;
@@ -26,12 +27,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{AccountLink, Fields, Kind, Operation, Record, SourceKey, Timestamp};
+use crate::domain::{AccountLink, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, SourceKey, Timestamp};
 
-pub use adopt::Adoption;
+pub use adopt::{Adoption, linked_object};
 pub use guard::{FREE_DELETES, SMALLEST_POPULATION};
 pub use order::order;
-pub use plan::fingerprint_of;
+pub use plan::{anew, fingerprint, fingerprint_of, says_something};
 pub use settings::*;
 pub use types::*;
 
@@ -112,6 +113,16 @@ impl Reconciler {
         identity::tokens(record, &self.own_free)
     }
 
+    /// The token of a record that explicitly names another one.
+    pub fn names(&self, other: &SourceKey) -> String {
+        identity::names(other)
+    }
+
+    /// The account records whose ids a customer in Pivotal carries.
+    pub fn carried(&self, customer: &Fields) -> Vec<SourceKey> {
+        identity::carried(customer)
+    }
+
     /// Whether sharing this token may make two account records one.
     pub fn is_evidence(&self, token: &str) -> bool {
         token.starts_with("is:") || token.starts_with("domain:")
@@ -121,6 +132,18 @@ impl Reconciler {
     /// with the outcome stored changes nothing. A record that is ambiguous belongs in an entity of its own.
     pub fn bind(&self, cluster: &[Bindable]) -> Bindings {
         bind::bind(cluster)
+    }
+
+    /// The entity a person or a deal belongs to after a decision about it; nothing when that is a new one. `object` is the
+    /// Pivotal object its `own` entity has, `linked` the entity that has the object the decision names.
+    pub fn place(
+        &self,
+        own: Option<EntityId>,
+        object: Option<&PivotalId>,
+        choice: &Choice,
+        linked: Option<EntityId>,
+    ) -> Option<EntityId> {
+        choice::place(own, object, choice, linked)
     }
 
     /// The account a person or a deal belongs to: the primary one; when none is primary the one with the lowest id, numbers
@@ -168,8 +191,9 @@ impl Reconciler {
 
     /// Holds all operations of a kind and verb of which there are more than `[guard]` allows. Measured by what is ready;
     /// archiving counts as deleting, and so does the first half of a move.
-    pub fn guard(&self, operations: &mut [Operation], population: &Population) {
-        guard::guard(&self.settings.guard, operations, population);
+    /// What a person let through counts and is not held.
+    pub fn guard(&self, operations: &mut [Operation], population: &Population, approved: &dyn Fn(&Operation) -> bool) {
+        guard::guard(&self.settings.guard, operations, population, approved);
     }
 }
 

@@ -4,13 +4,14 @@
 //!   what it would say is not known, its fields or changes are empty, and it can never be sent as it is.
 //! * A null is owed only where this daemon wrote something: adoption never takes over what it does not say.
 //! * `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
+//! * What is held goes ahead once a person let exactly that through; not before it says something to let through.
 //! * A move of a contact is two operations, delete then create, in that order; only under a customer that exists.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    Action, Change, Changes, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role, Standing,
-    Timestamp, Value,
+    Action, Change, Changes, Choice, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role,
+    Standing, Timestamp, Value, Verb,
 };
 
 use super::adopt::Adoption;
@@ -46,6 +47,7 @@ impl Case<'_> {
         };
         for operation in &mut decision.operations {
             self.stand(operation);
+            self.let_through(operation);
         }
         if decision.operations.iter().any(|operation| !operation.is_ready()) {
             // Half a move would lose the person.
@@ -123,11 +125,20 @@ impl Case<'_> {
             id: candidate.id.clone(),
             display_id: candidate.display_id,
             parent: candidate.parent.clone(),
-            origin: Origin::Adopted,
+            origin: self.origin(&candidate.id),
             found,
             changes,
         };
         self.operation(action, reason)
+    }
+
+    /// Linked when a person said so, else adopted.
+    fn origin(&self, taken: &PivotalId) -> Origin {
+        let said = |known: &Known| match known.chosen.as_ref().map(|chosen| &chosen.choice) {
+            Some(Choice::Link { pivotal_id }) => pivotal_id == taken,
+            _ => false,
+        };
+        if self.subject.records.iter().any(said) { Origin::Linked } else { Origin::Adopted }
     }
 
     fn lost(&self, fields: &Fields, mirror: &Mirror) -> Decision {
@@ -139,7 +150,11 @@ impl Case<'_> {
             self.desired.subject,
             self.desired.subject
         );
-        one(held(self.create(fields, "lost in Pivotal".to_owned()), &why))
+        let mut create = held(self.create(fields, "lost in Pivotal".to_owned()), &why);
+        if self.subject.entity.approval.covers(&anew(&mirror.id)) {
+            create.standing = Standing::Ready;
+        }
+        one(create)
     }
 
     fn differ(&self, fields: &Fields, mirror: &Mirror) -> Decision {
@@ -162,7 +177,8 @@ impl Case<'_> {
     /// A contact whose account is another customer now. The address may be unique in the workspace (pivotal-api.md 10.2), so
     /// the old one goes first; and not before the new customer is there, lest the person be lost between the two.
     fn moved(&self, fields: &Fields, mirror: &Mirror) -> Option<Decision> {
-        if self.kind() != Kind::Contact {
+        // Where a person put it, it stays.
+        if self.kind() != Kind::Contact || mirror.origin == Origin::Linked {
             return None;
         }
         let parent = self.subject.parent.as_ref()?;
@@ -210,7 +226,7 @@ impl Case<'_> {
             return Decision::default();
         }
         // A deal is looked at with its customer and does not make one.
-        let makes = |known: &Known| known.gone.is_none() && known.record.key.stream.role() != Role::Deal;
+        let makes = |known: &Known| known.counts() && known.record.key.stream.role() != Role::Deal;
         if mirror.origin != Origin::Created || self.subject.records.iter().any(makes) {
             return self.held(why, Some(mirror));
         }
@@ -237,8 +253,9 @@ impl Case<'_> {
     }
 
     fn left(&self, why: &str, mirror: &Mirror) -> Decision {
-        // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked by a person.
-        let spoken_of = self.subject.records.iter().any(|known| known.record.key.stream.role() == Role::Account);
+        // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked, or is left out.
+        let speaks = |known: &Known| known.record.key.stream.role() == Role::Account && !known.is_ignored();
+        let spoken_of = self.subject.records.iter().any(speaks);
         if self.kind() != Kind::Customer || !spoken_of {
             return Decision::default();
         }
@@ -276,6 +293,14 @@ impl Case<'_> {
         let ago = self.now.signed_duration_since(since).to_std().map(crate::domain::Span).unwrap_or_default();
         let operation = act(format!("{why}, seen {ago} ago; grace was {grace}"));
         Decision { operations: operation.into_iter().collect(), ..Decision::default() }
+    }
+
+    /// A person saw what is held, and said yes.
+    fn let_through(&self, operation: &mut Operation) {
+        let approved = || self.subject.entity.approval.covers(&fingerprint_of(operation));
+        if matches!(operation.standing, Standing::Held(_)) && says_something(operation) && approved() {
+            operation.standing = Standing::Ready;
+        }
     }
 
     /// What keeps an operation back: a customer that cannot be written to, or an earlier refusal of the same.
@@ -323,17 +348,32 @@ fn differs(changes: &Changes) -> String {
     }
 }
 
-/// SHA-256 in hex of what an operation would send: kind, verb, object and body. What is refused for good rests while this
-/// stays the same. The parent is left out: before it exists it has another name.
+/// Whether there is anything to approve: an operation that is held because nobody knows what it should say has nothing.
+pub fn says_something(operation: &Operation) -> bool {
+    matches!(operation.action, Action::Delete { .. }) || !operation.changes().is_empty()
+}
+
+/// SHA-256 in hex of what an operation would send: kind, verb, object and body. What is refused for good rests, and what is
+/// let through goes ahead, while this stays the same. The parent is left out, because before it exists it has another name;
+/// and the slug of a create, because it follows from the name and from who has it already.
 pub fn fingerprint_of(operation: &Operation) -> String {
-    let body = match &operation.action {
-        Action::Create { fields, .. } => fields.clone(),
-        Action::Update { changes, .. } | Action::Adopt { changes, .. } => changes.after(),
-        Action::Delete { .. } => Fields::new(),
-    };
-    let id = operation.pivotal_id().map_or("", PivotalId::as_str);
-    let text = format!("{}\n{}\n{id}\n{}", operation.kind, operation.verb(), body.to_api_json());
+    fingerprint(operation.kind, operation.verb(), operation.pivotal_id(), &operation.changes())
+}
+
+/// [`fingerprint_of`] an operation known by what it changes.
+pub fn fingerprint(kind: Kind, verb: Verb, id: Option<&PivotalId>, changes: &Changes) -> String {
+    let mut body = changes.after();
+    if verb == Verb::Create {
+        body.0.remove("slug");
+    }
+    let id = id.map_or("", PivotalId::as_str);
+    let text = format!("{kind}\n{verb}\n{id}\n{}", body.to_api_json());
     hex::encode(Sha256::digest(text))
+}
+
+/// What stands for letting an object that Pivotal lost be created anew.
+pub fn anew(lost: &PivotalId) -> String {
+    format!("anew {lost}")
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AccountFacts, AccountLink, Entity, EntityId, Facts, Fields, Gone, Kind, Mirror, MirrorState, MrrUnit, Origin,
-    PersonFacts, PivotalId, Record, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value,
+    AccountFacts, AccountLink, Approval, Entity, EntityId, Facts, Fields, Gone, Kind, Mirror, MirrorState, MrrUnit,
+    Origin, PersonFacts, PivotalId, Record, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value,
 };
 
 use super::{Known, ParentState, Reconciler, Settings, Subject};
@@ -113,15 +113,23 @@ pub(super) fn deal(id: &str, won: bool, closed: &str) -> Record {
 }
 
 pub(super) fn live(record: Record) -> Known {
-    Known { record, gone: None, problem: None, survivor: None }
+    Known { record, gone: None, problem: None, survivor: None, chosen: None }
 }
 
 pub(super) fn gone(record: Record, how: Gone, seen: &str) -> Known {
-    Known { record, gone: Some((how, at(seen))), problem: None, survivor: None }
+    Known { record, gone: Some((how, at(seen))), problem: None, survivor: None, chosen: None }
 }
 
 pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
-    let entity = Entity { id: EntityId(1), kind, parent: None, mirror: None, gone_since: None, quarantine: None };
+    let entity = Entity {
+        id: EntityId(1),
+        kind,
+        parent: None,
+        mirror: None,
+        gone_since: None,
+        quarantine: None,
+        approval: Approval::default(),
+    };
     Subject { entity, records, parent: None }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Binding, Entity, EntityId, Fields, Gone, Kind, MrrUnit, Operation, PivotalId, Record, SourceKey, Timestamp,
+    Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Kind, MrrUnit, Operation, PivotalId, Record, SourceKey,
+    Timestamp,
 };
 
 /// A record as the store keeps it: the source's last word, and whether it is still there.
@@ -17,6 +18,20 @@ pub struct Known {
     pub problem: Option<String>,
     /// Set when it was merged into a record that speaks of another Pivotal object.
     pub survivor: Option<Survivor>,
+    /// What a person decided about it.
+    pub chosen: Option<Chosen>,
+}
+
+impl Known {
+    /// Whether it counts: still there, and not left out by a person.
+    pub fn counts(&self) -> bool {
+        self.gone.is_none() && !self.is_ignored()
+    }
+
+    /// Whether a person left it out.
+    pub fn is_ignored(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.choice == Choice::Ignore)
+    }
 }
 
 /// The Pivotal object that the survivor of a merge speaks of.
@@ -39,8 +54,12 @@ pub struct Bindable {
     pub tokens: BTreeSet<String>,
     /// The entity it speaks of so far.
     pub entity: Option<EntityId>,
-    /// Whether that entity has a Pivotal object: then the record stays where it is (design: stored mapping comes first).
-    pub settled: bool,
+    /// That entity's Pivotal object: while it has one, the record stays where it is (design: stored mapping comes first).
+    pub object: Option<PivotalId>,
+    /// What a person decided about it.
+    pub choice: Option<Choice>,
+    /// The entity that has the object the decision links it to.
+    pub linked: Option<EntityId>,
     /// Whether the record is still there. A record that is gone joins nobody and nobody joins it.
     pub live: bool,
 }

@@ -8,7 +8,7 @@ use super::billing;
 use super::identity::key_order;
 use super::types::Subject;
 
-/// The records of an entity that are still there, in key order. A record that another one says was merged into it does not
+/// The records of an entity that count, in key order: still there, and not left out by a person. A record that another one says was merged into it does not
 /// count, though it may not have been seen gone yet.
 #[derive(Debug)]
 pub(super) struct View<'a> {
@@ -19,7 +19,7 @@ impl<'a> View<'a> {
     /// The records of a subject that count.
     pub(super) fn of_subject(subject: &'a Subject) -> Self {
         let live: Vec<&Record> =
-            subject.records.iter().filter(|known| known.gone.is_none()).map(|known| &known.record).collect();
+            subject.records.iter().filter(|known| known.counts()).map(|known| &known.record).collect();
         let merged: BTreeSet<&SourceKey> = live.iter().flat_map(|record| merged_into(record)).collect();
         let mut records: Vec<&Record> = live.iter().filter(|record| !merged.contains(&record.key)).copied().collect();
         // Two that name each other: believe neither.

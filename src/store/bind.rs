@@ -64,8 +64,9 @@ impl Store {
                 RawPlaced,
                 r#"SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,
                           r.unreadable, r.changed_at, r.gone_at,
-                          EXISTS (SELECT 1 FROM entity n WHERE n.id = r.entity_id AND n.pivotal_id IS NOT NULL)
-                              AS "settled!: i64",
+                          (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
+                           FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String",
+                          (SELECT n.pivotal_id FROM entity n WHERE n.id = r.entity_id) AS "object: String",
                           (SELECT json_group_array(e.token) FROM evidence e
                            WHERE e.stream = r.stream AND e.external_id = r.external_id) AS "tokens!: String"
                    FROM record r INDEXED BY record_touched
@@ -92,8 +93,9 @@ impl Store {
                 RawPlaced,
                 r#"SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,
                           r.unreadable, r.changed_at, r.gone_at,
-                          EXISTS (SELECT 1 FROM entity n WHERE n.id = r.entity_id AND n.pivotal_id IS NOT NULL)
-                              AS "settled!: i64",
+                          (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
+                           FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String",
+                          (SELECT n.pivotal_id FROM entity n WHERE n.id = r.entity_id) AS "object: String",
                           (SELECT json_group_array(e.token) FROM evidence e
                            WHERE e.stream = r.stream AND e.external_id = r.external_id) AS "tokens!: String"
                    FROM (SELECT DISTINCT e.stream, e.external_id FROM json_each(?1) j

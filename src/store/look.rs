@@ -68,7 +68,8 @@ impl Store {
         let (kind, after) = (kind.as_str(), after.map_or(0, |e| e.0));
         Ok(sqlx::query_as!(
             RawEntity,
-            "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, refused, wanted
+            "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, refused, approved,
+                    wanted
              FROM entity
              WHERE object = ? AND id > ?
                AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
@@ -92,7 +93,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
-                      n.origin, n.state, n.written, n.refused, n.wanted
+                      n.origin, n.state, n.written, n.refused, n.approved, n.wanted
                FROM (SELECT * FROM (
                          SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
@@ -115,10 +116,12 @@ impl Store {
     async fn records_of(&self, entities: &str) -> Result<HashMap<i64, Vec<KnownRow>>, Trouble> {
         let found = sqlx::query_as!(
             RawRecord,
-            "SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,
-                    r.unreadable, r.changed_at, r.gone_at
-             FROM json_each(?) j CROSS JOIN record r ON r.entity_id = j.value
-             WHERE r.state <> 'malformed' ORDER BY r.entity_id, r.stream, r.external_id",
+            r#"SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,
+                      r.unreadable, r.changed_at, r.gone_at,
+                      (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
+                       FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String"
+               FROM json_each(?) j CROSS JOIN record r ON r.entity_id = j.value
+               WHERE r.state <> 'malformed' ORDER BY r.entity_id, r.stream, r.external_id"#,
             entities
         )
         .fetch_all(self.read())
@@ -133,7 +136,9 @@ impl Store {
         let found = sqlx::query_as!(
             RawRecord,
             r#"SELECT r.stream, r.external_id, n.parent_id AS entity_id, r.state, r.merged_into, r.facts, r.properties,
-                      r.problem, r.unreadable, r.changed_at, r.gone_at
+                      r.problem, r.unreadable, r.changed_at, r.gone_at,
+                      (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
+                       FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String"
                FROM json_each(?1) j CROSS JOIN entity n ON n.parent_id = j.value AND n.object = 'onboarding'
                CROSS JOIN record r ON r.entity_id = n.id
                WHERE r.state = 'live' AND r.stream IN (SELECT value FROM json_each(?2))

@@ -10,6 +10,7 @@
 //! * Queries read and write what they are told: who belongs to whom and what is owed is decided elsewhere.
 
 mod bind;
+mod decisions;
 mod error;
 mod explain;
 mod facts;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use sqlx::sqlite::Sqlite;
 use sqlx::{SqlitePool, Transaction};
 
+pub use decisions::DecisionRow;
 pub use error::StoreError;
 pub use explain::{ParseReferenceError, Reference};
 pub use lock::RunLock;

@@ -72,6 +72,9 @@ fn wanted(queries: &[RemoteQuery]) -> Vec<Wanted<'_>> {
                 let object = Kind::Customer.as_str();
                 all.extend(slugs.iter().map(|slug| Wanted { query, by: "slug", value: slug, object }));
             }
+            RemoteQuery::Ids(kind, ids) => {
+                all.extend(ids.iter().map(|id| Wanted { query, by: "id", value: id.as_str(), object: kind.as_str() }));
+            }
             RemoteQuery::Children { kind, parent } => {
                 all.push(Wanted { query, by: "parent", value: parent.as_str(), object: kind.as_str() });
             }
@@ -145,6 +148,9 @@ impl Store {
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.slug = a.value WHERE a."by" = 'slug'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.pivotal_id = a.value WHERE a."by" = 'id'
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.parent = a.value WHERE a."by" = 'parent')

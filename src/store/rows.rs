@@ -8,8 +8,8 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use super::error::Trouble;
 use super::{Placed, time};
 use crate::domain::{
-    Entity, EntityId, ExternalId, Gone, Kind, Mirror, MirrorState, PivotalId, Quarantine, Record, SourceKey, Stream,
-    Timestamp,
+    Chosen, Entity, EntityId, ExternalId, Gone, Kind, Mirror, MirrorState, PivotalId, Quarantine, Record, SourceKey,
+    Stream, Timestamp,
 };
 
 /// A record that was read at least once, as the store keeps it.
@@ -23,6 +23,8 @@ pub struct KnownRow {
     pub problem: Option<String>,
     /// Why the source's last showing could not be read, while what is here is older.
     pub unreadable: Option<String>,
+    /// What a person decided about it.
+    pub chosen: Option<Chosen>,
 }
 
 /// One entity with everything that is known of it.
@@ -81,6 +83,7 @@ pub(super) struct RawRecord {
     pub unreadable: Option<String>,
     pub changed_at: Option<String>,
     pub gone_at: Option<String>,
+    pub chosen: Option<String>,
 }
 
 impl RawRecord {
@@ -98,7 +101,8 @@ impl RawRecord {
             properties: parse("record", &self.properties)?,
             changed_at: time::maybe("record", self.changed_at.as_deref())?,
         };
-        Ok(KnownRow { record, gone, problem: self.problem, unreadable: self.unreadable })
+        let chosen = self.chosen.as_deref().map(|text| parse::<Chosen>("decision", text)).transpose()?;
+        Ok(KnownRow { record, gone, problem: self.problem, unreadable: self.unreadable, chosen })
     }
 }
 
@@ -115,13 +119,14 @@ pub(super) struct RawPlaced {
     pub unreadable: Option<String>,
     pub changed_at: Option<String>,
     pub gone_at: Option<String>,
-    pub settled: i64,
+    pub chosen: Option<String>,
+    pub object: Option<String>,
     pub tokens: String,
 }
 
 impl RawPlaced {
     pub(super) fn placed(self) -> Result<Placed<KnownRow>, Trouble> {
-        let (entity, settled) = (self.entity_id.map(EntityId), self.settled != 0);
+        let (entity, object) = (self.entity_id.map(EntityId), self.object.map(PivotalId::new));
         let tokens = parse("evidence", &self.tokens)?;
         let raw = RawRecord {
             stream: self.stream,
@@ -135,8 +140,9 @@ impl RawPlaced {
             unreadable: self.unreadable,
             changed_at: self.changed_at,
             gone_at: self.gone_at,
+            chosen: self.chosen,
         };
-        Ok(Placed { known: raw.known()?, entity, settled, tokens })
+        Ok(Placed { known: raw.known()?, entity, object, tokens })
     }
 }
 
@@ -152,6 +158,7 @@ pub(super) struct RawEntity {
     pub state: Option<String>,
     pub written: Option<String>,
     pub refused: Option<String>,
+    pub approved: Option<String>,
     pub wanted: Option<String>,
 }
 
@@ -176,6 +183,7 @@ impl RawEntity {
             mirror,
             gone_since,
             quarantine: self.refused.as_deref().map(|text| parse::<Quarantine>("entity", text)).transpose()?,
+            approval: self.approved.as_deref().map(|text| parse("entity", text)).transpose()?.unwrap_or_default(),
         })
     }
 }

@@ -170,7 +170,7 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
         "UPDATE entity SET pivotal_id = j.value ->> '$.mirror.pivotal_id', display_id = j.value ->> '$.mirror.display_id',
              pivotal_parent = j.value ->> '$.mirror.parent', origin = j.value ->> '$.mirror.origin',
              state = j.value ->> '$.mirror.state', written = j.value ->> '$.mirror.written',
-             written_at = j.value ->> '$.now', refused = NULL
+             written_at = j.value ->> '$.now', refused = NULL, approved = NULL
          FROM json_each(?) j WHERE entity.id = j.value ->> '$.entity'",
         text
     )
@@ -254,7 +254,7 @@ async fn delete(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Troub
         .await?;
     let done = sqlx::query!(
         "UPDATE entity SET state = 'deleted', pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-             written = NULL, written_at = NULL, refused = NULL
+             written = NULL, written_at = NULL, refused = NULL, approved = NULL
          WHERE id IN (SELECT value FROM json_each(?))",
         ids
     )

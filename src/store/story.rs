@@ -154,7 +154,7 @@ impl Store {
     async fn story_entities(&self, ids: &str) -> Result<Vec<StoryEntity>, Trouble> {
         let found = sqlx::query!(
             r#"SELECT n.id AS "id!", n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                      n.written, n.refused, n.name, n.wanted, n.settled, n.dirty, n.look_at, n.gone_since, n.written_at
+                      n.written, n.refused, n.approved, n.name, n.wanted, n.settled, n.dirty, n.look_at, n.gone_since, n.written_at
                FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value"#,
             ids
         )
@@ -172,6 +172,7 @@ impl Store {
                 state: row.state,
                 written: row.written,
                 refused: row.refused,
+                approved: row.approved,
                 wanted: None,
             };
             Ok(StoryEntity {

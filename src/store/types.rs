@@ -67,8 +67,8 @@ pub struct Placed<R> {
     pub known: R,
     /// Its entity.
     pub entity: Option<EntityId>,
-    /// Whether that entity has a Pivotal object.
-    pub settled: bool,
+    /// That entity's Pivotal object.
+    pub object: Option<PivotalId>,
     /// Its evidence tokens.
     pub tokens: Vec<String>,
 }
@@ -222,6 +222,8 @@ pub enum RemoteQuery {
     },
     /// Customers by slug.
     Slugs(Vec<String>),
+    /// Objects of a kind by cuid.
+    Ids(Kind, Vec<PivotalId>),
     /// Children of one customer.
     Children {
         /// Contacts or onboardings.

@@ -4,6 +4,7 @@
 //! wanted; nothing is told by colour alone. Text that came from outside passes `text::visible`, so that no name can move
 //! the cursor. Widths are parameters: a pipe gets everything.
 
+mod decisions;
 mod failure;
 mod findings;
 mod json;
@@ -15,6 +16,7 @@ mod table;
 mod text;
 mod why;
 
+pub use decisions::{decided_json, released_json, render_decided, render_imported, render_released};
 pub use failure::{failure_json, render_failure};
 pub use findings::{findings_json, render_findings, verdict_of};
 pub use json::{plan_json, report_json};

@@ -189,6 +189,7 @@ fn story() -> Story {
                 parent: None,
                 mirror: Some(mirror),
                 gone_since: None,
+                approval: Default::default(),
                 quarantine: Some(Quarantine { fingerprint: "f".into(), reason: "invalid plan".into() }),
             },
             name: "Acme Inc".into(),

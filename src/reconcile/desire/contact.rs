@@ -21,7 +21,8 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject) -> Desired {
         return start.end(Wanted::Gone(since), Vec::new());
     }
     let Some(record) = start.view.role(Role::Person).first().copied() else {
-        return start.end(Wanted::NotSelected("no source record speaks of it".to_owned()), Vec::new());
+        let why = start.unspoken(speaks);
+        return start.end(why, Vec::new());
     };
     let (wanted, notes) = wanted(reconciler, subject, &start, record);
     start.end(wanted, notes)

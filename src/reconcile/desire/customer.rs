@@ -22,7 +22,8 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
         return start.end(Wanted::Gone(since), Vec::new());
     }
     if start.view.role(Role::Account).is_empty() {
-        return start.end(Wanted::NotSelected("no source record speaks of it".to_owned()), Vec::new());
+        let why = start.unspoken(speaks);
+        return start.end(why, Vec::new());
     }
     let rules = &reconciler.customers;
     let scope = Scope::of_account(&start.view);

@@ -124,17 +124,31 @@ impl<'a> Start<'a> {
         Self { subject, view, key, called }
     }
 
-    /// When the last of the records that make the entity was first seen gone; nothing while one is there.
+    /// When the last of the records that make the entity was first seen gone; nothing while one is there, or left out.
     fn gone(&self, speaks: fn(Stream) -> bool) -> Option<Timestamp> {
-        let own: Vec<&Known> = self.subject.records.iter().filter(|known| speaks(known.record.key.stream)).collect();
+        let own = self.subject.records.iter().filter(|known| speaks(known.record.key.stream));
+        let own: Vec<&Known> = own.filter(|known| !known.is_ignored()).collect();
         let seen: Option<Vec<Timestamp>> = own.iter().map(|known| known.gone.as_ref().map(|(_, at)| *at)).collect();
         seen?.into_iter().max()
     }
 
+    /// Why nothing speaks of the entity.
+    fn unspoken(&self, speaks: fn(Stream) -> bool) -> Wanted {
+        let mut own = self.subject.records.iter().filter(|known| speaks(known.record.key.stream));
+        let ignored = own.find_map(|known| known.chosen.as_ref().filter(|_| known.is_ignored()).map(|c| (known, c)));
+        Wanted::NotSelected(match ignored {
+            Some((known, chosen)) => {
+                let (key, on) = (&known.record.key, chosen.decided_at.date_naive());
+                format!("left out by a person on {on}; `pivotal-sync ignore --undo {key}` takes that back")
+            }
+            None => "no source record speaks of it".to_owned(),
+        })
+    }
+
     /// Why binding holds one of the records that make the entity.
     fn problem(&self, speaks: fn(Stream) -> bool) -> Option<&str> {
-        let live = self.subject.records.iter().filter(|known| known.gone.is_none());
-        live.filter(|known| speaks(known.record.key.stream)).find_map(|known| known.problem.as_deref())
+        let counting = self.subject.records.iter().filter(|known| known.counts());
+        counting.filter(|known| speaks(known.record.key.stream)).find_map(|known| known.problem.as_deref())
     }
 
     fn end(self, wanted: Wanted, notes: Vec<String>) -> Desired {

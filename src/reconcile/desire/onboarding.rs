@@ -24,7 +24,8 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     }
     let deal = start.view.role(Role::Deal).into_iter().find_map(|record| Some((record, facts_of(record)?)));
     let Some((record, deal)) = deal else {
-        return start.end(Wanted::NotSelected("no source record speaks of it".to_owned()), Vec::new());
+        let why = start.unspoken(speaks);
+        return start.end(why, Vec::new());
     };
     let (wanted, notes) = wanted(reconciler, subject, record, deal, now);
     match start.problem(speaks).filter(|_| matches!(wanted, Wanted::Yes(_))).map(str::to_owned) {

@@ -149,7 +149,7 @@ async fn sharing_finds_accounts_live_and_gone_once_each() {
             .map(str::to_owned);
     let found = scene.store.sharing(&tokens).await.unwrap();
     let said: Vec<_> =
-        found.iter().map(|p| (p.known.record.key.to_string(), p.known.gone.is_some(), p.settled)).collect();
+        found.iter().map(|p| (p.known.record.key.to_string(), p.known.gone.is_some(), p.object.is_some())).collect();
     assert_eq!(
         said,
         [("hubspot:company:1".to_owned(), true, true), ("stripe:customer:cus_1".to_owned(), false, false)]

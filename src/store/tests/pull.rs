@@ -56,7 +56,7 @@ async fn what_is_read_back_is_what_was_shown() {
     let touched = scene.store.touched(Role::Account, 10).await.unwrap();
     assert_eq!(touched[0].known.record, record);
     assert_eq!(touched[0].tokens, ["domain:1.com", "is:hubspot:company:1"]);
-    assert_eq!((touched[0].entity, touched[0].settled), (None, false));
+    assert_eq!((touched[0].entity, &touched[0].object), (None, &None));
     assert!(scene.store.touched(Role::Person, 10).await.unwrap().is_empty());
 }
 

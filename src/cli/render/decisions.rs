@@ -1,0 +1,85 @@
+//! What a person decided, told back.
+
+use std::fmt::Write;
+
+use serde_json::{Value as Json, json};
+
+use crate::domain::Choice;
+use crate::engine::decide::{Decided, Released};
+use crate::store::OperationRow;
+
+use super::text::{BOLD, DIM, GREEN, YELLOW, counted, fit, paint, visible};
+
+const NEXT: &str = "next: pivotal-sync plan shows what follows, pivotal-sync sync does it\n";
+
+/// Decisions that were written down, or taken back.
+pub fn render_decided(decided: &[Decided], undone: bool) -> String {
+    let mut out = String::new();
+    for Decided { row, name } in decided {
+        let key = visible(&row.key.to_string());
+        let who = if name.is_empty() || *name == key { key } else { format!("{key} ({})", visible(name)) };
+        let said = match &row.chosen.choice {
+            Choice::Link { pivotal_id } => format!("is {pivotal_id} in Pivotal"),
+            Choice::Unlink { pivotal_id: Some(object) } => format!("stands alone, and is not {object} in Pivotal"),
+            Choice::Unlink { pivotal_id: None } => "stands alone".to_owned(),
+            Choice::Ignore => "is left out; what is in Pivotal stays".to_owned(),
+        };
+        let _ = match undone {
+            true => writeln!(out, "{} that {who} {said}", paint(YELLOW, "taken back:")),
+            false => writeln!(out, "{} {who} {said}", paint(GREEN, "noted:")),
+        };
+    }
+    out + NEXT
+}
+
+/// The object that `link`, `unlink` and `ignore` print with `--json`.
+pub fn decided_json(decided: &[Decided], undone: bool) -> Json {
+    json!({ "undone": undone, "decisions": decided.iter().map(|decided| &decided.row).collect::<Vec<_>>() })
+}
+
+/// What goes ahead, and what must be settled in another way. `word` says what became of them, e.g. `approved`.
+pub fn render_released(word: &str, released: &Released, width: Option<usize>) -> String {
+    let mut out = String::new();
+    let shown = width.map_or(usize::MAX, |_| 40);
+    let heading = format!("{} {word}", counted(released.taken.len() as u64, "operation"));
+    let _ = writeln!(out, "{}", paint(BOLD, heading));
+    list(&mut out, &released.taken, shown, width);
+    if !released.left.is_empty() {
+        let heading = format!("{} need another decision first", counted(released.left.len() as u64, "operation"));
+        let _ = writeln!(out, "{}", paint(BOLD, heading));
+        for operation in released.left.iter().take(shown) {
+            list(&mut out, std::slice::from_ref(operation), 1, width);
+            let _ = writeln!(out, "      {}", visible(operation.why.as_deref().unwrap_or(&operation.reason)));
+        }
+        rest(&mut out, released.left.len(), shown);
+    }
+    if !released.taken.is_empty() {
+        out.push_str(NEXT);
+    }
+    out
+}
+
+fn list(out: &mut String, operations: &[OperationRow], most: usize, width: Option<usize>) {
+    for OperationRow { verb, object, name, subject, .. } in operations.iter().take(most) {
+        let (name, subject) = (visible(name), visible(subject));
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(subject.len() + 24).max(12));
+        let _ = writeln!(out, "  {verb} {object}  {}  {}", fit(&name, room), paint(DIM, subject));
+    }
+    rest(out, operations.len(), most);
+}
+
+fn rest(out: &mut String, all: usize, shown: usize) {
+    if all > shown {
+        let _ = writeln!(out, "{}", paint(DIM, format!("  … and {} more", all - shown)));
+    }
+}
+
+/// The object that `approve` and `retry` print with `--json`.
+pub fn released_json(released: &Released) -> Json {
+    json!({ "taken": released.taken, "left": released.left })
+}
+
+/// What `import` took in, and how much of it was new.
+pub fn render_imported(all: usize, fresh: usize) -> String {
+    format!("{} taken in, {fresh} of them new; the next run acts on them\n", counted(all as u64, "decision"))
+}

@@ -1,0 +1,306 @@
+//! What a person decides: which object a record is, what is left out, what of the held may go ahead, what is tried again.
+//!
+//! Nothing is sent from here: a decision is written down, and the next run acts on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Approval, Choice, Chosen, EntityId, Fault, Kind, PivotalId, SourceKey, Timestamp, Verb};
+use crate::ports::Target;
+use crate::reconcile;
+use crate::store::{DecisionRow, OperationRow, Reference, Store, StoreError, Story, StoryRecord};
+
+use super::EngineError;
+
+/// Operations decided upon at once.
+const MOST: u32 = 1_000_000;
+
+/// Why nothing was decided.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// Nothing bears the name.
+    #[error("nothing here is known as {0}")]
+    Unknown(Reference),
+    /// The name fits several records.
+    #[error("{reference} names several records: {}", spell(.records))]
+    Several {
+        /// What was asked.
+        reference: Reference,
+        /// What it names.
+        records: Vec<SourceKey>,
+    },
+    /// A record that stands for no Pivotal object.
+    #[error("{0} is no customer, contact or onboarding by itself: it belongs to its account")]
+    NoObject(SourceKey),
+    /// A record of one kind, an object of another.
+    #[error("{record} becomes a {wanted} in Pivotal, and {object} is a {found}")]
+    OtherKind {
+        /// The record.
+        record: SourceKey,
+        /// What it becomes.
+        wanted: Kind,
+        /// The object.
+        object: Reference,
+        /// What that is.
+        found: Kind,
+    },
+    /// What a record is linked to must be in Pivotal.
+    #[error("{0} is no Pivotal object")]
+    NotPivotal(Reference),
+    /// Pivotal does not have it.
+    #[error("Pivotal has no {kind} {object}")]
+    Missing {
+        /// The kind.
+        kind: Kind,
+        /// The object.
+        object: Reference,
+    },
+    /// Nothing to decide about.
+    #[error("nothing is {state} for {reference}")]
+    Nothing {
+        /// `held` or `quarantined`.
+        state: &'static str,
+        /// What was asked.
+        reference: Reference,
+    },
+    /// The store, or Pivotal.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<StoreError> for DecideError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl DecideError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown(_) => {
+                "check the spelling; if it is new at its source, run `pivotal-sync plan` first".to_owned()
+            }
+            Self::Several { .. } => "name one of them".to_owned(),
+            Self::NoObject(_) => "name the account's record; `pivotal-sync why` shows it".to_owned(),
+            Self::OtherKind { wanted, .. } => format!("name a {wanted}, such as pivotal:{wanted}:42"),
+            Self::NotPivotal(_) => "write pivotal:customer:42, or the object's id as Pivotal shows it".to_owned(),
+            Self::Missing { .. } => {
+                "look it up in Pivotal: the number in the address of its page is the one to name".to_owned()
+            }
+            Self::Nothing { .. } => "`pivotal-sync status` lists what waits".to_owned(),
+            Self::Engine(error) => error.hint(),
+        }
+    }
+}
+
+/// A decision that was written down, or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The decision.
+    pub row: DecisionRow,
+    /// What people call the record.
+    pub name: String,
+}
+
+/// What `approve` and `retry` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Released {
+    /// What goes ahead with the next run.
+    pub taken: Vec<OperationRow>,
+    /// What must be settled in another way, and how.
+    pub left: Vec<OperationRow>,
+}
+
+/// Says that a record is a Pivotal object. Asks Pivotal whether it has it, and keeps what it says.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is decided.
+pub async fn link(
+    store: &Store,
+    target: &dyn Target,
+    workspace: &str,
+    record: &Reference,
+    object: &Reference,
+    now: Timestamp,
+) -> Result<Decided, DecideError> {
+    let (record, name) = one_record(store, record).await?;
+    let kind = record.key.stream.kind().ok_or_else(|| DecideError::NoObject(record.key.clone()))?;
+    let id = match object {
+        Reference::Display(found, _) if *found != kind => {
+            let (object, found) = (object.clone(), *found);
+            return Err(DecideError::OtherKind { record: record.key, wanted: kind, object, found });
+        }
+        Reference::Display(_, number) => PivotalId::new(number.to_string()),
+        Reference::Cuid(id) => id.clone(),
+        other => return Err(DecideError::NotPivotal(other.clone())),
+    };
+    super::identify(store, target, workspace).await?;
+    let found = target.get(kind, &id).await.map_err(|error| match error.fault {
+        Fault::NotFound => DecideError::Missing { kind, object: object.clone() },
+        _ => EngineError::from(error).into(),
+    })?;
+    let choice = Choice::Link { pivotal_id: found.id.clone() };
+    store.save_remote(&[found], now).await?;
+    let row = decision(&record, choice, now);
+    store.decide(std::slice::from_ref(&row)).await?;
+    Ok(Decided { row, name })
+}
+
+/// Says that records stand alone: not for the object they stand for now, nor with the records they are with.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is decided.
+pub async fn unlink(store: &Store, reference: &Reference, now: Timestamp) -> Result<Vec<Decided>, DecideError> {
+    decide(store, reference, now, |object| Choice::Unlink { pivotal_id: object }).await
+}
+
+/// Leaves records out.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is decided.
+pub async fn ignore(store: &Store, reference: &Reference, now: Timestamp) -> Result<Vec<Decided>, DecideError> {
+    decide(store, reference, now, |_| Choice::Ignore).await
+}
+
+/// Takes the decisions about records back.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is taken back.
+pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decided>, DecideError> {
+    let named: BTreeMap<SourceKey, String> = match reference {
+        // A decision may be about a record that never came.
+        Reference::Record(key) => BTreeMap::from([(key.clone(), String::new())]),
+        other => records(store, other).await?.into_iter().map(|(_, record, name)| (record.key, name)).collect(),
+    };
+    let keys: Vec<SourceKey> = named.keys().cloned().collect();
+    let rows = store.take_back(&keys).await?;
+    let told = rows.into_iter().map(|row| Decided { name: named.get(&row.key).cloned().unwrap_or_default(), row });
+    Ok(told.collect())
+}
+
+/// Lets held operations through as they stand: all of them, or those of what is named.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is let through.
+pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released, DecideError> {
+    let mut released = Released::default();
+    let mut approvals: BTreeMap<EntityId, Approval> = BTreeMap::new();
+    let held = open(store, "held", references).await?;
+    let lost = store.lost_among(&held.iter().map(|operation| operation.entity).collect::<Vec<_>>()).await?;
+    for operation in held {
+        let anew = lost.get(&operation.entity).map(reconcile::anew);
+        if anew.is_none() && operation.changes.is_empty() && operation.verb != Verb::Delete {
+            released.left.push(operation);
+            continue;
+        }
+        let OperationRow { object, verb, pivotal_id, changes, .. } = &operation;
+        let seen = reconcile::fingerprint(*object, *verb, pivotal_id.as_ref(), changes);
+        approvals.entry(operation.entity).or_default().0.extend([seen].into_iter().chain(anew));
+        released.taken.push(operation);
+    }
+    store.approve(&approvals.into_iter().collect::<Vec<_>>()).await?;
+    Ok(released)
+}
+
+/// Has what Pivotal refused tried again: all of it, or what is named.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is tried again.
+pub async fn retry(store: &Store, references: &[Reference]) -> Result<Released, DecideError> {
+    let taken = open(store, "quarantined", references).await?;
+    let entities: BTreeSet<EntityId> = taken.iter().map(|operation| operation.entity).collect();
+    store.retry(&entities.into_iter().collect::<Vec<_>>()).await?;
+    Ok(Released { taken, left: Vec::new() })
+}
+
+/// Open operations of one state: all, or those of what is named, each of which must have one.
+async fn open(store: &Store, state: &'static str, references: &[Reference]) -> Result<Vec<OperationRow>, DecideError> {
+    if references.is_empty() {
+        return Ok(store.open_operations(Some(state), MOST).await?);
+    }
+    let mut found: BTreeMap<i64, OperationRow> = BTreeMap::new();
+    for reference in references {
+        let stories = stories(store, reference).await?;
+        let mut own = stories.into_iter().flat_map(|s| s.operations).filter(|o| o.state == state).peekable();
+        if own.peek().is_none() {
+            return Err(DecideError::Nothing { state, reference: reference.clone() });
+        }
+        found.extend(own.map(|operation| (operation.id.0, operation)));
+    }
+    Ok(found.into_values().collect())
+}
+
+async fn decide(
+    store: &Store,
+    reference: &Reference,
+    now: Timestamp,
+    choice: impl Fn(Option<PivotalId>) -> Choice,
+) -> Result<Vec<Decided>, DecideError> {
+    let mut decided = Vec::new();
+    for (object, record, name) in records(store, reference).await? {
+        decided.push(Decided { row: decision(&record, choice(object), now), name });
+    }
+    let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
+    store.decide(&rows).await?;
+    Ok(decided)
+}
+
+fn decision(record: &StoryRecord, choice: Choice, now: Timestamp) -> DecisionRow {
+    let chosen = Chosen { choice, decided_at: now };
+    DecisionRow { key: record.key.clone(), chosen, said: record.problem.clone() }
+}
+
+/// The one record that a reference names.
+async fn one_record(store: &Store, reference: &Reference) -> Result<(StoryRecord, String), DecideError> {
+    let mut found = records(store, reference).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some((_, record, name)), true) => Ok((record, name)),
+        (last, _) => {
+            let records = found.into_iter().chain(last).map(|(_, record, _)| record.key).collect();
+            Err(DecideError::Several { reference: reference.clone(), records })
+        }
+    }
+}
+
+/// The records a reference names that stand for objects, each with the object it stands for and what people call it: a record
+/// names itself, anything else all records of the one thing it means.
+async fn records(
+    store: &Store,
+    reference: &Reference,
+) -> Result<Vec<(Option<PivotalId>, StoryRecord, String)>, DecideError> {
+    let stories = stories(store, reference).await?;
+    let several = stories.len() > 1;
+    let mut found = Vec::new();
+    for story in stories {
+        let entity = story.entity.as_ref();
+        let object = entity.and_then(|e| e.entity.mirror.as_ref()).map(|mirror| mirror.id.clone());
+        let name = entity.map(|e| e.name.clone()).unwrap_or_default();
+        for record in story.records {
+            let named = match reference {
+                Reference::Record(key) => record.key == *key,
+                _ => record.key.stream.kind().is_some(),
+            };
+            if named {
+                found.push((object.clone(), record, name.clone()));
+            }
+        }
+    }
+    if several && !matches!(reference, Reference::Record(_)) {
+        let records = found.into_iter().map(|(_, record, _)| record.key).collect();
+        return Err(DecideError::Several { reference: reference.clone(), records });
+    }
+    match found.first() {
+        None => Err(DecideError::Unknown(reference.clone())),
+        Some((_, record, _)) if record.key.stream.kind().is_none() => Err(DecideError::NoObject(record.key.clone())),
+        Some(_) => Ok(found),
+    }
+}
+
+async fn stories(store: &Store, reference: &Reference) -> Result<Vec<Story>, DecideError> {
+    let stories = store.explain(reference).await?;
+    if stories.is_empty() { Err(DecideError::Unknown(reference.clone())) } else { Ok(stories) }
+}
+
+fn spell(keys: &[SourceKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
