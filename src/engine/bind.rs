@@ -18,6 +18,8 @@ const ACCOUNTS: u32 = 500;
 const OTHERS: u32 = 1_000;
 
 type Cluster = BTreeMap<SourceKey, Placed<KnownRow>>;
+/// A record that is linked to an object, and the records whose ids that object carries.
+type Ties = HashMap<SourceKey, Vec<SourceKey>>;
 
 impl Engine {
     /// Places every touched record: accounts first, since the others belong to accounts.
@@ -47,7 +49,7 @@ impl Engine {
 
     async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
-        let cluster = self.gather(touched).await?;
+        let (cluster, mut ties) = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
         let bindables: Vec<Bindable> = cluster
             .values()
@@ -58,6 +60,7 @@ impl Engine {
                 object: p.object.clone(),
                 choice: choice(p).cloned(),
                 linked: choice(p).and_then(Choice::object).and_then(|object| linked.get(object).copied()),
+                ties: ties.remove(&p.known.record.key).unwrap_or_default(),
                 live: p.known.gone.is_none(),
             })
             .collect();
@@ -90,13 +93,17 @@ impl Engine {
     }
 
     /// The touched records and all that share evidence with them, directly or through others.
-    async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<Cluster, EngineError> {
+    async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<(Cluster, Ties), EngineError> {
         let mut cluster: Cluster = Cluster::new();
+        let mut ties = Ties::new();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
             self.tie_by_pivotal(&mut news).await?;
-            let tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
+            let tied = self.carried_by_linked(&news).await?;
+            let mut tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
+            tokens.extend(tied.values().flatten().map(|key| self.reconciler.names(key)));
+            ties.extend(tied);
             let evidence = tokens.into_iter().filter(|token| self.reconciler.is_evidence(token));
             let fresh: Vec<String> = evidence.filter(|token| asked.insert(token.clone())).collect();
             for placed in news {
@@ -105,7 +112,20 @@ impl Engine {
             let sharing = self.store.sharing(&fresh).await?;
             news = sharing.into_iter().filter(|p| !cluster.contains_key(&p.known.record.key)).collect();
         }
-        Ok(cluster)
+        Ok((cluster, ties))
+    }
+
+    /// For each record that is linked to a customer: the records whose ids that customer carries.
+    async fn carried_by_linked(&self, news: &[Placed<KnownRow>]) -> Result<Ties, EngineError> {
+        let mut ties = Ties::new();
+        for placed in news {
+            let Some(Choice::Link { pivotal_id }) = choice(placed) else { continue };
+            let query = RemoteQuery::Ids(Kind::Customer, vec![pivotal_id.clone()]);
+            for customer in self.store.remote(&[query]).await?.into_iter().flatten() {
+                ties.insert(placed.known.record.key.clone(), self.reconciler.carried(&customer.fields));
+            }
+        }
+        Ok(ties)
     }
 
     /// A customer in Pivotal that carries ids of both sources says that they are one account: people, or an earlier store, tied

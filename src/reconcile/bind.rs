@@ -77,7 +77,6 @@ impl<'a> Cluster<'a> {
                 places[index] = Place::Entity(entity);
             }
         }
-        self.gather_linked(&mut places);
         let evidence: BTreeMap<usize, Evidence> = (0..self.records.len())
             .filter(|&index| self.records[index].live && self.footings[index].follows && !self.is_anchor(index))
             .map(|index| (index, self.evidence(index)))
@@ -91,6 +90,7 @@ impl<'a> Cluster<'a> {
                 places[anchor] = places[self.root(anchor)].clone();
             }
         }
+        self.gather_linked(&mut places);
         for (&index, found) in &evidence {
             if !matches!(places[index], Place::Entity(_)) {
                 places[index] = self.follow(index, found, &places);
@@ -99,14 +99,24 @@ impl<'a> Cluster<'a> {
         places
     }
 
-    /// Records linked to one object that no entity has yet make one entity.
+    /// Records linked to one object that no entity has yet make one entity: with the record that will take the object over
+    /// because its id is on it, if there is one.
     fn gather_linked(&self, places: &mut [Place]) {
         let mut leaders: BTreeMap<&PivotalId, usize> = BTreeMap::new();
         for (index, record) in self.records.iter().enumerate() {
             if let (Some(Choice::Link { pivotal_id }), Place::With(_)) = (&record.choice, &places[index]) {
-                places[index] = Place::With(*leaders.entry(pivotal_id).or_insert(index));
+                let takes = self.anchors().find(|&anchor| self.takes(anchor, record));
+                places[index] = match takes {
+                    Some(anchor) => places[anchor].clone(),
+                    None => Place::With(*leaders.entry(pivotal_id).or_insert(index)),
+                };
             }
         }
+    }
+
+    fn takes(&self, anchor: usize, linked: &Bindable) -> bool {
+        let free = self.footings[anchor].follows && !self.footings[anchor].settled;
+        free && self.root(anchor) == anchor && linked.ties.contains(&self.records[anchor].key)
     }
 
     fn is_anchor(&self, index: usize) -> bool {

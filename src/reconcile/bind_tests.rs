@@ -6,7 +6,7 @@ use super::*;
 fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     let mut tokens = tokens(evidence);
     tokens.insert(format!("is:{key}"));
-    Bindable { key, tokens, entity: None, object: None, choice: None, linked: None, live: true }
+    Bindable { key, tokens, entity: None, object: None, choice: None, linked: None, ties: Vec::new(), live: true }
 }
 
 /// The Pivotal object of an entity.
@@ -180,6 +180,10 @@ fn a_link_goes_to_whoever_has_the_object_else_makes_an_account_that_takes_it() {
     // From one customer to another: what it leaves behind stays.
     let moves = linked(within(stripe("cus_1", &[]), 6, true), "obj-5", Some(5));
     assert_eq!(told(&[within(company("1", &[]), 5, true), moves]), ["e5", "e5"]);
+    // A lost store: the object carries the company's id, so the company is about to take it over.
+    let mut tied = linked(stripe("cus_1", &[]), "other", None);
+    tied.ties = vec![company_key("2"), stripe_key("cus_1")];
+    assert_eq!(told(&[company("1", &[]), company("2", &[]), tied]), ["n0", "n1", "n1"]);
     let both = [linked(stripe("cus_1", &[]), "other", None), linked(company("1", &[]), "other", None)];
     assert_eq!(told(&both), ["n0", "n0"], "linked to one object, they are one");
 }

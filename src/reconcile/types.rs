@@ -60,6 +60,8 @@ pub struct Bindable {
     pub choice: Option<Choice>,
     /// The entity that has the object the decision links it to.
     pub linked: Option<EntityId>,
+    /// The records whose ids that object carries.
+    pub ties: Vec<SourceKey>,
     /// Whether the record is still there. A record that is gone joins nobody and nobody joins it.
     pub live: bool,
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod crash;
+mod decisions;
 mod floors;
 mod hubspot;
 mod hubspot_merges;
