@@ -250,7 +250,9 @@ async fn a_customer_that_somebody_deleted_in_pivotal_comes_back_only_when_approv
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_approved_is_told_with_what_settles_it() {
     let desk = Desk::with("").await;
-    (desk.company("Acme Europe", "acme.com"), desk.company("Acme America", "acme.com"));
+    for name in ["Acme Europe", "Acme America"] {
+        desk.company(name, "acme.com");
+    }
     let payer = desk.payer("Acme", "billing@acme.com");
     desk.ends(3, "sync").await;
     let said = desk.ends(3, "approve --all").await;
@@ -303,7 +305,7 @@ async fn decisions_outlive_a_lost_store() {
         assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().0, american);
         desk.is_quiet().await;
     }
-    assert_eq!(desk.customer(BY_COMPANY, &one).is_some(), true);
+    assert!(desk.customer(BY_COMPANY, &one).is_some());
     std::fs::write(desk.folder.path().join("bad.csv"), "ref,choice\nhubspot:company:1,burn\n").unwrap();
     let said = desk.ends(1, "import bad.csv").await;
     assert!(said.text.contains("row 1") && said.text.contains("burn"), "{}", said.text);
