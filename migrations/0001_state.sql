@@ -167,6 +167,7 @@ CREATE TABLE attempt (
     answered_at     TEXT,
     outcome         TEXT NOT NULL,             -- pending, done, refused, failed, unknown
     status          INTEGER,                   -- HTTP status
+    request_id      TEXT,                      -- Pivotal's own name for the answer, where it gives one
     error           TEXT,                      -- what went wrong, in words
     pivotal_id      TEXT                       -- the object it made or changed
 ) STRICT;

@@ -209,11 +209,26 @@ pub struct Prepared {
     pub key: Option<IdempotencyKey>,
 }
 
+/// What came back of a request, for the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The API's own name for the answer, where it gives one (pivotal-api.md 5: `X-Request-Id`).
+    pub request_id: Option<String>,
+}
+
+impl From<&ApiError> for Heard {
+    fn from(error: &ApiError) -> Self {
+        Self { status: error.status, request_id: error.request_id.clone() }
+    }
+}
+
 /// A write that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
+    /// HTTP status, and Pivotal's name for the answer.
+    pub heard: Heard,
     /// The object as it now stands; `None` after a delete.
     pub object: Option<RemoteObject>,
 }

@@ -11,7 +11,7 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 
 use crate::domain::{Action, EntityId, Kind, Operation, Parent};
-use crate::ports::Writer;
+use crate::ports::{Heard, Writer};
 use crate::store::{Intent, Settled};
 
 use super::armed::{Armed, Outcome, leave, settle_as};
@@ -153,7 +153,7 @@ impl Engine {
                     Some(id) => *parent = Parent::Known(id),
                     None => {
                         let why = Settled::Owed("waits for its customer, which could not be created".to_owned());
-                        settle_as(settle, None, None, number, operation, why);
+                        settle_as(settle, None, Heard::default(), number, operation, why);
                         leave(shared.plan, operations, "waits for the operation before it", settle);
                         return None;
                     }
@@ -161,7 +161,7 @@ impl Engine {
             }
             if operation.requests() == 0 {
                 let settled = adopted_as_is(&operation);
-                settle_as(settle, None, None, number, operation, settled);
+                settle_as(settle, None, Heard::default(), number, operation, settled);
                 continue;
             }
             return Armed::new(shared.writer, number, operation, mirror, operations);
@@ -181,7 +181,11 @@ impl Engine {
             loop {
                 if self.stopping(shared) {
                     let rest = std::mem::take(&mut next.rest);
-                    next.settle(&settle, None, Settled::Owed("the run stopped before it was sent".to_owned()));
+                    next.settle(
+                        &settle,
+                        Heard::default(),
+                        Settled::Owed("the run stopped before it was sent".to_owned()),
+                    );
                     leave(shared.plan, rest, "the run stopped before it", &settle);
                     break;
                 }
@@ -208,7 +212,7 @@ impl Engine {
                 if let (Settled::Written { mirror }, Kind::Customer) = (&settled, armed.operation.kind) {
                     shared.remember(armed.operation.entity, mirror.id.clone());
                 }
-                self.following(shared, armed, Some(answer.status), settled, settle).await
+                self.following(shared, armed, answer.heard, settled, settle).await
             }
             Err(error) => {
                 shared.failed(&error);
@@ -220,13 +224,13 @@ impl Engine {
                             "waits for the operation before it",
                             settle,
                         );
-                        armed.settle(settle, error.status, settled);
+                        armed.settle(settle, Heard::from(&error), settled);
                         None
                     }
                     Verdict::Stop => {
                         leave(shared.plan, std::mem::take(&mut armed.rest), "the run stopped before it", settle);
                         let settled = unread(&armed.operation, &error);
-                        armed.settle(settle, error.status, settled);
+                        armed.settle(settle, Heard::from(&error), settled);
                         shared.fail(error.into());
                         None
                     }
@@ -246,13 +250,13 @@ impl Engine {
         &self,
         shared: &Shared<'_>,
         mut armed: Armed,
-        status: Option<u16>,
+        heard: Heard,
         settled: Settled,
         settle: &mpsc::UnboundedSender<Outcome>,
     ) -> Option<Armed> {
         let operations = std::mem::take(&mut armed.rest);
         let group = Group { stage: 0, operations };
-        armed.settle(settle, status, settled);
+        armed.settle(settle, heard, settled);
         let mut next = self.ready(shared, group, settle)?;
         match self.store.intend(&[next.intent(shared.run)], Utc::now()).await {
             Ok(attempts) => {

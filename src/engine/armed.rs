@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::domain::{Action, IdempotencyKey, Mirror, Operation, Parent, RunId};
-use crate::ports::{Call, Prepared, Writer};
+use crate::ports::{Call, Heard, Prepared, Writer};
 use crate::store::{AttemptId, Intent, OperationId, Settled, Settlement};
 
 use super::plan::Planned;
@@ -42,8 +42,8 @@ impl Armed {
         Intent { operation: self.id, run, action: self.operation.clone(), prepared: self.prepared.clone() }
     }
 
-    pub(super) fn settle(self, settle: &mpsc::UnboundedSender<Outcome>, status: Option<u16>, outcome: Settled) {
-        settle_as(settle, self.attempt, status, self.id, self.operation, outcome);
+    pub(super) fn settle(self, settle: &mpsc::UnboundedSender<Outcome>, heard: Heard, outcome: Settled) {
+        settle_as(settle, self.attempt, heard, self.id, self.operation, outcome);
     }
 }
 
@@ -87,20 +87,20 @@ pub(super) fn leave(
 ) {
     for planned in operations {
         let operation = plan[planned.at].clone();
-        settle_as(settle, None, None, planned.id, operation, Settled::Owed(why.to_owned()));
+        settle_as(settle, None, Heard::default(), planned.id, operation, Settled::Owed(why.to_owned()));
     }
 }
 
 pub(super) fn settle_as(
     settle: &mpsc::UnboundedSender<Outcome>,
     attempt: Option<AttemptId>,
-    status: Option<u16>,
+    heard: Heard,
     id: OperationId,
     operation: Operation,
     outcome: Settled,
 ) {
     let entity = operation.entity;
-    let settlement = Settlement { attempt, status, operation: id, entity, outcome, now: Utc::now() };
+    let settlement = Settlement { attempt, heard, operation: id, entity, outcome, now: Utc::now() };
     // The settler outlives every sender; if it is gone the run has failed already and the attempt stays pending.
     let _ = settle.send(Outcome { settlement, operation });
 }

@@ -4,6 +4,7 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 
 use crate::domain::{Action, ApiError, Fields, Kind, Operation, Origin, Parent, PivotalId};
+use crate::ports::Heard;
 use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 
 use super::armed::{Armed, Outcome, settle_as};
@@ -36,14 +37,14 @@ impl Engine {
         };
         let Some(operation) = instead else {
             let why = format!("{error}; it belongs to somebody else in Pivotal");
-            armed.settle(settle, error.status, Settled::Held(why));
+            armed.settle(settle, Heard::from(error), Settled::Held(why));
             return Ok(None);
         };
         // The refused attempt ends; the operation goes on under a new one.
         self.store
             .settle(vec![Settlement {
                 attempt: armed.attempt,
-                status: error.status,
+                heard: Heard::from(error),
                 operation: armed.id,
                 entity: armed.operation.entity,
                 outcome: Settled::Owed(error.to_string()),
@@ -52,7 +53,7 @@ impl Engine {
             .await?;
         if operation.requests() == 0 {
             let settled = adopted_as_is(&operation);
-            settle_as(settle, None, None, armed.id, operation, settled);
+            settle_as(settle, None, Heard::default(), armed.id, operation, settled);
             return Ok(None);
         }
         let Some(mut next) = Armed::new(shared.writer, armed.id, operation, None, armed.rest) else { return Ok(None) };

@@ -18,6 +18,7 @@ mod bind;
 mod conflict;
 pub mod decide;
 mod error;
+pub mod explain;
 mod halt;
 mod outcome;
 mod plan;

@@ -29,7 +29,7 @@ pub(super) struct Planned {
 
 /// What this plan will make of the customers it looked at, for their children.
 #[derive(Default)]
-struct Parents(HashMap<EntityId, Fate>);
+pub(super) struct Parents(HashMap<EntityId, Fate>);
 
 enum Fate {
     /// Will be adopted under this id.
@@ -271,7 +271,8 @@ impl Parents {
     }
 }
 
-fn subject(row: SubjectRow, parents: &Parents) -> Subject {
+/// An entity as the reconciler takes it.
+pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     let parent = row.parent.map(|parent| {
         let fate = parents.0.get(&parent.entity);
         let planned = match fate {

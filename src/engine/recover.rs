@@ -7,7 +7,7 @@
 use chrono::{TimeDelta, Utc};
 
 use crate::domain::{Action, ApiError, Fault, Parent};
-use crate::ports::Writer;
+use crate::ports::{Heard, Writer};
 use crate::store::{OpenAttempt, Settled, Settlement};
 
 use super::outcome::{Verdict, consequence, written};
@@ -36,13 +36,16 @@ impl Engine {
                     look_again = true;
                     self.look_before_repeating(&attempt).await?;
                     (
-                        None,
+                        Heard::default(),
                         Settled::Owed(
                             "its answer was lost more than 23 hours ago; Pivotal was looked at instead".to_owned(),
                         ),
                     )
                 }
-                _ => (None, Settled::Owed("its answer was lost; what still differs is sent afresh".to_owned())),
+                _ => (
+                    Heard::default(),
+                    Settled::Owed("its answer was lost; what still differs is sent afresh".to_owned()),
+                ),
             };
             self.store.settle(vec![settlement(&attempt, outcome)]).await?;
         }
@@ -55,29 +58,29 @@ impl Engine {
         Ok(())
     }
 
-    async fn resend(&self, writer: &dyn Writer, attempt: &OpenAttempt) -> Result<(Option<u16>, Settled), EngineError> {
+    async fn resend(&self, writer: &dyn Writer, attempt: &OpenAttempt) -> Result<(Heard, Settled), EngineError> {
         match writer.send(&attempt.prepared, &self.stop).await {
             Ok(answer) => {
                 let settled = written(&attempt.action, None, &answer);
-                Ok((Some(answer.status), settled))
+                Ok((answer.heard, settled))
             }
             // What an earlier run left unknown stays so.
             Err(error) if error.fault == Fault::Stopped => Err(EngineError::Interrupted),
             Err(error) if error.fault == Fault::KeyInUse => {
                 // Pivotal knows the key under another body, or never lets go of it: it must be looked at.
                 self.look_before_repeating(attempt).await?;
-                Ok((error.status, Settled::Owed(format!("{error}; Pivotal was looked at instead"))))
+                Ok((Heard::from(&error), Settled::Owed(format!("{error}; Pivotal was looked at instead"))))
             }
             Err(error) => self.resend_failed(attempt, error),
         }
     }
 
-    fn resend_failed(&self, attempt: &OpenAttempt, error: ApiError) -> Result<(Option<u16>, Settled), EngineError> {
+    fn resend_failed(&self, attempt: &OpenAttempt, error: ApiError) -> Result<(Heard, Settled), EngineError> {
         match consequence(&attempt.action, &error) {
             Verdict::Stop => Err(error.into()),
-            Verdict::Settle(settled) => Ok((error.status, settled)),
+            Verdict::Settle(settled) => Ok((Heard::from(&error), settled)),
             // Somebody has the slug or the email by now: the next plan looks for the owner.
-            Verdict::Conflict => Ok((error.status, Settled::Owed(error.to_string()))),
+            Verdict::Conflict => Ok((Heard::from(&error), Settled::Owed(error.to_string()))),
         }
     }
 
@@ -89,10 +92,10 @@ impl Engine {
     }
 }
 
-fn settlement(attempt: &OpenAttempt, (status, outcome): (Option<u16>, Settled)) -> Settlement {
+fn settlement(attempt: &OpenAttempt, (heard, outcome): (Heard, Settled)) -> Settlement {
     Settlement {
         attempt: Some(attempt.attempt),
-        status,
+        heard,
         operation: attempt.operation,
         entity: attempt.action.entity,
         outcome,

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ApiError, Fault};
+use crate::ports::Heard;
 
 /// An HTTP method the three APIs use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +175,11 @@ impl Reply {
             message: message.into(),
             request_id: self.request_id.clone(),
         }
+    }
+
+    /// What came back, for the record.
+    pub fn heard(&self) -> Heard {
+        Heard { status: Some(self.status), request_id: self.request_id.clone() }
     }
 
     /// A header's text.

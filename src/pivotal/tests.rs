@@ -246,7 +246,7 @@ async fn a_delete_answers_no_object_and_a_missing_one_is_told() {
         sending(ok(&json!({"object": "deleted", "id": "k1", "display_id": 3, "deleted": true})), &call).await;
     assert_eq!(result.unwrap().object, None);
     let (_, result) = sending((204, Vec::new(), String::new()), &call).await;
-    assert_eq!(result.unwrap().status, 204);
+    assert_eq!(result.unwrap().heard.status, Some(204));
     let (_, result) = sending(refused(404, "not_found", "contact_not_found"), &call).await;
     assert_eq!(result.unwrap_err().fault, Fault::NotFound);
 }

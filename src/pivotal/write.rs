@@ -72,7 +72,7 @@ impl Writer for PivotalWriter {
         }
         let reply = self.api.send(&request, &prepared.path).await;
         let reply = reply.map_err(|error| without_key(error, prepared.key.is_some()))?;
-        Ok(Answer { status: reply.status, object: answered(method, kind, under.as_ref(), &reply)? })
+        Ok(Answer { heard: reply.heard(), object: answered(method, kind, under.as_ref(), &reply)? })
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a> Cluster<'a> {
     /// because its id is on it, if there is one.
     fn gather_linked(&self, places: &mut [Place]) {
         let mut leaders: BTreeMap<&PivotalId, usize> = BTreeMap::new();
-        for (index, record) in self.records.iter().enumerate() {
+        for (index, record) in self.records.iter().enumerate().filter(|(_, record)| record.live) {
             if let (Some(Choice::Link { pivotal_id }), Place::With(_)) = (&record.choice, &places[index]) {
                 let takes = self.anchors().find(|&anchor| self.takes(anchor, record));
                 places[index] = match takes {

@@ -10,6 +10,7 @@ mod choice;
 mod context;
 mod desire;
 mod double;
+mod explain;
 mod freemail;
 mod guard;
 mod identity;
@@ -30,6 +31,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::{AccountLink, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, SourceKey, Timestamp};
 
 pub use adopt::{Adoption, linked_object};
+pub use explain::{Explained, RuleTold};
 pub use guard::{FREE_DELETES, SMALLEST_POPULATION};
 pub use order::order;
 pub use plan::{anew, fingerprint, fingerprint_of, says_something};

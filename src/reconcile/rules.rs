@@ -6,6 +6,7 @@
 //! * An ordering puts nothing below everything: `company.size < 50` holds for a company without a size. Write
 //!   `company.size and company.size < 50`.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
@@ -42,6 +43,10 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub(super) struct Rule {
     /// Its configuration key, e.g. `customers.fields.name`.
     pub(super) key: String,
+    /// As it is written.
+    pub(super) source: String,
+    /// Namespace and property of everything it names.
+    names: BTreeSet<(&'static str, String)>,
     expression: Expression<'static, 'static>,
 }
 
@@ -63,8 +68,10 @@ impl Rule {
             }
         };
         let state = LANGUAGE.empty_state();
-        let mut walk = Walk { section, state: &state, reads: Reads::new(), problems: Vec::new() };
+        let mut walk =
+            Walk { section, state: &state, reads: Reads::new(), names: BTreeSet::new(), problems: Vec::new() };
         walk.rule(&tree);
+        let names = std::mem::take(&mut walk.names);
         for (namespace, properties) in walk.reads {
             reads.entry(namespace).or_default().extend(properties);
         }
@@ -73,7 +80,7 @@ impl Rule {
             return None;
         }
         match LANGUAGE.compile_expression_owned(source.to_owned()) {
-            Ok(expression) => Some(Self { key: key.to_owned(), expression }),
+            Ok(expression) => Some(Self { key: key.to_owned(), source: source.to_owned(), names, expression }),
             Err(error) => {
                 report(format!("this is no expression: {}", words(&error)));
                 None
@@ -90,6 +97,18 @@ impl Rule {
     /// Whether the rule holds: anything but false, zero, nothing and emptiness does.
     pub(super) fn holds(&self, scope: &Scope) -> Result<bool, String> {
         self.run(scope).map(|value| value.is_true())
+    }
+
+    /// What the rule looks at, by name: `company.name`. Where it goes through all records of an account, the primary's.
+    pub(super) fn read(&self, scope: &Scope) -> Vec<(String, Value)> {
+        let value = |namespace: &str, property: &str| {
+            let record = scope.root().get_attr(namespace).ok()?;
+            read(&record.get_attr(property).ok()?, scope, 0).ok()
+        };
+        let told = self.names.iter().map(|(namespace, property)| {
+            (format!("{namespace}.{property}"), value(namespace, property).unwrap_or_default())
+        });
+        told.collect()
     }
 
     fn run(&self, scope: &Scope) -> Result<minijinja::Value, String> {

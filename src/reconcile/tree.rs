@@ -69,6 +69,8 @@ pub(super) struct Walk<'a, 'env> {
     pub(super) section: Section,
     pub(super) state: &'a State<'env, 'env>,
     pub(super) reads: Reads,
+    /// Namespace and property of everything that is named, what is made here included.
+    pub(super) names: BTreeSet<(&'static str, String)>,
     pub(super) problems: Vec<String>,
 }
 
@@ -209,6 +211,7 @@ impl Walk<'_, '_> {
     }
 
     fn read(&mut self, namespace: &'static str, name: &str) {
+        self.names.insert((namespace, name.to_owned()));
         let own = self.reads.entry(namespace).or_default();
         let made_here = name == "id" || (namespace == billing::NAMESPACE && billing::DERIVED.contains(&name));
         if !made_here {

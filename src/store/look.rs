@@ -41,27 +41,53 @@ impl Store {
         self.told(async {
             let entities =
                 if full { self.every(kind, after, most).await? } else { self.due(kind, now, after, most).await? };
-            let ids = json(&entities.iter().map(|e| e.id).collect::<Vec<_>>())?;
-            let parents: HashSet<i64> = entities.iter().filter_map(|e| e.parent_id).collect();
-            let mut records = self.records_of(&ids).await?;
-            let mut deals = if kind == Kind::Customer { self.deals_of(&ids).await? } else { HashMap::new() };
-            let parents = self.parents(&json(&parents)?).await?;
-            let mut survivors = self.survivors(&records).await?;
-            entities
-                .into_iter()
-                .map(|mut raw| {
-                    let mut records = records.remove(&raw.id).unwrap_or_default();
-                    let gone_since = gone_since(&records);
-                    records.extend(deals.remove(&raw.id).unwrap_or_default());
-                    let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
-                    let wanted_before = raw.wanted.take();
-                    let survivors = survivors.remove(&raw.id).unwrap_or_default();
-                    let entity = raw.entity(gone_since)?;
-                    Ok(SubjectRow { entity, wanted_before, records, parent, survivors })
-                })
-                .collect()
+            self.subjects_of(entities).await
         })
         .await
+    }
+
+    /// The same of these entities, whatever their kind and however they stand.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn subjects(&self, entities: &[EntityId]) -> Result<Vec<SubjectRow>, StoreError> {
+        self.told(async {
+            let ids = json(&entities.iter().map(|e| e.0).collect::<Vec<_>>())?;
+            let entities = sqlx::query_as!(
+                RawEntity,
+                "SELECT n.id, n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
+                        n.written, n.refused, n.approved, n.wanted
+                 FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ORDER BY n.id",
+                ids
+            )
+            .fetch_all(self.read())
+            .await?;
+            self.subjects_of(entities).await
+        })
+        .await
+    }
+
+    async fn subjects_of(&self, entities: Vec<RawEntity>) -> Result<Vec<SubjectRow>, Trouble> {
+        let ids = json(&entities.iter().map(|e| e.id).collect::<Vec<_>>())?;
+        let parents: HashSet<i64> = entities.iter().filter_map(|e| e.parent_id).collect();
+        let mut records = self.records_of(&ids).await?;
+        let customers = entities.iter().any(|e| e.object == Kind::Customer.as_str());
+        let mut deals = if customers { self.deals_of(&ids).await? } else { HashMap::new() };
+        let parents = self.parents(&json(&parents)?).await?;
+        let mut survivors = self.survivors(&records).await?;
+        entities
+            .into_iter()
+            .map(|mut raw| {
+                let mut records = records.remove(&raw.id).unwrap_or_default();
+                let gone_since = gone_since(&records);
+                records.extend(deals.remove(&raw.id).unwrap_or_default());
+                let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
+                let wanted_before = raw.wanted.take();
+                let survivors = survivors.remove(&raw.id).unwrap_or_default();
+                let entity = raw.entity(gone_since)?;
+                Ok(SubjectRow { entity, wanted_before, records, parent, survivors })
+            })
+            .collect()
     }
 
     async fn every(&self, kind: Kind, after: Option<EntityId>, most: u32) -> Result<Vec<RawEntity>, Trouble> {

@@ -124,6 +124,22 @@ impl Store {
         .await
     }
 
+    /// The object of a kind with this number, as the last walk showed it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remote_number(&self, kind: Kind, number: i64) -> Result<Option<PivotalId>, StoreError> {
+        let kind = kind.as_str();
+        self.told(async {
+            let found =
+                sqlx::query_scalar!("SELECT pivotal_id FROM remote WHERE object = ? AND display_id = ?", kind, number)
+                    .fetch_optional(self.read())
+                    .await?;
+            Ok(found.map(PivotalId::new))
+        })
+        .await
+    }
+
     /// One answer for each query, each object at most once in it, in cuid order.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ struct Row<'a> {
     /// `attempt.outcome`
     outcome: &'static str,
     status: Option<u16>,
+    request_id: Option<&'a str>,
     operation: i64,
     /// `operation.state`
     state: &'static str,
@@ -67,7 +68,8 @@ impl<'a> Row<'a> {
         Ok(Self {
             attempt: settlement.attempt.map(|a| a.0),
             outcome,
-            status: settlement.status,
+            status: settlement.heard.status,
+            request_id: settlement.heard.request_id.as_deref(),
             operation: settlement.operation.0,
             state,
             why,
@@ -134,6 +136,7 @@ async fn close_attempts(tx: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(
     let text = json(&sent)?;
     let done = sqlx::query!(
         "UPDATE attempt SET outcome = j.value ->> '$.outcome', status = j.value ->> '$.status',
+             request_id = j.value ->> '$.request_id',
              error = j.value ->> '$.why', answered_at = j.value ->> '$.answered_at',
              pivotal_id = COALESCE(j.value ->> '$.mirror.pivotal_id',
                                    (SELECT n.pivotal_id FROM entity n WHERE n.id = attempt.entity_id))

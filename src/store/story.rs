@@ -6,9 +6,10 @@ use super::error::Trouble;
 use super::explain::Named;
 use super::people::{OperationRow, RawOperation};
 use super::rows::{self, RawEntity};
-use super::{AttemptId, Store, json, time};
+use super::{AttemptId, Store, StoreError, json, time};
 use crate::domain::{
-    Changes, Entity, ExternalId, Facts, MirrorState, Origin, PivotalId, RunId, SourceKey, Timestamp, Value, Verb,
+    Changes, Entity, EntityId, ExternalId, Facts, MirrorState, Origin, PivotalId, RunId, SourceKey, Timestamp, Value,
+    Verb,
 };
 
 /// Everything about one entity, or about one record that is bound to none.
@@ -112,6 +113,10 @@ pub struct AttemptRow {
     pub outcome: String,
     /// HTTP status.
     pub status: Option<i64>,
+    /// Pivotal's own name for the answer, where it gave one.
+    pub request_id: Option<String>,
+    /// The idempotency key of a POST.
+    pub idempotency_key: Option<String>,
     /// What went wrong, in words.
     pub error: Option<String>,
     /// The object it made or changed.
@@ -149,6 +154,20 @@ impl Store {
             stories.entry(entity).and_modify(|story| story.attempts.push(row));
         }
         Ok(stories.into_values().chain(unbound).collect())
+    }
+
+    /// What people call an entity, and its Pivotal object.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn called(&self, entity: EntityId) -> Result<Option<(String, Option<PivotalId>)>, StoreError> {
+        self.told(async {
+            let found = sqlx::query!("SELECT name, pivotal_id FROM entity WHERE id = ?", entity.0)
+                .fetch_optional(self.read())
+                .await?;
+            Ok(found.map(|row| (row.name, row.pivotal_id.map(PivotalId::new))))
+        })
+        .await
     }
 
     async fn story_entities(&self, ids: &str) -> Result<Vec<StoryEntity>, Trouble> {
@@ -261,7 +280,7 @@ impl Store {
     async fn story_attempts(&self, ids: &str) -> Result<Vec<(i64, AttemptRow)>, Trouble> {
         let found = sqlx::query!(
             r#"SELECT a.id AS "id!", a.entity_id, a.run_id, o.verb, o.changes, o.reason, a.method, a.path, a.planned_at,
-                      a.answered_at, a.outcome, a.status, a.error, a.pivotal_id
+                      a.answered_at, a.outcome, a.status, a.request_id, a.idempotency_key, a.error, a.pivotal_id
                FROM json_each(?) j
                CROSS JOIN operation o ON o.entity_id = j.value
                CROSS JOIN attempt a ON a.operation_id = o.id
@@ -285,6 +304,8 @@ impl Store {
                 answered_at: time::maybe("attempt", row.answered_at.as_deref())?,
                 outcome: row.outcome,
                 status: row.status,
+                request_id: row.request_id,
+                idempotency_key: row.idempotency_key,
                 error: row.error,
                 pivotal_id: row.pivotal_id.map(PivotalId::new),
             };

@@ -4,7 +4,7 @@ use crate::domain::{
     Cursor, EntityId, ExternalId, Fields, Kind, Mirror, Operation, PivotalId, Pulled, Quarantine, RunId, SourceKey,
     Stream, Timestamp,
 };
-use crate::ports::Prepared;
+use crate::ports::{Heard, Prepared};
 
 /// Where one stream's pull stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,8 +157,8 @@ pub struct OpenAttempt {
 pub struct Settlement {
     /// The attempt, if a request was made.
     pub attempt: Option<AttemptId>,
-    /// HTTP status, if there was an answer.
-    pub status: Option<u16>,
+    /// What came back, if there was an answer.
+    pub heard: Heard,
     /// The operation.
     pub operation: OperationId,
     /// The entity.

@@ -15,6 +15,7 @@ mod status;
 mod table;
 mod text;
 mod why;
+mod why_json;
 
 pub use decisions::{decided_json, released_json, render_decided, render_imported, render_released};
 pub use failure::{failure_json, render_failure};
@@ -24,7 +25,8 @@ pub use plan::{PlanView, render_plan};
 pub use report::render_report;
 pub use runs::{render_runs, runs_json};
 pub use status::{StatusView, render_status, status_json};
-pub use why::{render_why, why_json};
+pub use why::render_why;
+pub use why_json::why_json;
 
 #[cfg(test)]
 mod failure_tests;

@@ -8,6 +8,8 @@ use crate::domain::{
     Quarantine, Report, RequestCounts, RunId, RunKind, RunStatus, SourceKey, Stream, StreamCounts, Timestamp, Value,
     Verb,
 };
+use crate::engine::explain::Told;
+use crate::reconcile::{Desired, Explained, RuleTold, Wanted};
 use crate::store::{
     AttemptId, AttemptRow, OperationId, OperationRow, RunRow, StoreCounts, Story, StoryEntity, StoryRecord, StreamState,
 };
@@ -168,6 +170,32 @@ fn runs_are_a_line_each() {
     assert!(render_runs(&[]).contains("no run yet"));
 }
 
+fn told() -> Told {
+    let rule = |key: &str, rule: &str, outcome: Value, read: &[(&str, Value)]| RuleTold {
+        key: key.into(),
+        rule: rule.into(),
+        outcome: Ok(outcome),
+        read: read.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+    };
+    let lead = [("company.lifecyclestage", "customer".into()), ("stripe.status", Value::Null)];
+    let explained = Explained {
+        desired: Desired {
+            wanted: Wanted::Yes(Fields::default()),
+            name: "Acme Inc".into(),
+            subject: SourceKey::new(Stream::HubspotCompanies, "123"),
+            because: vec![],
+            notes: vec![],
+        },
+        evidence: vec!["stripe:customer:cus_1 is with hubspot:company:123: both show the domain acme.com".into()],
+        selection: Some(rule("customers.where", "company.lifecyclestage == 'customer'", true.into(), &lead)),
+        fields: vec![
+            rule("customers.fields.name", "company.name", "Acme Inc".into(), &[]),
+            rule("customers.fields.plan", "stripe.plan", Value::Null, &[]),
+        ],
+    };
+    Told { story: story(), explained: Some(explained), account: None }
+}
+
 fn story() -> Story {
     let mirror = Mirror {
         id: PivotalId::new("clx1"),
@@ -228,56 +256,91 @@ fn story() -> Story {
             status: Some(503),
             error: Some("service unavailable".into()),
             pivotal_id: None,
+            request_id: Some("req_9".into()),
+            idempotency_key: None,
         }],
     }
 }
 
 #[test]
 fn why_tells_the_whole_story() {
-    insta::assert_snapshot!(plain(&render_why(&[story()])), @r"
+    insta::assert_snapshot!(plain(&render_why(&[told()])), @r"
     customer Acme Inc: in Pivotal as customer 42 (clx1), created by pivotal-sync
       wanted there, not in step
       refused by Pivotal: invalid plan
       last written 2026-11-20 03:00 UTC
       owed: update customer: Pivotal answered 503
           name  Acme → Acme Inc
-    hubspot:company:123  live, changed 2026-11-22 10:00 UTC
+
+    who is who
+      stripe:customer:cus_1 is with hubspot:company:123: both show the domain acme.com
+
+    what the sources say
+    hubspot:company:123  live, changed 2026-11-22 10:00 UTC, read 2026-11-23 03:00 UTC
       domain  (empty)
       name    Acme Inc
       known by domain:acme.com
       held: two companies share acme.com
-    Pivotal, as last written
+
+    what the rules make of it
+      customers.where holds: company.lifecyclestage == 'customer'
+        company.lifecyclestage is customer
+        stripe.status is (nothing)
+      name  Acme Inc  from company.name
+      plan  (nothing)  from stripe.plan
+
+    what Pivotal holds, as last written
       name  Acme
       plan  (empty)
-    written, newest first
+
+    what was sent, newest first
       2026-11-23 03:01 UTC  run 7  PATCH /customers/clx1  failed 503
           name  Acme → Acme Inc
+          request req_9
           service unavailable
     ");
 }
 
 #[test]
 fn why_not_in_pivotal_names_the_reason() {
-    let mut story = story();
+    let mut told = told();
+    let why = "customers.where does not hold for hubspot:company:123";
+    if let Some(explained) = &mut told.explained {
+        explained.desired.wanted = Wanted::NotSelected(why.into());
+        explained.selection.as_mut().unwrap().outcome = Ok(false.into());
+    }
+    let story = &mut told.story;
     let entity = story.entity.as_mut().unwrap();
     entity.entity.mirror = None;
     entity.entity.quarantine = None;
-    entity.wanted = Some("customers.where is false: lifecycle stage is lead".into());
+    entity.wanted = Some(why.into());
     (entity.written_at, story.operations, story.attempts) = (None, vec![], vec![]);
-    insta::assert_snapshot!(plain(&render_why(&[story])), @r"
+    insta::assert_snapshot!(plain(&render_why(&[told])), @r"
     customer Acme Inc: not in Pivotal
-      not wanted there: customers.where is false: lifecycle stage is lead
-    hubspot:company:123  live, changed 2026-11-22 10:00 UTC
+      not wanted there: customers.where does not hold for hubspot:company:123
+
+    who is who
+      stripe:customer:cus_1 is with hubspot:company:123: both show the domain acme.com
+
+    what the sources say
+    hubspot:company:123  live, changed 2026-11-22 10:00 UTC, read 2026-11-23 03:00 UTC
       domain  (empty)
       name    Acme Inc
       known by domain:acme.com
       held: two companies share acme.com
+
+    what the rules make of it
+      customers.where does not hold: company.lifecyclestage == 'customer'
+        company.lifecyclestage is customer
+        stripe.status is (nothing)
+      name  Acme Inc  from company.name
+      plan  (nothing)  from stripe.plan
     ");
 }
 
 #[test]
 fn why_as_json_holds_the_same() {
-    let json = why_json("acme.com", &[story()]);
+    let json = why_json("acme.com", &[told()]);
     let found = &json["found"][0];
     assert_eq!((&json["ref"], &found["pivotal"]["display_id"]), (&"acme.com".into(), &42.into()));
     assert_eq!(found["records"][0]["properties"]["name"], "Acme Inc");

@@ -2,25 +2,25 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value as Json, json};
-use unicode_width::UnicodeWidthStr;
-
-use crate::domain::{Changes, MirrorState, Origin, Value};
-use crate::store::{AttemptRow, OperationRow, Story, StoryEntity, StoryRecord};
+use crate::domain::{Changes, Facts, MirrorState, Origin, PivotalId, Value, Verb};
+use crate::engine::explain::Told;
+use crate::reconcile::{Explained, RuleTold, Wanted};
+use crate::store::{AttemptRow, OperationRow, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
 use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, paint, stamp, visible};
 
-/// What is known of each thing a reference names: what the sources say, what was made of it, what was written.
-pub fn render_why(stories: &[Story]) -> String {
-    let told: Vec<String> = stories.iter().map(one).collect();
+/// What is known of each thing a reference names: where it stands, what the sources say, what was made of it and by which
+/// rule, what was written.
+pub fn render_why(told: &[Told]) -> String {
+    let told: Vec<String> = told.iter().map(one).collect();
     told.join("\n")
 }
 
-fn one(story: &Story) -> String {
-    let mut out = String::new();
+fn one(told: &Told) -> String {
+    let (story, mut out) = (&told.story, String::new());
     match &story.entity {
-        Some(entity) => head(&mut out, entity),
+        Some(entity) => head(&mut out, entity, told),
         None => {
             let _ = writeln!(out, "{}", paint(BOLD, "not yet tied to anything in Pivotal"));
         }
@@ -28,15 +28,25 @@ fn one(story: &Story) -> String {
     for operation in &story.operations {
         owed(&mut out, operation);
     }
+    if let Some(explained) = told.explained.as_ref().filter(|explained| !explained.evidence.is_empty()) {
+        section(&mut out, "who is who");
+        for sentence in &explained.evidence {
+            let _ = writeln!(out, "  {}", visible(sentence));
+        }
+    }
+    section(&mut out, "what the sources say");
     for record in &story.records {
         source(&mut out, record);
     }
+    if let Some(explained) = &told.explained {
+        rules(&mut out, explained);
+    }
     if let Some(mirror) = story.entity.as_ref().and_then(|entity| entity.entity.mirror.as_ref()) {
-        let _ = writeln!(out, "Pivotal, as last written");
+        section(&mut out, "what Pivotal holds, as last written");
         pairs(&mut out, mirror.written.0.iter());
     }
     if !story.attempts.is_empty() {
-        let _ = writeln!(out, "written, newest first");
+        section(&mut out, "what was sent, newest first");
     }
     for attempt in &story.attempts {
         written(&mut out, attempt);
@@ -44,8 +54,12 @@ fn one(story: &Story) -> String {
     out
 }
 
-fn head(out: &mut String, story: &StoryEntity) {
-    let StoryEntity { entity, name, wanted, settled, dirty, look_at, written_at } = story;
+fn section(out: &mut String, title: &str) {
+    let _ = writeln!(out, "\n{}", paint(BOLD, title));
+}
+
+fn head(out: &mut String, story: &StoryEntity, told: &Told) {
+    let StoryEntity { entity, name, look_at, written_at, .. } = story;
     let place = match &entity.mirror {
         None => "not in Pivotal".to_owned(),
         Some(mirror) => {
@@ -63,15 +77,16 @@ fn head(out: &mut String, story: &StoryEntity) {
         }
     };
     let _ = writeln!(out, "{} {}: {place}", entity.kind, paint(BOLD, visible(name)));
-    let _ = match wanted.as_deref() {
-        None => writeln!(out, "  not looked at yet; the next run will"),
-        Some("yes") if *settled && !*dirty => writeln!(out, "  wanted there, and in step"),
-        Some("yes") if *dirty => writeln!(out, "  wanted there; changed since the last look, the next run looks again"),
-        Some("yes") => writeln!(out, "  wanted there, not in step"),
-        Some(why) => writeln!(out, "  {} {}", paint(YELLOW, "not wanted there:"), visible(why)),
-    };
+    if let Some((account, customer)) = &told.account {
+        let customer = customer.as_ref().map_or("not in Pivotal", PivotalId::as_str);
+        let _ = writeln!(out, "  of customer {} ({customer})", visible(account));
+    }
+    standing(out, story, told);
     if let Some(quarantine) = &entity.quarantine {
         let _ = writeln!(out, "  {} {}", paint(RED, "refused by Pivotal:"), visible(&quarantine.reason));
+    }
+    if !entity.approval.0.is_empty() {
+        let _ = writeln!(out, "  approved; the next run sends what was held, if it is still the same");
     }
     if let Some(gone) = entity.gone_since {
         let _ = writeln!(out, "  gone at its source since {}", stamp(gone));
@@ -84,6 +99,35 @@ fn head(out: &mut String, story: &StoryEntity) {
     }
 }
 
+/// Whether it is wanted there, as the rules say now; and whether that was carried out.
+fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
+    let now = told.explained.as_ref().map(|explained| &explained.desired.wanted);
+    let is_there = story.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Live);
+    let no = |out: &mut String, why: &str| {
+        let _ = writeln!(out, "  {} {}", paint(YELLOW, "not wanted there:"), visible(why));
+        if is_there {
+            let _ = writeln!(out, "  it stays in Pivotal as it is, unless something is planned above");
+        }
+    };
+    match now {
+        Some(Wanted::NotSelected(why)) => no(out, why),
+        Some(Wanted::Gone(since)) => no(out, &format!("gone at the source since {}", stamp(*since))),
+        Some(Wanted::Held(why) | Wanted::Doubled(why)) => {
+            let _ = writeln!(out, "  {} {}", paint(MAGENTA, "waits for a decision:"), visible(why));
+        }
+        Some(Wanted::Yes(_)) | None => {
+            let _ = match story.wanted.as_deref() {
+                _ if story.dirty => {
+                    writeln!(out, "  wanted there; changed since the last look, the next run looks again")
+                }
+                None => writeln!(out, "  not looked at yet; the next run will"),
+                Some(_) if story.settled => writeln!(out, "  wanted there, and in step"),
+                Some(_) => writeln!(out, "  wanted there, not in step"),
+            };
+        }
+    }
+}
+
 fn owed(out: &mut String, operation: &OperationRow) {
     let OperationRow { verb, object, state, why, reason, changes, .. } = operation;
     let why = why.as_deref().unwrap_or(reason);
@@ -91,8 +135,8 @@ fn owed(out: &mut String, operation: &OperationRow) {
     differences(out, *verb, changes);
 }
 
-fn differences(out: &mut String, verb: crate::domain::Verb, changes: &Changes) {
-    let longest = changes.0.keys().map(|field| field.width()).max().unwrap_or(0);
+fn differences(out: &mut String, verb: Verb, changes: &Changes) {
+    let longest = changes.0.keys().map(|field| field.chars().count()).max().unwrap_or(0);
     for (field, change) in &changes.0 {
         let _ = writeln!(out, "      {:longest$}  {}", visible(field), before_and_after(verb, change, usize::MAX));
     }
@@ -110,7 +154,11 @@ fn source(out: &mut String, record: &StoryRecord) {
     } else if let Some(at) = changed_at {
         let _ = write!(said, ", changed {}", stamp(*at));
     }
+    let _ = write!(said, ", read {}", stamp(record.seen_at));
     let _ = writeln!(out, "{}  {}", paint(BOLD, visible(&key.to_string())), visible(&said));
+    if let Some(figures) = record.facts.as_ref().and_then(figures) {
+        let _ = writeln!(out, "  {}", visible(&figures));
+    }
     pairs(out, properties.iter());
     if !tokens.is_empty() {
         let _ = writeln!(out, "  {}", paint(DIM, format!("known by {}", visible(&tokens.join(", ")))));
@@ -120,6 +168,58 @@ fn source(out: &mut String, record: &StoryRecord) {
             let _ = writeln!(out, "  {} {}", paint(RED, word), visible(text));
         }
     }
+}
+
+/// What a record adds that is no property: what a subscription brings, when a deal was won.
+fn figures(facts: &Facts) -> Option<String> {
+    match facts {
+        Facts::Account(_) | Facts::Person(_) => None,
+        Facts::Subscription(facts) => {
+            let plan = facts.plan.as_ref().map_or_else(String::new, |plan| format!(", plan {plan}"));
+            let status = facts.status.as_str();
+            Some(format!("{status}, {} {} a month{plan}", facts.mrr.normalize(), facts.currency.to_uppercase()))
+        }
+        Facts::Deal(deal) => {
+            let day = |at: &Option<crate::domain::Timestamp>| at.map(|at| at.date_naive().to_string());
+            let won = if deal.won { "won" } else { "not won" };
+            let closed = day(&deal.closed_at).map_or_else(String::new, |day| format!(", close date {day}"));
+            let entered = day(&deal.won_stage_at).map_or_else(String::new, |day| format!(", won stage since {day}"));
+            Some(format!("{won}{closed}{entered}"))
+        }
+    }
+}
+
+/// What each rule made of it, and from what.
+fn rules(out: &mut String, explained: &Explained) {
+    let Some(selection) = &explained.selection else { return };
+    section(out, "what the rules make of it");
+    let section = selection.key.split('.').next().unwrap_or_default();
+    let held = match &selection.outcome {
+        Ok(Value::Bool(true)) => "holds".to_owned(),
+        Ok(_) => paint(YELLOW, "does not hold"),
+        Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
+    };
+    let _ = writeln!(out, "  {section}.where {held}: {}", paint(DIM, visible(&selection.rule)));
+    for (name, value) in &selection.read {
+        let _ = writeln!(out, "    {} is {}", visible(name), shown(value));
+    }
+    let short = |rule: &RuleTold| rule.key.rsplit('.').next().unwrap_or_default().to_owned();
+    let longest = explained.fields.iter().map(|rule| short(rule).chars().count()).max().unwrap_or(0);
+    for rule in &explained.fields {
+        let outcome = match &rule.outcome {
+            Ok(value) => shown(value),
+            Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
+        };
+        let from = paint(DIM, format!("from {}", visible(&rule.rule)));
+        let _ = writeln!(out, "  {:longest$}  {outcome}  {from}", short(rule));
+    }
+    for note in &explained.desired.notes {
+        let _ = writeln!(out, "  {} {}", paint(YELLOW, "note:"), visible(&note.message));
+    }
+}
+
+fn shown(value: &Value) -> String {
+    if value.is_null() { paint(DIM, "(nothing)") } else { visible(&value.to_string()) }
 }
 
 fn pairs<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a String, &'a Value)> + Clone) {
@@ -135,51 +235,13 @@ fn written(out: &mut String, attempt: &AttemptRow) {
     let status = status.map_or_else(String::new, |status| format!(" {status}"));
     let _ = writeln!(out, "  {}  run {run}  {method} {}  {outcome}{status}", stamp(*planned_at), visible(path));
     differences(out, *verb, changes);
+    let ids = [("request", &attempt.request_id), ("idempotency key", &attempt.idempotency_key)];
+    let ids: Vec<String> =
+        ids.into_iter().filter_map(|(word, id)| id.as_ref().map(|id| format!("{word} {}", visible(id)))).collect();
+    if !ids.is_empty() {
+        let _ = writeln!(out, "      {}", paint(DIM, ids.join(", ")));
+    }
     if let Some(error) = error {
         let _ = writeln!(out, "      {}", paint(RED, visible(error)));
     }
-}
-
-/// The object `why --json` prints.
-pub fn why_json(reference: &str, stories: &[Story]) -> Json {
-    json!({ "ref": reference, "found": stories.iter().map(story_json).collect::<Vec<_>>() })
-}
-
-fn story_json(story: &Story) -> Json {
-    let entity = story.entity.as_ref();
-    let mirror = entity.and_then(|entity| entity.entity.mirror.as_ref());
-    json!({
-        "object": entity.map(|e| e.entity.kind),
-        "name": entity.map(|e| &e.name),
-        "wanted": entity.and_then(|e| e.wanted.as_deref()).map(|word| word == "yes"),
-        "not_wanted_because": entity.and_then(|e| e.wanted.as_deref()).filter(|word| *word != "yes"),
-        "in_step": entity.map(|e| e.settled && !e.dirty),
-        "gone_since": entity.and_then(|e| e.entity.gone_since),
-        "refused": entity.and_then(|e| e.entity.quarantine.as_ref()).map(|q| &q.reason),
-        "pivotal": mirror.map(|m| json!({
-            "pivotal_id": m.id, "display_id": m.display_id, "origin": m.origin, "state": m.state,
-            "written": m.written.to_api_json(), "written_at": entity.and_then(|e| e.written_at),
-        })),
-        "records": story.records.iter().map(record_json).collect::<Vec<_>>(),
-        "operations": story.operations,
-        "attempts": story.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
-    })
-}
-
-fn record_json(record: &StoryRecord) -> Json {
-    let properties: Map<String, Json> =
-        record.properties.iter().map(|(name, value)| (name.clone(), value.to_api_json())).collect();
-    json!({
-        "ref": record.key, "state": record.state, "merged_into": record.merged_into, "properties": properties,
-        "known_by": record.tokens, "held": record.problem, "unreadable": record.unreadable,
-        "changed_at": record.changed_at, "seen_at": record.seen_at, "gone_at": record.gone_at,
-    })
-}
-
-fn attempt_json(attempt: &AttemptRow) -> Json {
-    json!({
-        "run": attempt.run, "op": attempt.verb, "method": attempt.method, "path": attempt.path,
-        "planned_at": attempt.planned_at, "answered_at": attempt.answered_at, "outcome": attempt.outcome,
-        "http_status": attempt.status, "error": attempt.error, "pivotal_id": attempt.pivotal_id, "changes": attempt.changes,
-    })
 }

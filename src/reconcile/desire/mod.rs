@@ -64,6 +64,16 @@ impl RuleSet {
         Some(Self { selection: selection?, fields: rules })
     }
 
+    /// The rule that selects.
+    pub(super) fn selection(&self) -> &Rule {
+        &self.selection
+    }
+
+    /// The rules of the fields.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.fields.iter().map(|(_, rule)| rule)
+    }
+
     /// Whether some rule writes an amount.
     pub(super) fn writes_money(&self) -> bool {
         self.fields.iter().any(|(field, _)| field.form == Form::Money)

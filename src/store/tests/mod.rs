@@ -22,7 +22,7 @@ use crate::domain::{
     Operation, Origin, PersonFacts, PivotalId, Pulled, Record, RunId, RunKind, SourceKey, Standing, Stream, Timestamp,
     Value,
 };
-use crate::ports::Prepared;
+use crate::ports::{Heard, Prepared};
 
 const COMPANIES: Stream = Stream::HubspotCompanies;
 const CONTACTS: Stream = Stream::HubspotContacts;
@@ -190,5 +190,6 @@ fn written(pivotal_id: &str) -> Settled {
 }
 
 fn settlement(attempt: Option<AttemptId>, operation: OperationId, entity: EntityId, outcome: Settled) -> Settlement {
-    Settlement { attempt, status: attempt.map(|_| 201), operation, entity, outcome, now: at(5) }
+    let heard = Heard { status: attempt.map(|_| 201), request_id: None };
+    Settlement { attempt, heard, operation, entity, outcome, now: at(5) }
 }

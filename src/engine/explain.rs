@@ -1,0 +1,92 @@
+//! Why a record is, or is not, in Pivotal as it is: what the store holds of it, and what the rules make of that.
+
+use crate::domain::{ExternalId, Kind, PivotalId, Stream, Timestamp};
+use crate::reconcile::{Explained, Reconciler};
+use crate::store::{Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
+
+use super::plan::{Parents, subject};
+
+/// One thing that a reference names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What the store holds of it.
+    pub story: Story,
+    /// What the rules make of it; nothing for a record that speaks of no entity yet.
+    pub explained: Option<Explained>,
+    /// What people call the account it belongs to, and the account's customer.
+    pub account: Option<(String, Option<PivotalId>)>,
+}
+
+/// What is known of a name that no record bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// Pivotal has it, and no record stands for it.
+    OnlyInPivotal(Box<RemoteRow>),
+    /// Its stream was read, and it was not there.
+    NotShown {
+        /// The stream.
+        stream: Stream,
+        /// How many records were there.
+        records: u64,
+        /// How the stream stands.
+        state: Box<StreamState>,
+    },
+    /// Its stream was never read.
+    NeverRead(Stream),
+    /// Nothing bears the name.
+    Unknown,
+}
+
+/// Everything a reference names. Nothing is asked of the sources or of Pivotal.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn explain(
+    store: &Store,
+    reconciler: &Reconciler,
+    reference: &Reference,
+    now: Timestamp,
+) -> Result<Vec<Told>, StoreError> {
+    let mut told = Vec::new();
+    for story in store.explain(reference).await? {
+        let Some(entity) = story.entity.as_ref().map(|entity| entity.entity.clone()) else {
+            told.push(Told { story, explained: None, account: None });
+            continue;
+        };
+        let row = store.subjects(&[entity.id]).await?.into_iter().next();
+        let explained = row.map(|row| reconciler.explain(&subject(row, &Parents::default()), now));
+        let account = match entity.parent {
+            Some(parent) => store.called(parent).await?,
+            None => None,
+        };
+        told.push(Told { story, explained, account });
+    }
+    Ok(told)
+}
+
+/// Why nothing is known under a name.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn absent(store: &Store, reference: &Reference) -> Result<Absent, StoreError> {
+    let query = match reference {
+        Reference::Record(key) => {
+            let Some(state) = store.stream_state(key.stream).await? else { return Ok(Absent::NeverRead(key.stream)) };
+            let records = store.live_count(key.stream).await?;
+            return Ok(Absent::NotShown { stream: key.stream, records, state: Box::new(state) });
+        }
+        Reference::Display(kind, number) => match store.remote_number(*kind, *number).await? {
+            Some(id) => vec![RemoteQuery::Ids(*kind, vec![id])],
+            None => Vec::new(),
+        },
+        Reference::Cuid(id) => Kind::ALL.map(|kind| RemoteQuery::Ids(kind, vec![id.clone()])).to_vec(),
+        Reference::Domain(domain) => {
+            let none = Vec::<ExternalId>::new;
+            let domains = vec![domain.clone()];
+            vec![RemoteQuery::Customers { hubspot_company_ids: none(), stripe_customer_ids: none(), domains }]
+        }
+        Reference::Email(_) => Vec::new(),
+    };
+    let found = store.remote(&query).await?.into_iter().flatten().next();
+    Ok(found.map_or(Absent::Unknown, |row| Absent::OnlyInPivotal(Box::new(row))))
+}

@@ -1,0 +1,151 @@
+//! Why an entity is what it is, for a person who asks: the same rules and the same evidence, told instead of applied.
+
+use crate::domain::{AccountLink, Choice, Facts, Kind, Role, SourceKey, Timestamp, Value};
+
+use super::Reconciler;
+use super::context::Scope;
+use super::desire::RuleSet;
+use super::identity;
+use super::rules::Rule;
+use super::types::{Desired, Known, Subject};
+use super::view::View;
+
+/// What the rules and the evidence make of one entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// What Pivotal should say.
+    pub desired: Desired,
+    /// Why its records are one, or whom it belongs to: a sentence each.
+    pub evidence: Vec<String>,
+    /// The rule that selects; nothing when no record is there to look at, or its section is switched off.
+    pub selection: Option<RuleTold>,
+    /// The rules of its fields, in the order of their names.
+    pub fields: Vec<RuleTold>,
+}
+
+/// One rule, and what it made of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleTold {
+    /// Its configuration key, e.g. `customers.fields.name`.
+    pub key: String,
+    /// The rule as it is written.
+    pub rule: String,
+    /// What it yields, before it is brought into the field's form; or why it failed.
+    pub outcome: Result<Value, String>,
+    /// What it read, in the order of the names.
+    pub read: Vec<(String, Value)>,
+}
+
+impl Reconciler {
+    /// Tells what [`Reconciler::desire`] makes of an entity, rule by rule, and on what evidence its records are together.
+    pub fn explain(&self, subject: &Subject, now: Timestamp) -> Explained {
+        let view = View::of_subject(subject);
+        let record = |role| view.role(role).into_iter().next();
+        let (rules, scope) = match subject.entity.kind {
+            Kind::Customer => (Some(&self.customers), record(Role::Account).map(|_| Scope::of_account(&view))),
+            Kind::Contact => (Some(&self.contacts), record(Role::Person).map(Scope::of_record)),
+            Kind::Onboarding => (self.onboardings.as_ref(), record(Role::Deal).map(Scope::of_record)),
+        };
+        let looked = rules.zip(scope);
+        Explained {
+            desired: self.desire(subject, now),
+            evidence: self.evidence(subject),
+            selection: looked.as_ref().map(|(rules, scope)| selection(rules, scope)),
+            fields: looked.iter().flat_map(|(rules, scope)| rules.rules().map(|rule| told(rule, scope))).collect(),
+        }
+    }
+
+    fn evidence(&self, subject: &Subject) -> Vec<String> {
+        let mut told: Vec<String> = subject.records.iter().filter_map(decided).collect();
+        match subject.entity.kind {
+            Kind::Customer => told.extend(self.together(subject)),
+            Kind::Contact | Kind::Onboarding => told.extend(subject.records.iter().filter_map(belongs)),
+        }
+        told
+    }
+
+    /// Why each account record is with the ones before it.
+    fn together(&self, subject: &Subject) -> Vec<String> {
+        let mut accounts: Vec<&Known> =
+            subject.records.iter().filter(|known| known.counts() && is_account(known)).collect();
+        accounts.sort_by(|a, b| identity::key_order(&a.record.key, &b.record.key));
+        let mut told = Vec::new();
+        for (place, known) in accounts.iter().enumerate().skip(1) {
+            if matches!(known.chosen.as_ref().map(|chosen| &chosen.choice), Some(Choice::Link { .. })) {
+                continue;
+            }
+            let shared = accounts[..place].iter().find_map(|other| self.shared(other, known));
+            told.push(shared.unwrap_or_else(|| {
+                let (key, first) = (&known.record.key, &accounts[0].record.key);
+                format!("{key} was tied to {first} before; what ties them is in Pivotal, or no longer shown by their sources")
+            }));
+        }
+        told
+    }
+
+    /// What two records show alike: an explicit id before a domain.
+    fn shared(&self, one: &Known, other: &Known) -> Option<String> {
+        let (a, b) = (&one.record.key, &other.record.key);
+        let (mine, its) =
+            (identity::tokens(&one.record, &self.own_free), identity::tokens(&other.record, &self.own_free));
+        for (namer, named, tokens) in [(b, a, &its), (a, b, &mine)] {
+            if tokens.contains(&identity::names(named)) {
+                return Some(format!("{b} is with {a}: {namer} names {named}"));
+            }
+        }
+        let domain = its.iter().find(|token| mine.contains(token))?.strip_prefix("domain:")?;
+        Some(format!("{b} is with {a}: both show the domain {domain}"))
+    }
+}
+
+fn is_account(known: &Known) -> bool {
+    known.record.key.stream.role() == Role::Account
+}
+
+/// What a person decided about a record.
+fn decided(known: &Known) -> Option<String> {
+    let chosen = known.chosen.as_ref()?;
+    let (key, on) = (&known.record.key, chosen.decided_at.date_naive());
+    Some(match &chosen.choice {
+        Choice::Link { pivotal_id } => format!("{key} was linked to {pivotal_id} by a person on {on}"),
+        Choice::Unlink { pivotal_id: Some(object) } => {
+            format!("{key} was unlinked from {object} by a person on {on}, and stands alone")
+        }
+        Choice::Unlink { pivotal_id: None } => format!("{key} was set apart by a person on {on}, and stands alone"),
+        Choice::Ignore => format!("{key} was left out by a person on {on} (ignore)"),
+    })
+}
+
+/// Which account a person or a deal belongs to, and why that one.
+fn belongs(known: &Known) -> Option<String> {
+    let (links, key): (&[AccountLink], &SourceKey) = match &known.record.facts {
+        Facts::Person(person) => (&person.accounts, &known.record.key),
+        Facts::Deal(deal) => (&deal.accounts, &known.record.key),
+        Facts::Account(_) | Facts::Subscription(_) => return None,
+    };
+    let account = match identity::account_of(links) {
+        None => return Some(format!("{key} belongs to no company")),
+        Some(account) => account,
+    };
+    let primary = links.iter().any(|link| link.account == account && link.primary);
+    let why = match (primary, links.len()) {
+        (true, 1) => "its primary company",
+        (true, _) => "the primary one of its companies",
+        (false, 1) => "its only company",
+        (false, _) => "none of its companies is primary, so the one with the lowest id counts",
+    };
+    Some(format!("{key} belongs to {account}: {why}"))
+}
+
+fn selection(rules: &RuleSet, scope: &Scope) -> RuleTold {
+    let rule = rules.selection();
+    RuleTold { outcome: rule.holds(scope).map(Value::Bool), ..told(rule, scope) }
+}
+
+fn told(rule: &Rule, scope: &Scope) -> RuleTold {
+    RuleTold { key: rule.key.clone(), rule: rule.source.clone(), outcome: rule.value(scope), read: rule.read(scope) }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;
