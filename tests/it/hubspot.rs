@@ -17,6 +17,7 @@ use pivotal_sync::sources::hubspot::{Credentials, Hubspot, Settings};
 mod access;
 mod by_id;
 mod changes;
+mod gone;
 mod listing;
 mod refusals;
 mod rolling;
@@ -29,7 +30,7 @@ const TOKEN: &str = "pat-na1-test";
 /// Status, headers and body.
 type Canned = (u16, Vec<(&'static str, String)>, String);
 
-/// What a test lays in the way of requests: the first plan whose text is in "METHOD path" answers in the portal's place.
+/// What a test lays in the way of requests: the first plan whose text is in "METHOD path?query" answers in the portal's place.
 type Plans = Arc<Mutex<VecDeque<(&'static str, Canned)>>>;
 
 /// A portal on loopback, every request logged.
@@ -54,8 +55,9 @@ impl Portal {
         let (kept_log, kept_plans) = (Arc::clone(&log), Arc::clone(&plans));
         let intercept = move |request: Request, next: Next| {
             let line = format!("{} {}", request.method(), request.uri().path());
+            let whole = format!("{} {}", request.method(), request.uri());
             let mut plans = kept_plans.lock().unwrap();
-            let planned = plans.iter().position(|(what, _)| line.contains(what)).and_then(|n| plans.remove(n));
+            let planned = plans.iter().position(|(what, _)| whole.contains(what)).and_then(|n| plans.remove(n));
             kept_log.lock().unwrap().push(line);
             async move {
                 match planned {
@@ -97,7 +99,7 @@ impl Portal {
         Hubspot::new(&self.settings, Credentials::Token(TOKEN.into()), &self.reads, true).unwrap()
     }
 
-    /// Lays an answer in the way of the next request whose "METHOD path" contains `what`.
+    /// Lays an answer in the way of the next request whose "METHOD path?query" contains `what`.
     pub fn plan(&self, what: &'static str, status: u16, headers: &[(&'static str, &str)], body: &str) {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         self.plans.lock().unwrap().push_back((what, (status, headers, body.to_owned())));

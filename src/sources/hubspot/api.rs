@@ -13,7 +13,7 @@ use crate::http::{BuildError, Client, Gate, Pace, Patience, Profile, Reply, Requ
 use crate::ports::Spent;
 
 use super::access::{Credentials, Trader};
-use super::facts::Shape;
+use super::facts::{MERGED, Shape};
 use super::refusal;
 use super::settings::Settings;
 use super::wire;
@@ -115,7 +115,7 @@ impl Api {
         limit: usize,
     ) -> Result<Dated<wire::Archived>, ApiError> {
         let request = self.list_request(shape, after, limit);
-        self.dated(request.query("properties", "hs_object_id").query("archived", "true")).await
+        self.dated(request.query("properties", MERGED).query("archived", "true")).await
     }
 
     fn list_request(&self, shape: &Shape, after: Option<&str>, limit: usize) -> Request {

@@ -4,8 +4,8 @@
 //! (none) → listing … → resting → sweeping … → changing … → rolling … → resting → …
 //! ```
 //!
-//! A listing notes the server's clock at its first answer; that becomes the watermark, so whatever changed while it ran is met
-//! again. Then each run sweeps the archived records first, because the answers' `Date` header tells "now" for free (trap 30), and
+//! A listing looks at the archived records first, and notes the server's clock at its first answer; that becomes the watermark,
+//! so whatever changed while it ran is met again. Then each run sweeps the archived records first, because the answers' `Date` header tells "now" for free (trap 30), and
 //! then searches the window `[watermark − overlap, now − lag]`, which stays frozen until it is read to its end (traps 2, 5). The
 //! new watermark is the end of that window, never "now". Last comes a stretch of all live records, read again for what moves no
 //! date (trap 12); where it stops the next run goes on, and past the end it begins anew.
@@ -41,6 +41,26 @@ pub(super) struct Listing {
     pub since: Option<Timestamp>,
     /// The next page.
     pub after: Option<String>,
+    /// The archived records, listed before the live ones: what is restored before the next run may carry no later stamp
+    /// than it had (trap 9), and nobody would look at it.
+    #[serde(default)]
+    pub archived: Archived,
+    /// How far that list was read.
+    #[serde(default)]
+    pub before: Before,
+}
+
+/// The archived list at the beginning of a complete listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Before {
+    /// Not begun.
+    #[default]
+    Ahead,
+    /// Its next page.
+    After(String),
+    /// Read to its end.
+    Done,
 }
 
 /// What is kept between two runs.
@@ -223,7 +243,7 @@ impl Listing {
             watermark: since,
             swept: since,
             seen: Seen::default(),
-            archived: Archived::default(),
+            archived: self.archived,
             rolled: None,
         })
     }

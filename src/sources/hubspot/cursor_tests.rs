@@ -34,7 +34,12 @@ fn every_state_survives_its_stored_text() {
     let window = window(rest.clone(), "2026-11-20T11:00:00Z", "5m", "30s");
     let states = [
         State::start(),
-        State::Listing(Listing { since: Some(at("2026-11-20T10:00:00Z")), after: Some("991".to_owned()) }),
+        State::Listing(Listing {
+            after: Some("991".to_owned()),
+            before: Before::Done,
+            archived: archived.clone(),
+            ..Listing::default()
+        }),
         State::Resting(rest.clone()),
         State::Resting(Resting { seen: Seen::default(), ..rest.clone() }),
         State::Sweeping(rest.clone().sweep()),
@@ -68,7 +73,7 @@ fn the_watermark_of_a_listing_is_its_first_answer() {
     // Trap 2: what changed while the listing ran has a later stamp and is met by the first window.
     let (first, last) = (at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z"));
     for (since, watermark) in [(Some(first), first), (None, last)] {
-        let listing = Listing { since, after: None };
+        let listing = Listing { since, ..Listing::default() };
         let State::Resting(rest) = listing.finished(last) else { panic!("a finished listing rests") };
         assert_eq!((rest.watermark, rest.swept), (watermark, watermark));
     }

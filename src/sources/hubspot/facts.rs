@@ -6,13 +6,17 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    AccountFacts, AccountLink, DealFacts, Facts, Gone, PersonFacts, Pulled, Record, Role, SourceKey, Stream, Value,
+    AccountFacts, AccountLink, DealFacts, ExternalId, Facts, Gone, PersonFacts, Pulled, Record, Role, SourceKey,
+    Stream, Value,
 };
 
 use super::wire::{Association, Pipelines, Properties, Row, instant};
 
 /// Raised when facts are read differently, so that every stream reads itself again once.
 const FACTS_VERSION: u32 = 2;
+
+/// Where a survivor names the records that were merged into it (section 6).
+pub(super) const MERGED: &str = "hs_merged_object_ids";
 
 /// Where a deal tells when it entered a stage; the stage id follows (section 4.5).
 const STAGE_ENTERED: &str = "hs_v2_date_entered_";
@@ -53,9 +57,9 @@ impl Shape {
     /// What facts are made of, whatever rules read.
     fn needs(&self) -> &'static [&'static str] {
         match self.stream.role() {
-            Role::Account => &["name", "domain", "hs_additional_domains", "hs_merged_object_ids"],
-            Role::Person => &["email", "firstname", "lastname", "hs_merged_object_ids"],
-            Role::Deal => &["dealname", "dealstage", "closedate", "hs_is_closed_won", "hs_merged_object_ids"],
+            Role::Account => &["name", "domain", "hs_additional_domains", MERGED],
+            Role::Person => &["email", "firstname", "lastname", MERGED],
+            Role::Deal => &["dealname", "dealstage", "closedate", "hs_is_closed_won", MERGED],
             Role::Subscription => &[],
         }
     }
@@ -195,10 +199,10 @@ fn several(raw: &str) -> impl Iterator<Item = &str> {
 
 /// What one live row and its links say: the record, and every record that was merged into it.
 pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>) -> Vec<Pulled> {
-    let key = shape.key(&row.id);
     if row.archived {
-        return vec![Pulled::Gone(key, Gone::Archived)];
+        return archived_one(shape, row);
     }
+    let key = shape.key(&row.id);
     // Asked for and not answered, not even with null: a right that was lost. As a blank it would clear what was written
     // (traps 18, 20).
     if let Some(name) = shape.reads.iter().find(|name| !row.properties.contains_key(*name)) {
@@ -207,8 +211,7 @@ pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<Account
         return vec![Pulled::Malformed(key, why)];
     }
     let merged = merged(shape, row);
-    let mut all: Vec<Pulled> =
-        merged.iter().map(|old| Pulled::Gone(old.clone(), Gone::Merged { into: key.id.clone() })).collect();
+    let mut all: Vec<Pulled> = taken_over(shape, &row.id, row.filled(MERGED)).collect();
     let properties = shape
         .reads
         .iter()
@@ -219,10 +222,27 @@ pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<Account
     all
 }
 
-/// Older ids that live on in this record. A survivor of before 2025 may list itself (trap 11).
+/// A record that is archived, and every record that was merged into it: those do not come back without it.
+pub(super) fn archived_one(shape: &Shape, row: &Row) -> Vec<Pulled> {
+    let itself = Pulled::Gone(shape.key(&row.id), Gone::Archived);
+    taken_over(shape, &row.id, row.filled(MERGED)).chain([itself]).collect()
+}
+
+/// The records that `id` lives on for, given what it says of them.
+pub(super) fn taken_over(shape: &Shape, id: &str, merged: Option<&str>) -> impl Iterator<Item = Pulled> {
+    let into = ExternalId::new(id);
+    older(shape, id, merged).into_iter().map(move |old| Pulled::Gone(old, Gone::Merged { into: into.clone() }))
+}
+
+/// Older ids that live on in this record.
 pub(super) fn merged(shape: &Shape, row: &Row) -> Vec<SourceKey> {
-    let ids: BTreeSet<&str> = row.filled("hs_merged_object_ids").into_iter().flat_map(several).collect();
-    ids.into_iter().filter(|id| *id != row.id).map(|id| shape.key(id)).collect()
+    older(shape, &row.id, row.filled(MERGED))
+}
+
+/// A survivor of before 2025 may list itself (trap 11).
+fn older(shape: &Shape, id: &str, merged: Option<&str>) -> Vec<SourceKey> {
+    let ids: BTreeSet<&str> = merged.into_iter().flat_map(several).collect();
+    ids.into_iter().filter(|old| *old != id).map(|old| shape.key(old)).collect()
 }
 
 fn facts(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>, merged: Vec<SourceKey>) -> Facts {

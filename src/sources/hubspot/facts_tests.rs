@@ -232,5 +232,7 @@ fn a_row_that_is_no_record_says_why() {
 fn an_archived_row_is_no_live_record() {
     let row = row(json!({"id": "4", "properties": {"hs_merged_object_ids": "3"}, "archived": true}));
     let all = pulled(&shape(COMPANY, &[]), &known(), &row, vec![]);
-    assert_eq!(all, [Pulled::Gone(SourceKey::new(COMPANY, "4"), Gone::Archived)]);
+    // Traps 7 and 10: what was merged into it is gone with it.
+    let older = Pulled::Gone(SourceKey::new(COMPANY, "3"), Gone::Merged { into: ExternalId::new("4") });
+    assert_eq!(all, [older, Pulled::Gone(SourceKey::new(COMPANY, "4"), Gone::Archived)]);
 }

@@ -8,7 +8,7 @@
 //!
 //! | pull | companies | contacts, deals |
 //! | --- | --- | --- |
-//! | complete listing of n records | n / 100 | n / 100 + n / 1,000 |
+//! | complete listing of n records, a archived | n / 100 + a / 100 | n / 100 + n / 1,000 + a / 100 |
 //! | run in which nothing changed | 2: one archived list, one search | 2, and the stretch |
 //! | run with c changes and a archived in all | c / 200 + a / 100 + c / 100 | … + c / 1,000, and the stretch |
 //! | the stretch of s records (`link_sweep`, at most all) | none | s / 100 + s / 1,000 |
@@ -20,7 +20,8 @@
 //!
 //! What only a full listing finds: records purged without being archived first, or archived for longer than the portal shows
 //! them (trap 8); links that moved silently, until the stretch comes round to them (trap 12); and a restored company whose
-//! modified date stood still, if 500 others were archived after it (trap 9).
+//! modified date stood still (trap 9), if 500 others were archived after it, or if it was put away while the last listing ran and
+//! brought back before the next run.
 //!
 //! Traps (hubspot-api.md 11) that no test shows, and why:
 //!

@@ -7,8 +7,8 @@ use crate::ports::{Page, PageEnd, PullRequest};
 
 use super::api::{ASSOCIATIONS_MOST, BATCH_MOST, LIST_MOST, SEARCH_MOST, URL_PROPERTIES_MOST};
 use super::by_id::{Answers, each_once, matched};
-use super::cursor::{Changing, Listing, Rolling, State, Sweeping};
-use super::facts::{Known, Shape, in_order, links, pulled};
+use super::cursor::{Before, Changing, Listing, Rolling, State, Sweeping};
+use super::facts::{Known, MERGED, Shape, archived_one, in_order, links, pulled, taken_over};
 use super::home::{Home, stranger};
 use super::wire::{self, Row, Unreadable, instant, plain};
 use super::{Hubspot, PAGE_MOST};
@@ -61,8 +61,12 @@ impl Hubspot {
         Ok(Page { records, cursor: state.to_cursor(home.as_ref().or(known.as_ref())), end })
     }
 
-    /// Some 1,000 live records with their links, by id.
+    /// Some 1,000 live records with their links, by id; before the first of them, the archived ones.
     async fn listing(&self, shape: &Shape, mut at: Listing) -> Result<Turned, ApiError> {
+        self.known(shape).await?;
+        if !self.before_listing(shape, &mut at).await? {
+            return Ok((Vec::new(), State::Listing(at), PageEnd::More));
+        }
         let stretch = self.stretch(shape, at.after.take(), PAGE_MOST).await?;
         at.since = at.since.or(Some(stretch.began));
         at.after = stretch.after;
@@ -70,6 +74,27 @@ impl Hubspot {
             None => (stretch.records, at.finished(stretch.began), PageEnd::Listing),
             Some(_) => (stretch.records, State::Listing(at), PageEnd::More),
         })
+    }
+
+    /// Some 1,000 archived ids, to be watched and not told: what is gone, the listing shows by not showing it. Whether that
+    /// was the last of them.
+    async fn before_listing(&self, shape: &Shape, at: &mut Listing) -> Result<bool, ApiError> {
+        for _ in 0..PAGE_MOST / LIST_MOST {
+            let after = match std::mem::replace(&mut at.before, Before::Done) {
+                Before::Done => return Ok(true),
+                Before::Ahead => None,
+                Before::After(after) => Some(after),
+            };
+            let answer = self.api.list_archived(shape, after.as_deref(), LIST_MOST).await?;
+            at.since = at.since.or(Some(answer.now));
+            for row in answer.body.results {
+                at.archived.add(&row.id, row.archived_at());
+            }
+            if let Some(next) = self.advanced(shape, after, wire::after(answer.body.paging))? {
+                at.before = Before::After(next);
+            }
+        }
+        Ok(at.before == Before::Done)
     }
 
     /// Some 1,000 live records again, for what moves no date: links (trap 12), and restores at some portals (trap 9). What is
@@ -130,13 +155,14 @@ impl Hubspot {
     /// not (trap 9).
     async fn sweep(&self, shape: &Shape, mut at: Sweeping) -> Result<Turned, ApiError> {
         let (mut news, mut shown, mut end) = (BTreeSet::new(), BTreeSet::new(), None);
+        let mut taken = Vec::new();
         for _ in 0..PAGE_MOST / LIST_MOST {
             let answer = self.api.list_archived(shape, at.after.as_deref(), LIST_MOST).await?;
             at.began = at.began.or(Some(answer.now));
             for row in answer.body.results {
-                let archived_at = row.archived_at.as_deref().and_then(instant);
-                at.met.add(&row.id, archived_at);
-                if at.rest.is_news(archived_at, self.overlap) {
+                at.met.add(&row.id, row.archived_at());
+                if at.rest.is_news(row.archived_at(), self.overlap) {
+                    taken.extend(taken_over(shape, &row.id, row.merged()));
                     news.insert(row.id.clone());
                 }
                 shown.insert(row.id);
@@ -156,8 +182,8 @@ impl Hubspot {
             }
             None => State::Sweeping(at),
         };
-        let records = each_once(self.look(shape, asked, &news).await?);
-        Ok((records, state, PageEnd::More))
+        taken.extend(self.look(shape, asked, &news).await?);
+        Ok((each_once(taken), state, PageEnd::More))
     }
 
     /// Some 1,000 records that changed within the window, read by id: search tells where to look, never what is there.
@@ -205,14 +231,15 @@ impl Hubspot {
         let properties = shape.properties(&known);
         let found = self.batches(shape, ids, &properties, false).await?;
         let (told, unsure): (Vec<_>, Vec<_>) = found.missing.into_iter().partition(|id| archived.contains(id));
-        let put_away = self.batches(shape, unsure, &["hs_object_id".to_owned()], true).await?;
+        let put_away = self.batches(shape, unsure, &[MERGED.to_owned()], true).await?;
 
         let mut all = self.live(shape, &known, found.rows).await?;
         let gone = |id: &String, how: Gone| Pulled::Gone(shape.key(id), how);
         for (old, new) in found.merged.iter().chain(&put_away.merged) {
             all.push(gone(old, Gone::Merged { into: shape.key(new).id }));
         }
-        all.extend(told.iter().chain(put_away.rows.iter().map(|row| &row.id)).map(|id| gone(id, Gone::Archived)));
+        all.extend(told.iter().map(|id| gone(id, Gone::Archived)));
+        all.extend(put_away.rows.iter().flat_map(|row| archived_one(shape, row)));
         all.extend(put_away.missing.iter().map(|id| gone(id, Gone::Deleted)));
         for (id, reason) in found.unreadable.into_iter().chain(put_away.unreadable) {
             all.push(Pulled::Malformed(shape.key(&id), reason));

@@ -24,13 +24,27 @@ pub(super) struct Archived {
     pub paging: Option<Paging>,
 }
 
-/// An archived record: its id and when it was put away.
+/// An archived record: its id, when it was put away, and what had been merged into it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ArchivedRow {
     #[serde(deserialize_with = "text_or_number")]
     pub id: String,
-    pub archived_at: Option<String>,
+    archived_at: Option<String>,
+    #[serde(default)]
+    properties: BTreeMap<String, Json>,
+}
+
+impl ArchivedRow {
+    /// When it was put away, if that is told.
+    pub fn archived_at(&self) -> Option<Timestamp> {
+        self.archived_at.as_deref().and_then(instant)
+    }
+
+    /// The `;` list of ids merged into it.
+    pub fn merged(&self) -> Option<&str> {
+        self.properties.get("hs_merged_object_ids").and_then(Json::as_str)
+    }
 }
 
 /// `POST /crm/objects/{version}/{type}/search`

@@ -27,8 +27,8 @@ async fn thousands_of_contacts_come_with_their_links_in_the_fewest_requests() {
     assert_eq!(ends, [PageEnd::More, PageEnd::More, PageEnd::Listing]);
     assert_eq!(kept.pages.iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 450]);
     assert_eq!(kept.live("email"), portal.truth(ObjectType::Contact, "email"));
-    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 25), ("links", 3), ("properties", 1)]));
-    assert_eq!(source.spent().requests, 30);
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 26), ("links", 3), ("properties", 1)]));
+    assert_eq!(source.spent().requests, 31);
     for pulled in kept.pages.iter().flatten() {
         let Pulled::Live(Record { facts: Facts::Person(person), .. }) = pulled else { panic!("{pulled:?}") };
         let n: usize = person.email.as_deref().unwrap()[1..].trim_end_matches("@x.com").parse().unwrap();
@@ -81,7 +81,7 @@ async fn a_long_property_list_is_read_by_id() {
     assert_eq!(kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Listing);
     assert_eq!(kept.live("name"), portal.truth(ObjectType::Company, "name"));
     assert_eq!(kept.live(&many[149])[&id], "x");
-    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 2), ("read", 2), ("properties", 1)]));
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 3), ("read", 2), ("properties", 1)]));
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_full_listing_starts_anew_and_goes_on_where_it_was() {
         ends.push(kept.page(&source, COMPANIES, PullMode::Full).await.unwrap());
         counts.push(portal.asked()["list"]);
     }
-    assert_eq!((ends, counts), (vec![PageEnd::More, PageEnd::Listing], vec![10, 1]));
+    assert_eq!((ends, counts), (vec![PageEnd::More, PageEnd::Listing], vec![11, 1]));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn deals_come_typed_dated_and_linked() {
     assert_eq!(properties["hs_object_id"].to_string(), won, "the digits, whatever the type");
     assert_eq!(
         portal.asked(),
-        BTreeMap::from([("account", 1), ("list", 1), ("links", 1), ("properties", 1), ("pipelines", 1)])
+        BTreeMap::from([("account", 1), ("list", 2), ("links", 1), ("properties", 1), ("pipelines", 1)])
     );
 }
 
@@ -205,7 +205,7 @@ async fn one_bad_record_is_data() {
     let portal = Portal::start().await;
     let body = r#"{"results":[{"id":"1","properties":{"name":"A","lifecyclestage":null,"annualrevenue":null}},{"id":"2"},{"properties":{"name":"C"}},{"id":4,"properties":{"name":{}}},
         {"id":5,"properties":{"name":"E","lifecyclestage":"","annualrevenue":"1"},"createdAt":"yesterday"}]}"#;
-    portal.plan("GET /crm/objects/", 200, &[("date", "Fri, 20 Nov 2026 10:00:00 GMT")], body);
+    portal.plan("archived=false", 200, &[("date", "Fri, 20 Nov 2026 10:00:00 GMT")], body);
     let mut kept = Kept::default();
     assert_eq!(kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Listing);
     assert_eq!(kept.shown(), ["1 live", "2 malformed", "4 malformed", "5 live", "? malformed"]);
@@ -215,17 +215,18 @@ async fn one_bad_record_is_data() {
 async fn an_answer_of_another_shape_stops_the_pull() {
     let portal = Portal::start().await;
     let dated = [("date", "Fri, 20 Nov 2026 10:00:00 GMT")];
-    for (body, headers) in [("{}", &dated[..]), ("<html>", &dated[..]), (r#"{"results":[]}"#, &[("date", "now")][..])] {
-        portal.plan("GET /crm/objects/", 200, headers, body);
+    let bad = [("{}", &dated[..]), ("<html>", &dated[..]), (r#"{"results":[]}"#, &[("date", "now")][..])];
+    for list in ["archived=true", "archived=false"] {
+        for (body, headers) in bad {
+            portal.plan(list, 200, headers, body);
+            let error = Kept::default().run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap_err();
+            assert_eq!(error.fault, Fault::Unexpected, "{list}, {body}: {error}");
+        }
+        // A page that names itself as the next one would be asked for ever.
+        for _ in 0..2 {
+            portal.plan(list, 200, &dated, r#"{"results":[],"paging":{"next":{"after":"7"}}}"#);
+        }
         let error = Kept::default().run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap_err();
-        assert_eq!(error.fault, Fault::Unexpected, "{body}: {error}");
+        assert_eq!(error.fault, Fault::Unexpected, "{list}: {error}");
     }
-    // A page that names itself as the next one would be asked for ever.
-    let mut kept = Kept::default();
-    for _ in 0..2 {
-        let body = r#"{"results":[],"paging":{"next":{"after":"7"}}}"#;
-        portal.plan("GET /crm/objects/", 200, &dated, body);
-    }
-    let error = kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap_err();
-    assert_eq!(error.fault, Fault::Unexpected, "{error}");
 }
