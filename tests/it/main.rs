@@ -12,4 +12,5 @@ mod hubspot_traps;
 mod nights;
 mod rig;
 mod stripe;
+mod truth;
 mod two_sources;
