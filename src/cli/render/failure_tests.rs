@@ -99,6 +99,25 @@ fn a_refused_credential_is_named_with_the_place_it_came_from() {
 }
 
 #[test]
+fn a_refused_app_is_named_by_its_own_parts() {
+    let found = [
+        (Credential::HubspotClientId, Found::Variable("HUBSPOT_CLIENT_ID")),
+        (Credential::HubspotClientSecret, Found::File(PathBuf::from("/etc/app-secret"))),
+        (Credential::HubspotRefreshToken, Found::Variable("HUBSPOT_REFRESH_TOKEN")),
+    ];
+    let (pivotal, hubspot, stripe) = ("k".into(), None, None);
+    let secrets = Secrets { pivotal, hubspot, stripe, found: found.into(), warnings: vec![] };
+    let refused = Failure::of_api(&api_error("HubSpot", Fault::Unauthorised, Some(400)), Some(&secrets));
+    insta::assert_snapshot!(plain(&render_failure(&refused)), @r"
+    error: HubSpot GET /me answered 400: no such key [request req_1]
+      the HubSpot client id is taken from the environment variable HUBSPOT_CLIENT_ID
+      the HubSpot client secret is taken from the file /etc/app-secret
+      the HubSpot refresh token is taken from the environment variable HUBSPOT_REFRESH_TOKEN
+      hint: make a new one, put it in the place of the old one, and run `pivotal-sync check`
+    ");
+}
+
+#[test]
 fn a_check_is_a_line_each_with_the_remedy_of_what_fails() {
     let finding = |what: &str, verdict| Finding { what: what.into(), verdict };
     let good = finding("pivotal workspace", Verdict::Good("acme (key \"sync\")".into()));
