@@ -1,6 +1,6 @@
 //! One row of a stream as the source last showed it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,9 @@ pub enum Gone {
 pub enum Pulled {
     /// The record as it stands now.
     Live(Record),
+    /// The record as it stands now, but for these properties: they were asked for and not answered, which is not to say that
+    /// they are empty. What was known of them before stays.
+    Partial(Record, BTreeSet<String>),
     /// The record is no longer there.
     Gone(SourceKey, Gone),
     /// The source sent something that cannot be read as this record; its older facts stay valid.
@@ -49,7 +52,7 @@ impl Pulled {
     /// Which record this speaks of.
     pub fn key(&self) -> &SourceKey {
         match self {
-            Self::Live(record) => &record.key,
+            Self::Live(record) | Self::Partial(record, _) => &record.key,
             Self::Gone(key, _) | Self::Malformed(key, _) => key,
         }
     }

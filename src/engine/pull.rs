@@ -197,7 +197,7 @@ impl Engine {
             .into_iter()
             .map(|pulled| {
                 let tokens = match &pulled {
-                    Pulled::Live(record) => self.reconciler.tokens(record),
+                    Pulled::Live(record) | Pulled::Partial(record, _) => self.reconciler.tokens(record),
                     Pulled::Gone(..) | Pulled::Malformed(..) => Vec::new(),
                 };
                 PageRow { pulled, tokens }

@@ -1,10 +1,12 @@
 //! What a page comes to, worked out in memory against the rows as they stood: only what differs is rewritten.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::error::Trouble;
 use super::{PageEffect, PageRow, json, rows, time};
-use crate::domain::Pulled;
+use crate::domain::{Pulled, Record, Value};
 
 /// A record's row as it stood before the page.
 pub(super) struct Before {
@@ -57,22 +59,10 @@ impl<'a> Effects<'a> {
     pub(super) fn take(&mut self, row: &'a PageRow, before: Option<&Before>, now: &str) -> Result<(), Trouble> {
         let id = row.pulled.key().id.as_str();
         match &row.pulled {
-            Pulled::Live(record) => {
-                let (facts, properties) = (json(&record.facts)?, json(&record.properties)?);
-                let differs =
-                    before.is_none_or(|b| b.state != "live" || b.facts != facts || b.properties != properties);
-                let retold = before.is_none_or(|b| !tells(&b.tokens, row));
-                if !differs && !retold && before.is_none_or(|b| b.unreadable.is_none()) {
-                    self.same.push(id);
-                    return Ok(());
-                }
-                self.counts.changed += u64::from(differs);
-                if retold {
-                    self.retold.push(id);
-                    self.tokens.extend(row.tokens.iter().map(|token| (token.as_str(), id)));
-                }
-                let changed_at = record.changed_at.map(time::text);
-                self.rewrite(before, Rewritten::new(id, "live", facts, properties, changed_at));
+            Pulled::Live(record) => self.take_live(row, record, json(&record.properties)?, before)?,
+            Pulled::Partial(record, unanswered) => {
+                let properties = with_older(record, unanswered, before)?;
+                self.take_live(row, record, properties, before)?;
             }
             Pulled::Gone(_, gone) => {
                 // A record that was never kept leaves nothing behind.
@@ -106,6 +96,30 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
+    fn take_live(
+        &mut self,
+        row: &'a PageRow,
+        record: &'a Record,
+        properties: String,
+        before: Option<&Before>,
+    ) -> Result<(), Trouble> {
+        let (id, facts) = (record.key.id.as_str(), json(&record.facts)?);
+        let differs = before.is_none_or(|b| b.state != "live" || b.facts != facts || b.properties != properties);
+        let retold = before.is_none_or(|b| !tells(&b.tokens, row));
+        if !differs && !retold && before.is_none_or(|b| b.unreadable.is_none()) {
+            self.same.push(id);
+            return Ok(());
+        }
+        self.counts.changed += u64::from(differs);
+        if retold {
+            self.retold.push(id);
+            self.tokens.extend(row.tokens.iter().map(|token| (token.as_str(), id)));
+        }
+        let changed_at = record.changed_at.map(time::text);
+        self.rewrite(before, Rewritten::new(id, "live", facts, properties, changed_at));
+        Ok(())
+    }
+
     fn rewrite(&mut self, before: Option<&Before>, row: Rewritten<'a>) {
         self.dirty.extend(before.and_then(|b| b.entity_id));
         self.rewritten.push(row);
@@ -117,6 +131,14 @@ impl<'a> Rewritten<'a> {
         let (merged_into, unreadable, gone_at, touched) = (None, None, None, 1);
         Self { id, state, merged_into, facts, properties, unreadable, changed_at, gone_at, touched }
     }
+}
+
+/// A record's properties as a JSON object, with what was known before of those that were not answered.
+fn with_older(record: &Record, unanswered: &BTreeSet<String>, before: Option<&Before>) -> Result<String, Trouble> {
+    let older: Option<BTreeMap<String, Value>> =
+        before.map(|before| rows::parse("record", &before.properties)).transpose()?;
+    let older = older.unwrap_or_default().into_iter().filter(|(name, _)| unanswered.contains(name));
+    json(&older.chain(record.properties.clone()).collect::<BTreeMap<_, _>>())
 }
 
 /// Whether the stored tokens (a JSON list) are the row's. They can change while the facts do not: by another free-mail list.

@@ -19,6 +19,7 @@ mod by_id;
 mod changes;
 mod gone;
 mod listing;
+mod owners;
 mod refusals;
 mod rolling;
 
@@ -117,6 +118,7 @@ impl Portal {
                 l if l.contains("/pipelines/") => "pipelines",
                 l if l.contains("/account-info/") => "account",
                 l if l.contains("/oauth/") => "trade",
+                l if l.contains("/owners/") => "owners",
                 l if l.contains("/objects/") => "list",
                 _ => "other",
             };
@@ -220,6 +222,7 @@ pub fn told(pulled: &Pulled) -> String {
     let id = &pulled.key().id;
     match pulled {
         Pulled::Live(_) => format!("{id} live"),
+        Pulled::Partial(..) => format!("{id} partial"),
         Pulled::Gone(_, Gone::Archived) => format!("{id} archived"),
         Pulled::Gone(_, Gone::Deleted) => format!("{id} deleted"),
         Pulled::Gone(_, Gone::Merged { into }) => format!("{id} into {into}"),

@@ -1,7 +1,7 @@
 //! Traps of hubspot-api.md, section 11, that show only when the whole flow runs.
 
 use pivotal_sync::domain::{RunKind, RunStatus};
-use pivotal_sync::sandbox::hubspot::ObjectType;
+use pivotal_sync::sandbox::hubspot::{ObjectType, OwnerSeed};
 use pivotal_sync::sandbox::pivotal::Object;
 
 use super::rig::{Rig, portal};
@@ -89,4 +89,34 @@ async fn a_contact_moved_without_a_trace_is_moved_within_the_next_run() {
     assert_eq!((report.operations.create, report.operations.delete), (1, 1), "{:#?}", report.plan);
     assert_eq!(rig.pivotal().visible(Object::Contact).count(), 3);
     assert!(rig.sync().await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_read_the_owner_of_a_record() {
+    // Trap 27. A right that is lost stops the source by name, and clears nothing.
+    let rig = Rig::with(portal(2, 0)).await;
+    rig.configure("[customers.fields]\nname = \"company.name ~ ' of ' ~ (company.owner.name or 'nobody')\"\n");
+    let companies: Vec<String> = rig.hubspot().ids(COMPANY).collect();
+    {
+        let mut hubspot = rig.hubspot();
+        let seed = OwnerSeed { email: "ann@us.com".into(), first_name: "Ann".into(), last_name: "Lee".into() };
+        let ann = hubspot.add_owner(seed);
+        hubspot.archive_owner(&ann);
+        hubspot.set_property(COMPANY, &companies[0], "hubspot_owner_id", &ann).unwrap();
+    }
+    rig.backfill().await;
+    let names = || {
+        let pivotal = rig.pivotal();
+        let mut names: Vec<String> =
+            pivotal.visible(Object::Customer).map(|row| row.text("name").unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["Company 0 of Ann Lee", "Company 1 of nobody"]);
+    rig.hubspot().revoke("crm.objects.owners.read");
+    rig.hubspot().touch(COMPANY, &companies[0]).unwrap();
+    let report = rig.sync().await;
+    let error = report.streams.values().find_map(|counts| counts.error.clone()).unwrap();
+    assert!(report.status == RunStatus::Partial && error.contains("crm.objects.owners.read"), "{error}");
+    assert_eq!(names(), ["Company 0 of Ann Lee", "Company 1 of nobody"]);
 }

@@ -78,6 +78,11 @@ impl World {
         id
     }
 
+    /// Gives an account user another mail address: no record's stamp moves. An unknown id is ignored.
+    pub fn set_owner_email(&mut self, id: &str, email: &str) {
+        self.owners.iter_mut().filter(|owner| owner.id == id).for_each(|owner| email.clone_into(&mut owner.seed.email));
+    }
+
     /// Deactivates an account user. An unknown id is ignored.
     pub fn archive_owner(&mut self, id: &str) {
         self.owners.iter_mut().filter(|owner| owner.id == id).for_each(|owner| owner.archived = true);

@@ -100,6 +100,9 @@ impl World {
             Route::List(object) | Route::Search(object) | Route::BatchRead(object) | Route::Get(object, _) => {
                 vec![of(*object)]
             }
+            Route::Properties(object) | Route::Pipelines(object) if self.switches.schemas_need_their_scope => {
+                vec![format!("crm.schemas.{}.read", object.plural())]
+            }
             Route::Properties(object) | Route::Pipelines(object) => {
                 vec![format!("crm.schemas.{}.read", object.plural()), of(*object)]
             }

@@ -51,6 +51,9 @@ pub struct Switches {
     pub url_limit: usize,
     /// Days that an archived record stays in the archived list and answers at all (section 6). Default 90.
     pub archived_days: i64,
+    /// Property and pipeline definitions need their own `crm.schemas.*.read`; otherwise the right to the records does as
+    /// well (section 2 lists both, section 8 says "any one"). Default false.
+    pub schemas_need_their_scope: bool,
     /// The token check answers; for service keys it is UNKNOWN (section 2). Default true.
     pub token_info: bool,
     /// The account moves data centre: every call is a 477 with these seconds in `Retry-After` (trap 39).
@@ -88,6 +91,7 @@ impl Default for Switches {
             search_body_limit: Some(3_000),
             url_limit: 7_000,
             archived_days: 90,
+            schemas_need_their_scope: false,
             token_info: true,
             migrating_seconds: None,
             bad_hub: false,

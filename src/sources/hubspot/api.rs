@@ -14,6 +14,7 @@ use crate::ports::Spent;
 
 use super::access::{Credentials, Trader};
 use super::facts::{MERGED, Shape};
+use super::owners::Listed;
 use super::refusal;
 use super::settings::Settings;
 use super::wire;
@@ -83,6 +84,11 @@ impl Api {
             read_error: refusal::read,
         })?;
         Ok(Self { client, trader, version: settings.api_version.clone() })
+    }
+
+    /// Whether requests are signed for an OAuth app.
+    pub fn is_app(&self) -> bool {
+        self.trader.is_some()
     }
 
     /// What was spent so far.
@@ -214,6 +220,26 @@ impl Api {
         self.send(Request::get(format!("/crm/pipelines/{}/deals", self.version))).await
     }
 
+    /// One page of the account's owners, deactivated or not (trap 27).
+    pub async fn owners(&self, archived: bool, after: Option<&str>, limit: usize) -> Result<Listed, ApiError> {
+        let request = Request::get(self.owners_path()).query("limit", limit.to_string());
+        let request = request.query("archived", if archived { "true" } else { "false" });
+        self.send(match after {
+            Some(after) => request.query("after", after),
+            None => request,
+        })
+        .await
+    }
+
+    fn owners_path(&self) -> String {
+        format!("/crm/owners/{}", self.version)
+    }
+
+    /// A list of owners that would go on for ever.
+    pub fn odd_owners(&self, message: String) -> ApiError {
+        self.odd(self.owners_path(), message)
+    }
+
     /// A request that made no sense, named as this room's requests are.
     pub fn refused(&self, shape: &Shape, field: String, message: String) -> ApiError {
         ApiError {
@@ -247,16 +273,12 @@ impl Api {
 
     /// An answer that would make the pull go wrong: stop.
     pub fn nonsense(&self, shape: &Shape, message: impl Into<String>) -> ApiError {
-        ApiError {
-            fault: Fault::Unexpected,
-            api: API,
-            endpoint: self.objects(shape, ""),
-            status: None,
-            code: None,
-            field: None,
-            message: message.into(),
-            request_id: None,
-        }
+        self.odd(self.objects(shape, ""), message.into())
+    }
+
+    fn odd(&self, endpoint: String, message: String) -> ApiError {
+        let (fault, status, code, field, request_id) = (Fault::Unexpected, None, None, None, None);
+        ApiError { fault, api: API, endpoint, status, code, field, message, request_id }
     }
 
     fn objects(&self, shape: &Shape, rest: &str) -> String {

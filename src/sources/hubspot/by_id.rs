@@ -77,7 +77,7 @@ pub(super) fn matched(shape: &Shape, asked: &[String], batch: Batch) -> Answers 
 /// when the survivor is read the next time.
 pub(super) fn each_once(all: Vec<Pulled>) -> Vec<Pulled> {
     let weight = |pulled: &Pulled| match pulled {
-        Pulled::Live(_) => 3,
+        Pulled::Live(_) | Pulled::Partial(..) => 3,
         Pulled::Gone(_, Gone::Merged { .. }) => 2,
         Pulled::Gone(_, Gone::Archived | Gone::Deleted) => 1,
         Pulled::Malformed(..) => 0,

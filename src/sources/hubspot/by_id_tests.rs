@@ -10,7 +10,7 @@ fn shape() -> Shape {
 }
 
 fn row(id: &str, merged: &str) -> serde_json::Value {
-    json!({"id": id, "properties": {"name": "x", "hs_merged_object_ids": merged}})
+    json!({"id": id, "properties": {"name": "x", "domain": null, "hs_merged_object_ids": merged}})
 }
 
 fn ask(asked: &[&str], batch: serde_json::Value) -> Answers {
@@ -88,7 +88,14 @@ fn an_unreadable_row_is_never_absence() {
 fn a_record_that_answers_for_itself_lives() {
     let key = |id: &str| SourceKey::new(Stream::HubspotCompanies, id);
     let live = |id: &str| {
-        super::super::facts::pulled(&shape(), &Default::default(), &Row::read(row(id, "")).unwrap(), vec![]).remove(0)
+        super::super::facts::pulled(
+            &shape(),
+            &Default::default(),
+            &Default::default(),
+            &Row::read(row(id, "")).unwrap(),
+            vec![],
+        )
+        .remove(0)
     };
     let merged = |id: &str| Pulled::Gone(key(id), Gone::Merged { into: key("9").id });
     let archived = |id: &str| Pulled::Gone(key(id), Gone::Archived);

@@ -4,6 +4,7 @@ use crate::domain::{ApiError, Fault};
 use crate::ports::{Finding, Verdict};
 
 use super::facts::Shape;
+use super::owners::{OWNER, SCOPE};
 use super::wire::Row;
 use super::{Hubspot, unknown_property, wire};
 
@@ -14,12 +15,16 @@ impl Hubspot {
         let dead =
             matches!(&account, Err(error) if error.fault == Fault::Unauthorised || error.fault == Fault::Unreachable);
         let mut findings =
-            vec![finding("hubspot token", account.map(|account| describe(&account)), "crm.objects.*.read")];
+            vec![self.finding("hubspot token", account.map(|account| describe(&account)), "crm.objects.*.read")];
         if dead {
             return findings;
         }
         for shape in &self.shapes {
             self.check_stream(shape, &mut findings).await;
+        }
+        if self.shapes.iter().any(|shape| shape.reads(OWNER)) {
+            let first = self.owners_page(false, None, 1).await;
+            findings.push(self.finding(&format!("hubspot scope {SCOPE}"), first.map(|_| "granted".to_owned()), SCOPE));
         }
         findings
     }
@@ -33,11 +38,11 @@ impl Hubspot {
             .ok()
             .and_then(|answer| answer.body.results.first().cloned())
             .and_then(|json| Row::read(json).ok());
-        findings.push(finding(&format!("hubspot scope {scope}"), first.map(|_| "granted".to_owned()), &scope));
+        findings.push(self.finding(&format!("hubspot scope {scope}"), first.map(|_| "granted".to_owned()), &scope));
         if readable {
             let archived = self.api.list_archived(shape, None, 1).await;
             let what = format!("hubspot archived {}", shape.object);
-            findings.push(finding(&what, archived.map(|_| "readable".to_owned()), &scope));
+            findings.push(self.finding(&what, archived.map(|_| "readable".to_owned()), &scope));
             if shape.primary_link.is_some() {
                 findings.push(self.check_links(shape, id.map(|row| row.id), &scope).await);
             }
@@ -50,7 +55,7 @@ impl Hubspot {
         match id {
             Some(id) => {
                 let answer = self.api.associations(shape, &[(id, None)]).await;
-                finding(&what, answer.map(|_| "readable".to_owned()), scope)
+                self.finding(&what, answer.map(|_| "readable".to_owned()), scope)
             }
             None => Finding { what, verdict: Verdict::Good("no record to try them with".to_owned()) },
         }
@@ -61,12 +66,26 @@ impl Hubspot {
         let scope = format!("crm.schemas.{}.read", shape.object);
         let known = match self.ask_known(shape).await {
             Ok(known) => known,
-            Err(error) => return findings.push(finding(&what, Err(error), &scope)),
+            Err(error) => return findings.push(self.finding(&what, Err(error), &scope)),
         };
         let unknown = shape.unknown(&known);
         for name in known.sensitive(shape) {
             let what = format!("hubspot property {}.{name}", shape.stream.namespace());
-            findings.push(finding(&what, self.check_sensitive(shape, name).await, &scope));
+            findings.push(self.finding(&what, self.check_sensitive(shape, name).await, &scope));
+        }
+        if shape.reads(OWNER) && known.has(OWNER) {
+            let noun = shape.stream.namespace();
+            findings.push(Finding {
+                what: format!("hubspot property {noun}.{OWNER}"),
+                verdict: Verdict::Warning {
+                    found: format!(
+                        "the portal has a property of that name, but in rules {noun}.{OWNER} is the record's owner"
+                    ),
+                    remedy: format!(
+                        "read {noun}.{OWNER}.email or {noun}.{OWNER}.name; the property of that name cannot be read"
+                    ),
+                },
+            });
         }
         for name in &unknown {
             findings.push(Finding {
@@ -85,6 +104,15 @@ impl Hubspot {
 }
 
 impl Hubspot {
+    /// Good with its detail, or bad with the remedy that the fault calls for; `scope` is what this takes.
+    fn finding(&self, what: &str, result: Result<String, ApiError>, scope: &str) -> Finding {
+        let verdict = match result {
+            Ok(detail) => Verdict::Good(detail),
+            Err(error) => Verdict::Bad { remedy: remedy(&error, scope, self.api.is_app()), found: error.to_string() },
+        };
+        Finding { what: what.to_owned(), verdict }
+    }
+
     /// Whether a sensitive property is answered: without its scope it is left out without a word (trap 20).
     async fn check_sensitive(&self, shape: &Shape, name: &str) -> Result<String, ApiError> {
         let first = self.api.list(shape, None, name, 1).await?.body.results.into_iter().next();
@@ -103,22 +131,24 @@ fn describe(account: &wire::Account) -> String {
     format!("portal {portal}, {kind}, {zone}")
 }
 
-/// Good with its detail, or bad with the remedy that the fault calls for; `scope` is named when the answer names none.
-fn finding(what: &str, result: Result<String, ApiError>, scope: &str) -> Finding {
-    let verdict = match result {
-        Ok(detail) => Verdict::Good(detail),
-        Err(error) => Verdict::Bad { remedy: remedy(&error, scope), found: error.to_string() },
-    };
-    Finding { what: what.to_owned(), verdict }
-}
-
-fn remedy(error: &ApiError, scope: &str) -> String {
+fn remedy(error: &ApiError, scope: &str, by_app: bool) -> String {
     match &error.fault {
+        Fault::Unauthorised if by_app => {
+            "see the app's hubspot-client-id and hubspot-client-secret under its Auth tab in HubSpot; if they are right, let \
+             the app in again, and give the new token as hubspot-refresh-token"
+                .to_owned()
+        }
         Fault::Unauthorised => {
             "make a service key in HubSpot under Development, Keys, Service keys, and give it as hubspot-token"
                 .to_owned()
         }
-        Fault::Forbidden { scopes } if scopes.is_empty() => format!("add the scope {scope} to the key"),
+        Fault::Forbidden { scopes } if scopes.is_empty() || scopes.iter().all(|named| named == scope) => {
+            format!("add the scope {scope} to the key")
+        }
+        // The answer names whatever would do, in no order that helps: what this needs by its own right comes first.
+        Fault::Forbidden { scopes } if scopes.iter().any(|named| named == scope) => {
+            format!("add the scope {scope} to the key (any one of these would do: {})", scopes.join(", "))
+        }
         Fault::Forbidden { scopes } => format!("add one of these scopes to the key: {}", scopes.join(", ")),
         Fault::NotFound => "see whether hubspot.api_version and hubspot.base_url are right".to_owned(),
         Fault::Throttled { .. } => "the account's request limit is used up: try again later".to_owned(),

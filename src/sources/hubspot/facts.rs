@@ -10,6 +10,7 @@ use crate::domain::{
     Stream, Value,
 };
 
+use super::owners::{OWNER, OWNER_ID, Owners};
 use super::wire::{Association, Pipelines, Properties, Row, instant};
 
 /// Raised when facts are read differently, so that every stream reads itself again once.
@@ -64,11 +65,21 @@ impl Shape {
         }
     }
 
+    /// What the record is told apart by, if it is by a property.
+    fn identity(&self) -> Option<&'static str> {
+        match self.stream.role() {
+            Role::Account => Some("domain"),
+            Role::Person => Some("email"),
+            Role::Deal | Role::Subscription => None,
+        }
+    }
+
     /// The properties to ask for, sorted. For deals also when each won stage was entered.
     pub fn properties(&self, known: &Known) -> Vec<String> {
         let own = self.needs().iter().map(|name| (*name).to_owned());
         let stages = known.won_stages.iter().map(|stage| format!("{STAGE_ENTERED}{stage}"));
-        own.chain(stages).chain(self.reads.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+        let reads = self.reads.iter().map(|name| if name == OWNER { OWNER_ID.to_owned() } else { name.clone() });
+        own.chain(stages).chain(reads).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Fingerprint of what is kept.
@@ -84,7 +95,13 @@ impl Shape {
 
     /// What rules read and the portal does not know (trap 19).
     pub fn unknown(&self, known: &Known) -> Vec<&str> {
-        self.reads.iter().map(String::as_str).filter(|name| !known.types.contains_key(*name)).collect()
+        let properties = self.reads.iter().map(String::as_str).filter(|name| *name != OWNER);
+        properties.filter(|name| !known.has(name)).collect()
+    }
+
+    /// Whether a rule reads that.
+    pub fn reads(&self, name: &str) -> bool {
+        self.reads.contains(name)
     }
 
     /// The key of one record.
@@ -135,6 +152,11 @@ impl Known {
     /// The sensitive properties that rules read.
     pub fn sensitive<'a>(&'a self, shape: &'a Shape) -> impl Iterator<Item = &'a str> {
         shape.reads.iter().filter(|name| self.sensitive.contains(*name)).map(String::as_str)
+    }
+
+    /// Whether the portal has a property of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.types.contains_key(name)
     }
 
     /// How many properties the portal has.
@@ -198,27 +220,32 @@ fn several(raw: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What one live row and its links say: the record, and every record that was merged into it.
-pub(super) fn pulled(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>) -> Vec<Pulled> {
+pub(super) fn pulled(shape: &Shape, known: &Known, owners: &Owners, row: &Row, links: Vec<AccountLink>) -> Vec<Pulled> {
     if row.archived {
         return archived_one(shape, row);
     }
     let key = shape.key(&row.id);
-    // Asked for and not answered, not even with null: a right that was lost. As a blank it would clear what was written
-    // (traps 18, 20).
-    if let Some(name) = shape.reads.iter().find(|name| !row.properties.contains_key(*name)) {
+    // Not answered, not even with null. Who the record is would be told anew without it (trap 18).
+    if let Some(name) = shape.identity().filter(|name| !row.properties.contains_key(*name)) {
         let why =
-            format!("the portal did not answer the property '{name}', though it was asked for; older values stay");
+            format!("the portal did not answer '{name}', by which the record is known; what was known before stays");
         return vec![Pulled::Malformed(key, why)];
     }
     let merged = merged(shape, row);
     let mut all: Vec<Pulled> = taken_over(shape, &row.id, row.filled(MERGED)).collect();
-    let properties = shape
-        .reads
-        .iter()
-        .filter_map(|name| row.properties.get(name).map(|raw| (name.clone(), known.typed(name, raw.as_deref()))))
-        .collect();
+    let (mut properties, mut unanswered) = (BTreeMap::new(), BTreeSet::new());
+    for name in &shape.reads {
+        let asked = if name == OWNER { OWNER_ID } else { name };
+        match row.properties.get(asked) {
+            Some(_) if name == OWNER => drop(properties.insert(name.clone(), owners.of(row))),
+            Some(raw) => drop(properties.insert(name.clone(), known.typed(name, raw.as_deref()))),
+            // A right that was lost, say. As a blank it would clear what was written (traps 18, 20).
+            None => drop(unanswered.insert(name.clone())),
+        }
+    }
     let changed_at = row.updated_at.as_deref().and_then(instant);
-    all.push(Pulled::Live(Record { key, facts: facts(shape, known, row, links, merged), properties, changed_at }));
+    let record = Record { key, facts: facts(shape, known, row, links, merged), properties, changed_at };
+    all.push(if unanswered.is_empty() { Pulled::Live(record) } else { Pulled::Partial(record, unanswered) });
     all
 }
 

@@ -81,18 +81,33 @@ fn text_on_the_wire_reads_as_the_portal_defines_it() {
 fn only_what_rules_read_is_kept_and_a_property_not_answered_is_no_blank() {
     // Traps 18 to 20: a property that was not answered must not blank anything.
     let whole = shape(COMPANY, &["amount", "tags"]);
-    let row = row(json!({"id": 12, "properties": {"name": "Acme", "amount": "5", "tags": null, "other": "x"},
-        "createdAt": "2020-01-02T03:04:05.006Z", "updatedAt": "2026-01-02T03:04:05.006Z", "archived": false}));
-    let record = only(pulled(&whole, &known(), &row, vec![]));
+    let row = row(
+        json!({"id": 12, "properties": {"name": "Acme", "domain": null, "amount": "5", "tags": null, "other": "x"},
+        "createdAt": "2020-01-02T03:04:05.006Z", "updatedAt": "2026-01-02T03:04:05.006Z", "archived": false}),
+    );
+    let record = only(pulled(&whole, &known(), &Owners::default(), &row, vec![]));
     assert_eq!(record.key, SourceKey::new(COMPANY, "12"));
     assert_eq!(
         record.properties.into_iter().collect::<Vec<_>>(),
         [("amount".to_owned(), Value::Number(5.into())), ("tags".to_owned(), Value::Null),]
     );
     assert_eq!(record.changed_at, Some(at("2026-01-02T03:04:05.006Z")));
-    let withheld = pulled(&shape(COMPANY, &["amount", "tags", "vat_id"]), &known(), &row, vec![]);
-    let [Pulled::Malformed(_, why)] = withheld.as_slice() else { panic!("{withheld:?}") };
-    assert!(why.contains("'vat_id'") && why.contains("older values stay"), "{why}");
+    let withheld = pulled(&shape(COMPANY, &["amount", "tags", "vat_id"]), &known(), &Owners::default(), &row, vec![]);
+    let [Pulled::Partial(record, unanswered)] = withheld.as_slice() else { panic!("{withheld:?}") };
+    assert_eq!(record.properties.keys().collect::<Vec<_>>(), ["amount", "tags"]);
+    assert_eq!(unanswered.iter().collect::<Vec<_>>(), ["vat_id"]);
+}
+
+#[test]
+fn a_record_without_what_it_is_known_by_keeps_its_older_facts() {
+    // Trap 18: as a blank, the missing domain or address would part the record from all that was bound by it.
+    for (stream, by) in [(COMPANY, "domain"), (Stream::HubspotContacts, "email")] {
+        let all = |json| pulled(&shape(stream, &[]), &known(), &Owners::default(), &row(json), vec![]);
+        let told = all(json!({"id": "4", "properties": {"name": "A"}}));
+        assert!(matches!(told.as_slice(), [Pulled::Malformed(_, why)] if why.contains(by)), "{told:?}");
+        let told = all(json!({"id": "4", "properties": {by: null}}));
+        assert!(matches!(told.as_slice(), [Pulled::Live(_)]), "null is an answer: {told:?}");
+    }
 }
 
 #[test]
@@ -103,7 +118,7 @@ fn a_company_brings_its_evidence() {
         "hs_additional_domains": "acme.de;acme.com; acme.fr", "hs_merged_object_ids": "9;7;;8", "createdate": "1999-01-01T00:00:00Z"},
         "createdAt": "2020-01-02T03:04:05.006Z"}),
     );
-    let mut all = pulled(&shape(COMPANY, &[]), &known(), &row, vec![]);
+    let mut all = pulled(&shape(COMPANY, &[]), &known(), &Owners::default(), &row, vec![]);
     let Some(Pulled::Live(Record { facts: Facts::Account(facts), .. })) = all.pop() else { panic!("{all:?}") };
     assert_eq!(facts.name.as_deref(), Some("Acme"));
     assert_eq!(facts.domains, ["acme.com", "acme.de", "acme.fr"]);
@@ -128,7 +143,7 @@ fn a_contact_is_a_name_an_email_and_its_companies() {
             json!({"id": "1", "properties": {"firstname": first, "lastname": last, "email": "A@x.com", "company": "Acme"}}),
         );
         let links = vec![AccountLink { account: SourceKey::new(COMPANY, "5"), primary: true }];
-        let Facts::Person(facts) = only(pulled(&shape, &known(), &row, links.clone())).facts else {
+        let Facts::Person(facts) = only(pulled(&shape, &known(), &Owners::default(), &row, links.clone())).facts else {
             panic!("a person")
         };
         assert_eq!((facts.name.as_deref(), facts.email.as_deref(), facts.accounts), (name, Some("A@x.com"), links));
@@ -150,7 +165,9 @@ fn a_deal_is_won_by_its_own_word_else_by_its_stage() {
         let row = row(
             json!({"id": "1", "properties": {"hs_is_closed_won": word, "dealstage": stage, "closedate": "2026-03-01T00:00:00Z"}}),
         );
-        let Facts::Deal(deal) = only(pulled(&shape, &known(), &row, vec![])).facts else { panic!("a deal") };
+        let Facts::Deal(deal) = only(pulled(&shape, &known(), &Owners::default(), &row, vec![])).facts else {
+            panic!("a deal")
+        };
         assert_eq!(deal.won, won, "{word} {stage}");
         assert_eq!(deal.closed_at.is_some(), won, "an open deal's close date is a hope");
     }
@@ -175,7 +192,9 @@ fn a_win_is_dated_by_the_close_date_else_by_the_stage() {
         let row =
             row(json!({"id": "1", "properties": {"hs_is_closed_won": "true", "dealstage": "4711", "closedate": closed,
             "hs_v2_date_entered_4711": entered, "hs_v2_date_entered_closedwon": "2001-01-01T00:00:00Z"}}));
-        let Facts::Deal(deal) = only(pulled(&shape, &known(), &row, vec![])).facts else { panic!("a deal") };
+        let Facts::Deal(deal) = only(pulled(&shape, &known(), &Owners::default(), &row, vec![])).facts else {
+            panic!("a deal")
+        };
         assert_eq!((deal.closed_at, deal.won_stage_at), expected, "{closed} {entered}");
     }
 }
@@ -231,7 +250,7 @@ fn a_row_that_is_no_record_says_why() {
 #[test]
 fn an_archived_row_is_no_live_record() {
     let row = row(json!({"id": "4", "properties": {"hs_merged_object_ids": "3"}, "archived": true}));
-    let all = pulled(&shape(COMPANY, &[]), &known(), &row, vec![]);
+    let all = pulled(&shape(COMPANY, &[]), &known(), &Owners::default(), &row, vec![]);
     // Traps 7 and 10: what was merged into it is gone with it.
     let older = Pulled::Gone(SourceKey::new(COMPANY, "3"), Gone::Merged { into: ExternalId::new("4") });
     assert_eq!(all, [older, Pulled::Gone(SourceKey::new(COMPANY, "4"), Gone::Archived)]);

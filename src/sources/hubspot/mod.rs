@@ -15,26 +15,28 @@
 //!
 //! each at least once, besides: one question a process, whose portal this is; the property definitions (and for deals the
 //! pipelines), read before the first record and then at most once an hour; an OAuth app's token, once in its life. "Now" costs
-//! nothing: the archived list goes first, and its `Date` header cuts the window. When the property list is too long for a URL,
+//! nothing: the archived list goes first, and its `Date` header cuts the window. Owners, if a rule reads them and a record has
+//! one, are o / 100 for the active and as much for the deactivated, at most once an hour and for an id not met before. When the property list is too long for a URL,
 //! a listing reads its records by id: n / 100 more. The tests in `tests/it/hubspot` count requests against this table.
 //!
 //! What only a full listing finds: records purged without being archived first, or archived for longer than the portal shows
 //! them (trap 8); links that moved silently, until the stretch comes round to them (trap 12); and a restored company whose
 //! modified date stood still (trap 9), if 500 others were archived after it, or if it was put away while the last listing ran and
-//! brought back before the next run.
+//! brought back before the next run. An owner's new address reaches contacts and deals with the stretch, companies with the next
+//! full listing, for no record's stamp tells of it (trap 27).
 //!
 //! Traps (hubspot-api.md 11) that no test shows, and why:
 //!
 //! | trap | why |
 //! | --- | --- |
 //! | 14 `company` of a contact | it is not asked for; nothing here reads it unless a rule names it, as the text it is |
-//! | 27 owners | not read: a rule sees `hubspot_owner_id` as the id it is |
 //! | 28 currency | `amount` and `deal_currency_code` are two properties that a rule reads as they are; nothing converts |
 //! | 41 sunset of versions | a date; the version is one setting (`api_version`), and v3 and v4 paths are not used |
 //! | 42 no webhooks with a service key | nothing here pushes |
 //!
-//! Not settled by the reference sheet, and so only assumed: that an asked property is answered, if only with null (a missing
-//! one rests its record), and that deals merge as companies do.
+//! Not settled by the reference sheet, and so only assumed: that an asked property is answered, if only with null (one that is
+//! missing keeps its last known value and is told; only a record without the domain or address it is known by rests), that deals
+//! merge as companies do, and that archived records still name what was merged into them.
 
 mod access;
 mod api;
@@ -43,6 +45,8 @@ mod check;
 mod cursor;
 mod facts;
 mod home;
+mod notes;
+mod owners;
 mod pull;
 mod refusal;
 mod settings;
@@ -64,6 +68,8 @@ use api::Api;
 use cursor::State;
 use facts::{Known, Shape};
 use home::Home;
+use notes::Notes;
+use owners::Owners;
 
 pub use access::{AppKeys, Credentials};
 pub use settings::*;
@@ -81,6 +87,8 @@ pub struct Hubspot {
     link_sweep: u32,
     shapes: Vec<Shape>,
     known: Mutex<BTreeMap<Stream, (Instant, Arc<Known>)>>,
+    owners: Mutex<Option<(Instant, Arc<Owners>)>>,
+    notes: Notes,
     home: OnceCell<Option<Home>>,
     spent_today: home::Spent,
 }
@@ -107,6 +115,8 @@ impl Hubspot {
             link_sweep: settings.link_sweep,
             shapes,
             known: Mutex::new(BTreeMap::new()),
+            owners: Mutex::new(None),
+            notes: Notes::default(),
             home: OnceCell::new(),
             spent_today: home::Spent::default(),
         })
@@ -216,6 +226,10 @@ impl Source for Hubspot {
             return Err(self.api.nonsense(shape, "a read by id did not answer for every id"));
         }
         Ok(answers)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.take()
     }
 
     async fn check(&self) -> Vec<Finding> {

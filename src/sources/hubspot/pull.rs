@@ -274,12 +274,20 @@ impl Hubspot {
         if let Some(name) = rows.iter().find_map(|row| known.withheld(shape, row)) {
             return Err(self.api.withheld(shape, name));
         }
+        let owners = self.owners(shape, &rows).await?;
         let mut links = self.links(shape, &rows).await?;
         let of = |row: &Row, links: &mut BTreeMap<String, Vec<AccountLink>>| links.remove(&row.id).unwrap_or_default();
         // A survivor may have answered twice: once is enough.
         let mut seen = BTreeSet::new();
         let once = rows.iter().filter(|row| seen.insert(row.id.clone()));
-        Ok(once.flat_map(|row| pulled(shape, known, row, in_order(of(row, &mut links)))).collect())
+        let all: Vec<Pulled> =
+            once.flat_map(|row| pulled(shape, known, &owners, row, in_order(of(row, &mut links)))).collect();
+        for pulled in &all {
+            if let Pulled::Partial(record, unanswered) = pulled {
+                unanswered.iter().for_each(|name| self.notes.unanswered(shape.stream, name, record.key.id.as_str()));
+            }
+        }
+        Ok(all)
     }
 
     /// Links to companies of up to 1,000 records a request; a record with many goes on by itself (trap 36).

@@ -60,7 +60,9 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> ErrorDetail
             let wait = told.as_deref().and_then(pause).unwrap_or_default().max(LOCKED_FOR);
             detail.fault = Some(Fault::Throttled { wait: Some(wait) });
         }
-        // The account moves to another data centre, for up to a day: come back with the next run (trap 39).
+        // The account moves to another data centre, for up to a day: come back with the next run (trap 39). When it may be
+        // asked again is told and not kept: a run that comes too early spends one request and stops, and a place to keep it
+        // would have to outlive a page that was never read.
         477 => {
             detail.fault = Some(Fault::Unavailable);
             detail.retry = Some(false);

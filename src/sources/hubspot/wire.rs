@@ -304,7 +304,7 @@ pub(super) fn plain(json: &Json) -> Option<String> {
     }
 }
 
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     match Json::deserialize(deserializer)? {
         Json::String(text) => Ok(text),
         Json::Number(number) => Ok(number.to_string()),

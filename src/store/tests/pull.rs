@@ -194,3 +194,29 @@ async fn equal_ids_of_two_streams_are_two_records() {
     assert_eq!(scene.store.live_count(COMPANIES).await.unwrap(), 1);
     assert_eq!(scene.store.live_count(CONTACTS).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_property_that_was_not_answered_stays_as_it_was() {
+    // hubspot-api.md trap 18: missing is neither null nor empty.
+    let scene = Scene::new().await;
+    let with = |row: &mut crate::store::PageRow, pairs: &[(&str, Value)]| {
+        let (Pulled::Live(record) | Pulled::Partial(record, _)) = &mut row.pulled else { unreachable!() };
+        record.properties = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    };
+    let mut whole = company("1", "Acme");
+    with(&mut whole, &[("plan", "pro".into()), ("size", "9".into()), ("old", "x".into())]);
+    scene.save(&[whole]).await;
+    let partly = |pairs: &[(&str, Value)], unanswered: &[&str]| {
+        let mut row = company("1", "Acme");
+        with(&mut row, pairs);
+        let Pulled::Live(record) = row.pulled else { unreachable!() };
+        row.pulled = Pulled::Partial(record, unanswered.iter().map(|name| (*name).to_owned()).collect());
+        row
+    };
+    assert_eq!(scene.save(&[partly(&[("size", Value::Null)], &["plan", "new"])]).await, effect(1, 0, 0));
+    let kept = || scene.one::<String>("SELECT properties FROM record");
+    assert_eq!(kept().await, r#"{"plan":"pro","size":null}"#, "answered with null, kept, no longer asked for");
+    assert_eq!(scene.save(&[partly(&[("size", Value::Null)], &["plan", "new"])]).await, effect(0, 0, 0));
+    scene.save(&[partly(&[("size", Value::Null), ("plan", Value::Null)], &["new"])]).await;
+    assert_eq!(kept().await, r#"{"plan":null,"size":null}"#);
+}

@@ -66,3 +66,14 @@ async fn a_refused_app_says_which_part_is_wrong_and_shows_none_of_them() {
     let (code, message) = fails("shh-2", "refresh-3").await;
     assert!(code == "BAD_HUB" && message.contains("closed"), "{code} {message}");
 }
+
+#[tokio::test]
+async fn check_names_the_parts_of_an_app_and_no_token() {
+    let portal = portal().await;
+    let findings = source(&portal, "shh-9", "refresh-3").check().await;
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    let Verdict::Bad { remedy, .. } = &finding.verdict else { panic!("{finding:?}") };
+    for part in ["hubspot-client-id", "hubspot-client-secret", "hubspot-refresh-token"] {
+        assert!(remedy.contains(part) && !remedy.contains("hubspot-token"), "{remedy}");
+    }
+}

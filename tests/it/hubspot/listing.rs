@@ -203,8 +203,8 @@ async fn an_unknown_property_stops_the_pull_before_it_starts() {
 #[tokio::test]
 async fn one_bad_record_is_data() {
     let portal = Portal::start().await;
-    let body = r#"{"results":[{"id":"1","properties":{"name":"A","lifecyclestage":null,"annualrevenue":null}},{"id":"2"},{"properties":{"name":"C"}},{"id":4,"properties":{"name":{}}},
-        {"id":5,"properties":{"name":"E","lifecyclestage":"","annualrevenue":"1"},"createdAt":"yesterday"}]}"#;
+    let body = r#"{"results":[{"id":"1","properties":{"domain":null,"name":"A","lifecyclestage":null,"annualrevenue":null}},{"id":"2"},{"properties":{"name":"C"}},{"id":4,"properties":{"name":{}}},
+        {"id":5,"properties":{"domain":null,"name":"E","lifecyclestage":"","annualrevenue":"1"},"createdAt":"yesterday"}]}"#;
     portal.plan("archived=false", 200, &[("date", "Fri, 20 Nov 2026 10:00:00 GMT")], body);
     let mut kept = Kept::default();
     assert_eq!(kept.run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Listing);

@@ -184,3 +184,44 @@ async fn check_names_the_missing_scopes_one_by_one() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_missing_schema_scope_is_named_beside_the_objects_own() {
+    // Section 2 lists both; whether the one covers for the other is not certain.
+    let portal = Portal::start().await;
+    portal.company("Acme");
+    let (schema, object) = ("crm.schemas.companies.read", "crm.objects.companies.read");
+    portal.world().switches.schemas_need_their_scope = true;
+    portal.world().revoke(schema);
+    let error = Kept::default().run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap_err();
+    assert_eq!(error.fault, Fault::Forbidden { scopes: vec![schema.to_owned()] });
+    let found = bad(&portal).await;
+    let [(what, _, remedy)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(what == "hubspot properties of companies" && remedy.contains(&format!("the scope {schema} ")), "{found:?}");
+
+    for strict in [true, false] {
+        portal.world().switches.schemas_need_their_scope = strict;
+        portal.world().revoke(object);
+        let found = bad(&portal).await;
+        assert_eq!(found.len(), 2, "strict: {strict}: {found:?}");
+        for scope in [schema, object] {
+            assert!(found.iter().any(|(.., remedy)| remedy.contains(&format!("add the scope {scope} "))), "{found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_property_that_is_not_answered_is_missing_and_not_empty() {
+    // Trap 18. Cleared is an answer; silence is not.
+    let portal = Portal::start().await;
+    let dated = [("date", "Fri, 20 Nov 2026 10:00:00 GMT")];
+    let body = r#"{"results":[{"id":"1","properties":{"domain":null,"name":"A","lifecyclestage":null,"annualrevenue":null}},
+        {"id":"2","properties":{"domain":null,"name":"B","annualrevenue":"5"}},{"id":"3","properties":{"domain":null,"name":"C"}}]}"#;
+    portal.plan("archived=false", 200, &dated, body);
+    let (source, mut kept) = (portal.source(), Kept::default());
+    kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+    assert_eq!(kept.shown(), ["1 live", "2 partial", "3 partial"], "nothing rests");
+    let notes = source.notes();
+    assert_eq!(notes.len(), 2, "one finding for each property: {notes:?}");
+    assert!(notes[0].contains("'annualrevenue' of 1 (3)") && notes[1].contains("'lifecyclestage' of 2 (2, 3)"));
+}
