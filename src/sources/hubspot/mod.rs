@@ -15,9 +15,10 @@
 //!
 //! each at least once, besides: one question a process, whose portal this is; the property definitions (and for deals the
 //! pipelines), read before the first record and then at most once an hour; an OAuth app's token, once in its life. "Now" costs
-//! nothing: the archived list goes first, and its `Date` header cuts the window. Owners, if a rule reads them and a record has
-//! one, are o / 100 for the active and as much for the deactivated, at most once an hour and for an id not met before. When the property list is too long for a URL,
-//! a listing reads its records by id: n / 100 more. The tests in `tests/it/hubspot` count requests against this table.
+//! nothing: the archived list goes first, and its `Date` header cuts the window. When the property list is too long for a URL,
+//! a listing reads its records by id: n / 100 more. Owners, if a rule reads them and a record has one, cost a request for each
+//! hundred, active and deactivated apart, at most once an hour, and once more for an id not met before. The tests in
+//! `tests/it/hubspot` count requests against this table.
 //!
 //! What only a full listing finds: records purged without being archived first, or archived for longer than the portal shows
 //! them (trap 8); links that moved silently, until the stretch comes round to them (trap 12); and a restored company whose
@@ -25,18 +26,11 @@
 //! brought back before the next run. An owner's new address reaches contacts and deals with the stretch, companies with the next
 //! full listing, for no record's stamp tells of it (trap 27).
 //!
-//! Traps (hubspot-api.md 11) that no test shows, and why:
-//!
-//! | trap | why |
-//! | --- | --- |
-//! | 14 `company` of a contact | it is not asked for; nothing here reads it unless a rule names it, as the text it is |
-//! | 28 currency | `amount` and `deal_currency_code` are two properties that a rule reads as they are; nothing converts |
-//! | 41 sunset of versions | a date; the version is one setting (`api_version`), and v3 and v4 paths are not used |
-//! | 42 no webhooks with a service key | nothing here pushes |
-//!
 //! Not settled by the reference sheet, and so only assumed: that an asked property is answered, if only with null (one that is
 //! missing keeps its last known value and is told; only a record without the domain or address it is known by rests), that deals
 //! merge as companies do, and that archived records still name what was merged into them.
+//!
+#![doc = include_str!("traps.md")]
 
 mod access;
 mod api;
