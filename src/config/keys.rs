@@ -89,6 +89,8 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("guard.max_deletes", Shape::Whole(0, i64::MAX)),
     ("guard.max_delete_percent", Shape::Whole(0, 100)),
     ("guard.max_updates_percent", Shape::Whole(0, 100)),
+    ("guard.max_creates", Shape::Whole(0, i64::MAX)),
+    ("guard.min_population", Shape::Whole(0, i64::MAX)),
     ("admin.listen", Shape::Listen),
     ("webhooks.enabled", Shape::Switch),
     ("webhooks.listen", Shape::Listen),

@@ -72,6 +72,7 @@ impl Engine {
         match shared.verdict() {
             (_, Some(error)) => Err(error),
             (Some(why), None) => {
+                run.halted = true;
                 run.note(why);
                 Ok(())
             }

@@ -43,6 +43,9 @@ pub use error::EngineError;
 pub use saved::SavedPlan;
 pub use watch::{Event, Silent, Watch};
 
+/// Set when a first load tried everything it planned. A plan alone, or a load that was cut off, is no load.
+const LOADED: &str = "loaded_at";
+
 /// Everything a pass needs, but for the right to write.
 pub struct Engine {
     /// Memory.
@@ -83,6 +86,8 @@ struct Run {
     report: Report,
     before: Vec<(Option<SourceName>, Spent)>,
     failed_sources: bool,
+    /// Whether the writing ended before its end.
+    halted: bool,
 }
 
 impl Engine {
@@ -125,10 +130,19 @@ impl Engine {
                 self.store.close_planned(run.report.run, "the saved plan no longer matched").await?;
                 return Err(moved);
             }
-            self.apply(writer, planned, &mut run).await
+            self.apply(writer, planned, &mut run).await?;
+            self.know_loaded(&run).await
         }
         .await;
         self.finish(run, result).await
+    }
+
+    async fn know_loaded(&self, run: &Run) -> Result<(), EngineError> {
+        let to_its_end = !run.halted && !self.stop.is_cancelled() && self.store.fact("filled_at").await?.is_some();
+        if to_its_end && self.store.fact(LOADED).await?.is_none() {
+            self.store.set_fact(LOADED, &Utc::now().to_rfc3339()).await?;
+        }
+        Ok(())
     }
 
     async fn up_to_the_plan(&self, ask: &Ask, run: &mut Run) -> Result<Vec<plan::Planned>, EngineError> {
@@ -178,7 +192,7 @@ impl Engine {
             error: None,
             plan: Vec::new(),
         };
-        Ok(Run { report, before: self.spent(), failed_sources: false })
+        Ok(Run { report, before: self.spent(), failed_sources: false, halted: false })
     }
 
     async fn identify(&self) -> Result<Identity, EngineError> {

@@ -8,12 +8,12 @@ use crate::domain::{
     Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Wanted, fingerprint_of,
-    order,
+    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Tripped, Wanted,
+    fingerprint_of, order,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
-use super::{Engine, EngineError, Event, Run};
+use super::{Engine, EngineError, Event, LOADED, Run};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
 const BATCH: u32 = 500;
@@ -70,7 +70,7 @@ impl Engine {
             self.store.mark_all_dirty().await?;
             self.store.set_fact("rules", &rules).await?;
         }
-        let population: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
+        let population = self.population().await?;
         let mut draft = Drafting {
             full,
             now: Utc::now(),
@@ -86,18 +86,17 @@ impl Engine {
         for kind in Kind::ALL {
             self.look_at_all(kind, &mut draft, run).await?;
         }
-        let count = |kind| population.get(&kind).copied().unwrap_or_default();
-        let population = Population {
-            customers: count(Kind::Customer),
-            contacts: count(Kind::Contact),
-            onboardings: count(Kind::Onboarding),
-        };
         order(&mut draft.operations);
         let approved = |operation: &Operation| {
             let approval = draft.approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
         };
-        self.reconciler.guard(&mut draft.operations, &population, &approved);
+        for tripped in self.reconciler.guard(&mut draft.operations, &population, &approved) {
+            let Tripped { kind, verb, count, held, limit, why } = tripped;
+            let kind = kind.as_str();
+            tracing::warn!(kind, verb, count, held, limit, "a guard holds what goes beyond it");
+            run.note(why);
+        }
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
@@ -107,6 +106,18 @@ impl Engine {
         }
         run.report.plan = draft.operations;
         Ok(planned)
+    }
+
+    /// What the guards measure by, before anything is written.
+    async fn population(&self) -> Result<Population, EngineError> {
+        let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
+        let count = |kind| live.get(&kind).copied().unwrap_or_default();
+        Ok(Population {
+            customers: count(Kind::Customer),
+            contacts: count(Kind::Contact),
+            onboardings: count(Kind::Onboarding),
+            loaded: self.store.fact(LOADED).await?.is_some(),
+        })
     }
 
     async fn look_at_all(&self, kind: Kind, draft: &mut Drafting, run: &mut Run) -> Result<(), EngineError> {

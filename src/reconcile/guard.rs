@@ -1,108 +1,178 @@
-//! How much one run may do unasked. A tripped guard holds every operation of that kind and verb, not only the excess.
+//! How much one run may do unasked. A tripped guard holds every operation of that kind and verb, not only the excess; what a
+//! person approved counts, and goes ahead.
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Action, EntityId, Kind, Operation, Standing, Value};
+use crate::domain::{Action, EntityId, Kind, Operation, Parent, Standing, Value};
 
 use super::settings::Guard;
-use super::types::Population;
-
-/// Shares mean nothing among a handful: below so many live objects of a kind only counts are measured.
-pub const SMALLEST_POPULATION: u64 = 10;
+use super::types::{Population, Tripped};
 
 /// However small the share, one deletion a run is never too many.
 pub const FREE_DELETES: u64 = 1;
 
-/// Turns the operations of every tripped kind and verb into held ones.
+/// What is measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brake {
+    /// Deletions, and the archiving that stands for one.
+    Removals,
+    Updates,
+    Creates,
+}
+
+/// A setting that is exceeded, and the value that would allow as much.
+struct Excess {
+    key: &'static str,
+    set: u64,
+    needed: u64,
+}
+
+/// Turns the operations of every tripped kind and verb into held ones, but for the approved. Says what tripped.
 pub(super) fn guard(
     settings: &Guard,
     operations: &mut [Operation],
     population: &Population,
     approved: &dyn Fn(&Operation) -> bool,
-) {
+) -> Vec<Tripped> {
+    let moving: BTreeSet<EntityId> = operations.iter().filter(|o| deletes(o)).map(|o| o.entity).collect();
+    let mut tripped = Vec::new();
+    // Customers come first: what waits for a held one is no create of its own.
     for kind in Kind::ALL {
-        guard_removals(settings, operations, kind, population.of(kind), approved);
-        guard_updates(settings, operations, kind, population.of(kind), approved);
+        for brake in [Brake::Removals, Brake::Updates, Brake::Creates] {
+            let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving);
+            let count = operations.iter().filter(|o| ours(o)).count() as u64;
+            let excesses = brake.excesses(settings, count, population.of(kind), population.loaded);
+            let Some(first) = excesses.first() else { continue };
+            let to_hold: Vec<usize> =
+                (0..operations.len()).filter(|at| ours(&operations[*at]) && !approved(&operations[*at])).collect();
+            if to_hold.is_empty() {
+                continue;
+            }
+            let held = to_hold.len() as u64;
+            let verb = brake.verb(operations.iter().filter(|o| ours(o)));
+            let limit = format!("guard.{} = {}", first.key, first.set);
+            let what = brake.measured(kind, verb, count, population.of(kind));
+            let shares = brake.shares(count, population.of(kind), count - held);
+            let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
+            hold(operations, &to_hold, &why);
+            tripped.push(Tripped { kind, verb, count, held, limit, why });
+        }
     }
+    tripped
 }
 
-fn guard_removals(
-    settings: &Guard,
-    operations: &mut [Operation],
-    kind: Kind,
-    live: u64,
-    approved: &dyn Fn(&Operation) -> bool,
-) {
-    let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && removes(operation);
-    let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
-    let share = u128::from(live) * u128::from(settings.max_delete_percent) / 100;
-    let by_share = live >= SMALLEST_POPULATION && u128::from(count) > share.max(u128::from(FREE_DELETES));
-    let (key, limit, needed) = if count > settings.max_deletes {
-        ("max_deletes", format!("guard.max_deletes = {}", settings.max_deletes), count)
-    } else if by_share {
-        let limit = format!("guard.max_delete_percent = {}", settings.max_delete_percent);
-        ("max_delete_percent", limit, whole_percent(count, live))
-    } else {
-        return;
-    };
-    let why = format!(
-        "{count} of {live} {kind}s would be removed at once ({}), more than {limit} allows; {}",
-        percent(count, live),
-        let_go(key, needed)
-    );
-    let mut moving: BTreeSet<EntityId> = BTreeSet::new();
-    for operation in operations.iter_mut().filter(|operation| ours(operation) && !approved(operation)) {
-        operation.standing = Standing::Held(why.clone());
-        moving.insert(operation.entity);
+/// Holds these, and has what cannot go ahead without them wait.
+fn hold(operations: &mut [Operation], to_hold: &[usize], why: &str) {
+    let mut held: BTreeSet<EntityId> = BTreeSet::new();
+    for at in to_hold {
+        operations[*at].standing = Standing::Held(why.to_owned());
+        held.insert(operations[*at].entity);
     }
-    let appears = |operation: &Operation| matches!(operation.action, Action::Create { .. } | Action::Adopt { .. });
-    for operation in operations.iter_mut().filter(|operation| operation.is_ready() && appears(operation)) {
-        if moving.contains(&operation.entity) {
+    for operation in operations.iter_mut().filter(|o| o.is_ready()) {
+        let parent = match &operation.action {
+            Action::Create { parent: Some(Parent::Planned(parent)), .. } => Some(*parent),
+            _ => None,
+        };
+        if appears(operation) && held.contains(&operation.entity) {
             operation.standing = Standing::Waiting("the deletion before it is held".to_owned());
+        } else if parent.is_some_and(|parent| held.contains(&parent)) {
+            operation.standing = Standing::Waiting("its customer is held by a guard".to_owned());
         }
     }
 }
 
-fn guard_updates(
-    settings: &Guard,
-    operations: &mut [Operation],
-    kind: Kind,
-    live: u64,
-    approved: &dyn Fn(&Operation) -> bool,
-) {
-    let updates = |operation: &Operation| matches!(operation.action, Action::Update { .. }) && !removes(operation);
-    let ours = |operation: &Operation| operation.kind == kind && operation.is_ready() && updates(operation);
-    let count = operations.iter().filter(|operation| ours(operation)).count() as u64;
-    let allowed = u128::from(live) * u128::from(settings.max_updates_percent) / 100;
-    if live < SMALLEST_POPULATION || u128::from(count) <= allowed {
-        return;
-    }
-    let why = format!(
-        "{count} of {live} {kind}s would be updated at once ({}), more than guard.max_updates_percent = {} allows; {}",
-        percent(count, live),
-        settings.max_updates_percent,
-        let_go("max_updates_percent", whole_percent(count, live))
-    );
-    for operation in operations.iter_mut().filter(|operation| ours(operation) && !approved(operation)) {
-        operation.standing = Standing::Held(why.clone());
-    }
-}
-
-/// A deletion, or the archiving that stands for one.
-fn removes(operation: &Operation) -> bool {
-    match &operation.action {
-        Action::Delete { .. } => true,
-        Action::Update { changes, .. } => {
-            changes.0.get("status").is_some_and(|change| change.to == Value::from("archived"))
+impl Brake {
+    /// `moving` are the entities that are deleted in the same plan: to appear again elsewhere is no create.
+    fn is_on(self, operation: &Operation, moving: &BTreeSet<EntityId>) -> bool {
+        match self {
+            Self::Removals => deletes(operation) || archives(operation),
+            Self::Updates => matches!(operation.action, Action::Update { .. }) && !archives(operation),
+            Self::Creates => matches!(operation.action, Action::Create { .. }) && !moving.contains(&operation.entity),
         }
-        Action::Create { .. } | Action::Adopt { .. } => false,
+    }
+
+    /// The settings that so many go beyond.
+    fn excesses(self, settings: &Guard, count: u64, live: u64, loaded: bool) -> Vec<Excess> {
+        let by_number = |key, most: u64| (count > most).then_some(Excess { key, set: most, needed: count });
+        let by_share = |key, percent: u8, free: u64| {
+            let allowed = u128::from(live) * u128::from(percent) / 100;
+            let over = live >= settings.min_population && u128::from(count) > allowed.max(u128::from(free));
+            over.then(|| Excess { key, set: u64::from(percent), needed: whole_percent(count, live) })
+        };
+        match self {
+            Self::Removals => [
+                by_number("max_deletes", settings.max_deletes),
+                by_share("max_delete_percent", settings.max_delete_percent, FREE_DELETES),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            Self::Updates => by_share("max_updates_percent", settings.max_updates_percent, 0).into_iter().collect(),
+            // A first load creates everything there is.
+            Self::Creates => by_number("max_creates", settings.max_creates).filter(|_| loaded).into_iter().collect(),
+        }
+    }
+
+    /// What would be done, as in "would be …".
+    fn verb<'a>(self, mut operations: impl Iterator<Item = &'a Operation>) -> &'static str {
+        match self {
+            Self::Updates => "updated",
+            Self::Creates => "created",
+            Self::Removals => {
+                let (mut deleted, mut archived) = (false, false);
+                operations.by_ref().for_each(|o| if deletes(o) { deleted = true } else { archived = true });
+                match (deleted, archived) {
+                    (true, true) => "deleted or archived",
+                    (false, true) => "archived",
+                    _ => "deleted",
+                }
+            }
+        }
+    }
+
+    fn measured(self, kind: Kind, verb: &str, count: u64, live: u64) -> String {
+        match self {
+            Self::Creates => {
+                let plural = if count == 1 { "" } else { "s" };
+                format!("{count} {kind}{plural} would be {verb} at once")
+            }
+            _ => format!("{count} of {live} {kind}s would be {verb} at once"),
+        }
+    }
+
+    /// In brackets: the share of what is live, and how many of them a person has approved.
+    fn shares(self, count: u64, live: u64, approved: u64) -> String {
+        let share = (self != Self::Creates).then(|| percent(count, live));
+        let approved = (approved > 0).then(|| format!("{approved} of them approved"));
+        let parts: Vec<String> = share.into_iter().chain(approved).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
     }
 }
 
-/// What to do: look, and lift the limit for one run.
-fn let_go(key: &str, needed: u64) -> String {
-    let variable = format!("PIVOTAL_SYNC__GUARD__{}", key.to_uppercase());
-    format!("look at `pivotal-sync plan`; if it is right, run `{variable}={needed} pivotal-sync sync` once")
+fn deletes(operation: &Operation) -> bool {
+    matches!(operation.action, Action::Delete { .. })
+}
+
+fn archives(operation: &Operation) -> bool {
+    let Action::Update { changes, .. } = &operation.action else { return false };
+    changes.0.get("status").is_some_and(|change| change.to == Value::from("archived"))
+}
+
+fn appears(operation: &Operation) -> bool {
+    matches!(operation.action, Action::Create { .. } | Action::Adopt { .. })
+}
+
+/// What to do: look; then let exactly these through, or as many as these for one run.
+fn let_go(excesses: &[Excess]) -> String {
+    let variables: Vec<String> = excesses
+        .iter()
+        .map(|Excess { key, needed, .. }| format!("PIVOTAL_SYNC__GUARD__{}={needed}", key.to_uppercase()))
+        .collect();
+    format!(
+        "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets exactly these through, or `{} pivotal-sync sync` \
+         as many once",
+        variables.join(" ")
+    )
 }
 
 /// The smallest whole percentage that allows so many.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::domain::{Change, Changes, Fields, PivotalId, SourceKey, Stream};
 
-const LIMITS: Guard = Guard { max_deletes: 25, max_delete_percent: 5, max_updates_percent: 50 };
+const LIMITS: Guard =
+    Guard { max_deletes: 25, max_delete_percent: 5, max_updates_percent: 50, max_creates: 40, min_population: 10 };
 
 fn operation(entity: usize, kind: Kind, action: Action) -> Operation {
     Operation {
@@ -33,12 +34,16 @@ fn many(count: usize, kind: Kind, action: &Action) -> Vec<Operation> {
 }
 
 fn live(customers: u64, contacts: u64) -> Population {
-    Population { customers, contacts, onboardings: 0 }
+    Population { customers, contacts, onboardings: 0, loaded: true }
+}
+
+fn nothing_approved(_: &Operation) -> bool {
+    false
 }
 
 /// How many are held, and with which words.
 fn held(mut operations: Vec<Operation>, population: Population) -> (usize, String) {
-    guard(&LIMITS, &mut operations, &population, &|_| false);
+    guard(&LIMITS, &mut operations, &population, &nothing_approved);
     let whys: Vec<String> = operations
         .into_iter()
         .filter_map(|operation| match operation.standing {
@@ -70,15 +75,8 @@ fn deletions_are_limited_by_number_and_by_share() {
 
 #[test]
 fn a_tripped_guard_says_numbers_setting_and_command() {
-    let (_, why) = held(many(31, Kind::Customer, &delete()), live(400, 0));
-    for word in [
-        "31 of 400 customers",
-        "7.7 %",
-        "guard.max_deletes = 25",
-        "`PIVOTAL_SYNC__GUARD__MAX_DELETES=31 pivotal-sync sync`",
-    ] {
-        assert!(why.contains(word), "{word}: {why}");
-    }
+    let (_, why) = held(many(31, Kind::Customer, &delete()), live(42, 0));
+    insta::assert_snapshot!(why, @"31 of 42 customers would be deleted at once (73.8 %), more than guard.max_deletes = 25 allows; look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets exactly these through, or `PIVOTAL_SYNC__GUARD__MAX_DELETES=31 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=74 pivotal-sync sync` as many once");
     let (_, why) = held(many(21, Kind::Contact, &delete()), live(0, 400));
     assert!(why.contains("guard.max_delete_percent = 5") && why.contains("MAX_DELETE_PERCENT=6 "), "{why}");
     let (_, why) = held(many(201, Kind::Contact, &update("title", "x")), live(0, 400));
@@ -104,9 +102,86 @@ fn only_the_tripped_kind_and_verb_is_held() {
 
 #[test]
 fn archiving_counts_as_deleting() {
-    let (held, why) = held(many(6, Kind::Customer, &update("status", "archived")), live(100, 0));
-    assert_eq!(held, 6);
-    assert!(why.contains("max_delete_percent"), "{why}");
+    let mut operations = many(6, Kind::Customer, &update("status", "archived"));
+    let (count, why) = held(operations.clone(), live(100, 0));
+    assert_eq!(count, 6);
+    assert!(why.contains("would be archived") && why.contains("max_delete_percent"), "{why}");
+    operations.extend(many(20, Kind::Customer, &delete()));
+    let (count, why) = held(operations, live(10_000, 0));
+    assert_eq!(count, 26);
+    assert!(why.contains("would be deleted or archived") && why.contains("max_deletes"), "{why}");
+}
+
+#[test]
+fn creates_are_limited_by_number_once_a_first_load_is_over() {
+    for (count, loaded, expected) in [(40, true, 0), (41, true, 41), (5_000, false, 0)] {
+        let population = Population { loaded, ..live(100, 100) };
+        assert_eq!(held(many(count, Kind::Contact, &create()), population).0, expected, "{count} {loaded}");
+    }
+    let (_, why) = held(many(41, Kind::Contact, &create()), live(0, 0));
+    assert!(why.starts_with("41 contacts would be created at once, more than guard.max_creates = 40 allows"), "{why}");
+    assert!(why.contains("MAX_CREATES=41 "), "{why}");
+}
+
+#[test]
+fn adoptions_and_moves_are_no_creates() {
+    let adopt = Action::Adopt {
+        id: PivotalId::new("x"),
+        display_id: None,
+        parent: None,
+        origin: crate::domain::Origin::Adopted,
+        found: Fields::new(),
+        changes: Changes::default(),
+    };
+    assert_eq!(held(many(100, Kind::Contact, &adopt), live(0, 10_000)).0, 0);
+    // Twenty move while forty come: the guard sees forty, and the moves go ahead.
+    let mut operations = many(20, Kind::Contact, &delete());
+    operations.extend(many(60, Kind::Contact, &create()));
+    assert_eq!(held(operations, live(0, 10_000)).0, 0);
+    let mut operations = many(20, Kind::Contact, &delete());
+    operations.extend(many(61, Kind::Contact, &create()));
+    guard(&LIMITS, &mut operations, &live(0, 10_000), &nothing_approved);
+    let ready: Vec<i64> = operations.iter().filter(|o| o.is_ready()).map(|o| o.entity.0).collect();
+    assert_eq!(ready, (0..20).chain(0..20).collect::<Vec<i64>>());
+}
+
+#[test]
+fn what_goes_under_a_held_customer_waits_and_is_not_counted_again() {
+    let mut operations = many(41, Kind::Customer, &create());
+    let under = Action::Create { parent: Some(Parent::Planned(EntityId(3))), fields: Fields::new() };
+    operations.extend((100..150).map(|entity| operation(entity, Kind::Contact, under.clone())));
+    operations.push(operation(200, Kind::Contact, create()));
+    let tripped = guard(&LIMITS, &mut operations, &live(100, 100), &nothing_approved);
+    assert_eq!(tripped.len(), 1);
+    assert!(operations[41..91].iter().all(|o| matches!(o.standing, Standing::Waiting(_))));
+    assert!(operations[91].is_ready());
+}
+
+#[test]
+fn what_is_approved_counts_and_goes_ahead() {
+    let mut operations = many(31, Kind::Customer, &delete());
+    let seen = |operation: &Operation| operation.entity.0 < 28;
+    let tripped = guard(&LIMITS, &mut operations, &live(42, 0), &seen);
+    let Tripped { kind, verb, count, held, limit, why } = &tripped[0];
+    assert_eq!((*kind, *verb, *count, *held), (Kind::Customer, "deleted", 31, 3));
+    assert_eq!(limit, "guard.max_deletes = 25");
+    assert!(
+        why.starts_with("31 of 42 customers would be deleted at once (73.8 %; 28 of them approved), more"),
+        "{why}"
+    );
+    assert_eq!(operations.iter().filter(|o| o.is_ready()).count(), 28);
+    let all = guard(&LIMITS, &mut many(31, Kind::Customer, &delete()), &live(42, 0), &|_| true);
+    assert_eq!(all, [], "nothing is held, so nothing tripped");
+}
+
+#[test]
+fn below_the_smallest_population_numbers_alone_count() {
+    let settings = Guard { min_population: 100, ..LIMITS };
+    for (count, customers, trips) in [(9, 99, false), (9, 100, true), (26, 99, true)] {
+        let mut operations = many(count, Kind::Customer, &delete());
+        let tripped = guard(&settings, &mut operations, &live(customers, 0), &nothing_approved);
+        assert_eq!(!tripped.is_empty(), trips, "{count} of {customers}");
+    }
 }
 
 #[test]
@@ -114,7 +189,7 @@ fn the_create_of_a_held_move_waits() {
     let mut operations = many(6, Kind::Contact, &delete());
     operations.push(operation(0, Kind::Contact, create()));
     operations.push(operation(77, Kind::Contact, create()));
-    guard(&LIMITS, &mut operations, &live(0, 100), &|_| false);
+    guard(&LIMITS, &mut operations, &live(0, 100), &nothing_approved);
     assert!(matches!(operations[6].standing, Standing::Waiting(_)));
     assert!(operations[7].is_ready());
 }

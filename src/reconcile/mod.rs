@@ -32,7 +32,7 @@ use crate::domain::{AccountLink, Choice, EntityId, Fields, Kind, Operation, Pivo
 
 pub use adopt::{Adoption, linked_object};
 pub use explain::{Explained, RuleTold};
-pub use guard::{FREE_DELETES, SMALLEST_POPULATION};
+pub use guard::FREE_DELETES;
 pub use order::order;
 pub use plan::{anew, fingerprint, fingerprint_of, says_something};
 pub use settings::*;
@@ -191,11 +191,16 @@ impl Reconciler {
         plan::Case { settings: &self.settings, subject, desired, adoption, slug, now }.decide()
     }
 
-    /// Holds all operations of a kind and verb of which there are more than `[guard]` allows. Measured by what is ready;
-    /// archiving counts as deleting, and so does the first half of a move.
-    /// What a person let through counts and is not held.
-    pub fn guard(&self, operations: &mut [Operation], population: &Population, approved: &dyn Fn(&Operation) -> bool) {
-        guard::guard(&self.settings.guard, operations, population, approved);
+    /// Holds all operations of a kind and verb of which there are more than `[guard]` allows, but for those `approved` by a
+    /// person, and says what tripped. Measured by what is ready; archiving counts as deleting, and so does the first half of
+    /// a move, whose second half is no create.
+    pub fn guard(
+        &self,
+        operations: &mut [Operation],
+        population: &Population,
+        approved: &dyn Fn(&Operation) -> bool,
+    ) -> Vec<Tripped> {
+        guard::guard(&self.settings.guard, operations, population, approved)
     }
 }
 

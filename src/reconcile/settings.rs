@@ -80,6 +80,10 @@ pub struct Guard {
     pub max_delete_percent: u8,
     /// Most updates of one kind in one run, as a share of its live objects.
     pub max_updates_percent: u8,
+    /// Most creates of one kind in one run, once a first load came to its end. Adoptions and moves are no creates.
+    pub max_creates: u64,
+    /// Shares mean nothing among a handful: below so many live objects of a kind only numbers are measured.
+    pub min_population: u64,
 }
 
 /// What a deletion at the source leads to.

@@ -156,7 +156,7 @@ pub struct Decision {
     pub notes: Vec<Note>,
 }
 
-/// How many objects of a kind this store has live: what guards measure by.
+/// How many objects of a kind this store has live as a run begins: what guards measure by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Population {
     /// Live customers.
@@ -165,6 +165,25 @@ pub struct Population {
     pub contacts: u64,
     /// Live onboardings.
     pub onboardings: u64,
+    /// Whether a first load came to its end: until then there is no number of creates that is too many.
+    pub loaded: bool,
+}
+
+/// A guard that tripped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tripped {
+    /// Of which kind there is too much.
+    pub kind: Kind,
+    /// What would be done to them: `created`, `updated`, `deleted`, `archived` or `deleted or archived`.
+    pub verb: &'static str,
+    /// How many were measured, the approved among them.
+    pub count: u64,
+    /// How many are held.
+    pub held: u64,
+    /// The setting, e.g. `guard.max_deletes = 25`.
+    pub limit: String,
+    /// All that and what to do, in words; the same as at each operation it holds.
+    pub why: String,
 }
 
 impl Population {

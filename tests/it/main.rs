@@ -6,6 +6,7 @@ mod commands;
 mod crash;
 mod decisions;
 mod floors;
+mod guards;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
