@@ -43,7 +43,7 @@ async fn two_customers_that_turn_out_to_be_one_are_held_naming_both() {
     let companies = ids(&rig, COMPANY);
     let survivor = rig.hubspot().merge(COMPANY, &companies[0], &companies[1]).unwrap();
     for full in [false, true, false] {
-        let report = rig.try_run(RunKind::Sync, full).await.unwrap();
+        let report = rig.as_planned(RunKind::Sync, full).await;
         assert_eq!(report.status, RunStatus::Partial, "{:#?}", report.plan);
         let [(verb, subject, why)] = held(&report).try_into().unwrap();
         assert_eq!((verb, subject), (Verb::Delete, format!("hubspot:company:{}", companies[1])));
@@ -91,7 +91,7 @@ async fn a_chain_of_merges_ends_with_one_customer_of_the_last_survivor() {
             rig.sync().await;
         }
         let last = rig.hubspot().merge(COMPANY, &first, &two).unwrap();
-        let report = rig.sync().await;
+        let report = rig.sync_as_planned().await;
         let case = format!("keeps: {keeps}, at once: {at_once}: {:#?}", report.plan);
         assert_eq!(
             (report.status, report.operations.create, report.operations.delete),
@@ -121,7 +121,7 @@ async fn people_of_a_company_that_was_merged_into_a_customer_follow_it_at_once()
     rig.try_run(RunKind::Sync, true).await.unwrap();
     assert_eq!(visible(&rig, Object::Contact), 0, "of no customer yet");
     rig.hubspot().merge(COMPANY, &customer, &lead).unwrap();
-    let report = rig.sync().await;
+    let report = rig.sync_as_planned().await;
     assert_eq!((report.status, report.operations.create), (RunStatus::Complete, 1), "{:#?}", report.plan);
     assert_eq!(visible(&rig, Object::Contact), 1);
 }
@@ -134,7 +134,7 @@ async fn merged_contacts_keep_their_contact_and_the_second_one_is_held() {
         let contacts = ids(&rig, CONTACT);
         let survivor = rig.hubspot().merge(CONTACT, &contacts[0], &contacts[1]).unwrap();
         rig.hubspot().set_property(CONTACT, &survivor, "jobtitle", "Chief").unwrap();
-        let report = rig.sync().await;
+        let report = rig.sync_as_planned().await;
         let [(verb, subject, why)] = held(&report).try_into().unwrap();
         assert_eq!((verb, subject), (Verb::Delete, format!("hubspot:contact:{}", contacts[1])));
         assert!(why.contains(&format!("approve hubspot:contact:{}", contacts[1])), "{why}");
@@ -158,10 +158,10 @@ async fn merged_deals_never_open_a_second_onboarding() {
         rig.hubspot().add_deal(DealSeed { properties, company: Some(company), created })
     };
     let (won, open) = (add("closedwon"), add("contractsent"));
-    assert_eq!(rig.backfill().await.operations.create, 2);
+    assert_eq!(rig.as_planned(RunKind::Backfill, false).await.operations.create, 2);
     rig.hubspot().merge(ObjectType::Deal, &won, &open).unwrap();
     for full in [false, true] {
-        let report = rig.try_run(RunKind::Sync, full).await.unwrap();
+        let report = rig.as_planned(RunKind::Sync, full).await;
         let made =
             report.plan.iter().filter(|o| matches!(o.action, Action::Create { .. } | Action::Delete { .. })).count();
         assert_eq!(made, 0, "{:#?}", report.plan);

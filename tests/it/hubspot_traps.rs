@@ -22,7 +22,7 @@ async fn what_was_archived_too_long_ago_is_found_by_the_full_pass() {
         hubspot.switches.archived_days = 0;
     }
     assert!(rig.sync().await.plan.is_empty(), "nothing shows it");
-    let report = rig.try_run(RunKind::Sync, true).await.unwrap();
+    let report = rig.as_planned(RunKind::Sync, true).await;
     assert_eq!((report.status, report.operations.delete), (RunStatus::Complete, 1), "{:#?}", report.plan);
     assert_eq!(rig.pivotal().visible(Object::Customer).count(), 29);
 }
@@ -48,7 +48,7 @@ async fn a_text_that_is_too_long_is_cut_between_characters_and_said_so() {
     let rig = Rig::with(portal(1, 0)).await;
     let company = rig.hubspot().ids(COMPANY).next().unwrap();
     rig.hubspot().set_property(COMPANY, &company, "name", &"é漢".repeat(32_768)).unwrap();
-    let report = rig.backfill().await;
+    let report = rig.as_planned(RunKind::Backfill, false).await;
     assert_eq!(report.status, RunStatus::Complete);
     let said = report.notes.iter().find(|note| note.contains("cut")).unwrap();
     assert!(said.contains(&company) && said.contains("from 65536 to 255"), "{said}");
@@ -85,7 +85,7 @@ async fn a_contact_moved_without_a_trace_is_moved_within_the_next_run() {
         (hubspot.ids(CONTACT).next().unwrap(), hubspot.ids(COMPANY).last().unwrap())
     };
     rig.hubspot().move_contact(&contact, &company).unwrap();
-    let report = rig.sync().await;
+    let report = rig.sync_as_planned().await;
     assert_eq!((report.operations.create, report.operations.delete), (1, 1), "{:#?}", report.plan);
     assert_eq!(rig.pivotal().visible(Object::Contact).count(), 3);
     assert!(rig.sync().await.plan.is_empty());

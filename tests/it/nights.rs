@@ -15,7 +15,7 @@ async fn a_first_load_posts_each_object_once_and_the_second_night_writes_nothing
     assert!(rig.writes().is_empty(), "a plan writes nothing");
     assert_eq!(planned.operations.create, 120);
 
-    let report = rig.backfill().await;
+    let report = rig.as_planned(RunKind::Backfill, false).await;
     assert_eq!(report.status, RunStatus::Complete);
     let writes = rig.writes();
     assert_eq!(writes.len(), 120);
@@ -49,7 +49,7 @@ async fn each_change_at_the_source_costs_one_call() {
         (companies[0].clone(), companies[5].clone(), contacts[2].clone())
     };
     rig.configure("[customers]\ndelete_grace = \"0s\"\n");
-    let report = rig.sync().await;
+    let report = rig.sync_as_planned().await;
     let mut done: Vec<_> = report.plan.iter().map(|o| (o.verb(), o.subject.to_string())).collect();
     done.sort();
     assert_eq!(
@@ -101,7 +101,7 @@ async fn a_contact_who_changes_companies_is_moved() {
         hubspot.set_property(ObjectType::Contact, &contact, "jobtitle", "New job").unwrap();
         contact
     };
-    let report = rig.sync().await;
+    let report = rig.sync_as_planned().await;
     assert_eq!((report.operations.create, report.operations.delete), (1, 1), "{:?}", report.plan);
     assert_eq!(report.status, RunStatus::Complete);
     let live: Vec<_> =
@@ -124,7 +124,7 @@ async fn what_is_in_pivotal_already_is_adopted_not_created_again() {
         .add_contact(&by_domain, json!({"name": "Ann Lee 0", "email": "ann0@company1.com", "title": "Buyer"}), long_ago)
         .unwrap();
     let rig = Rig::with_both(portal, pivotal).await;
-    let report = rig.backfill().await;
+    let report = rig.as_planned(RunKind::Backfill, false).await;
     assert_eq!(
         (report.operations.adopt, report.operations.create, report.status),
         (3, 3, RunStatus::Complete),
@@ -165,7 +165,7 @@ async fn a_refused_object_rests_and_blocks_nothing_else() {
     for company in companies {
         rig.hubspot().set_property(ObjectType::Company, &company, "name", &format!("Other {company}")).unwrap();
     }
-    let healed = rig.sync().await;
+    let healed = rig.sync_as_planned().await;
     assert_eq!(
         (healed.operations.create, healed.operations.update, healed.status),
         (1, 4, RunStatus::Complete),
@@ -228,7 +228,7 @@ async fn a_full_pass_finds_what_no_delta_shows() {
     let contact = rig.hubspot().ids(ObjectType::Contact).next().unwrap();
     rig.hubspot().purge(ObjectType::Contact, &contact).unwrap();
     assert!(rig.sync().await.plan.is_empty());
-    let report = rig.try_run(RunKind::Sync, true).await.unwrap();
+    let report = rig.as_planned(RunKind::Sync, true).await;
     assert_eq!(report.operations.delete, 1, "{:?}", report.plan);
 }
 
@@ -250,7 +250,7 @@ async fn a_merge_keeps_the_customer_and_deletes_nothing() {
         });
         hubspot.merge(ObjectType::Company, &ids[0], &stray).unwrap()
     };
-    let report = rig.sync().await;
+    let report = rig.sync_as_planned().await;
     assert_eq!((report.operations.delete, report.operations.create), (0, 0), "{:#?}", report.plan);
     let pivotal = rig.pivotal();
     assert!(

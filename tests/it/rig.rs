@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{TimeDelta, Utc};
 use pivotal_sync::app::App;
+use pivotal_sync::cli::render::plan_json;
 use pivotal_sync::config::{self, Secrets};
 use pivotal_sync::domain::{Report, RunKind};
 use pivotal_sync::engine::{Ask, EngineError, Silent};
@@ -17,6 +18,8 @@ use pivotal_sync::sandbox::log::{self, Entry, RequestLog};
 use pivotal_sync::sandbox::{hubspot, pivotal};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use super::calls::assert_as_planned;
 
 /// The credentials the sandbox accepts, as the environment would hold them.
 pub const KEYS: [(&str, &str); 3] = [
@@ -157,6 +160,19 @@ max_delete_percent = 100
 
     pub async fn backfill(&self) -> Report {
         self.try_run(RunKind::Backfill, false).await.unwrap()
+    }
+
+    /// A plan, then the run it announced, which must make exactly the calls the plan said.
+    pub async fn as_planned(&self, kind: RunKind, full: bool) -> Report {
+        let planned = self.try_run(RunKind::Plan, full).await.unwrap();
+        let before = self.log.entries().len();
+        let report = self.try_run(kind, full).await.unwrap();
+        assert_as_planned(&plan_json(&planned.plan), &self.log.entries()[before..], &self.pivotal());
+        report
+    }
+
+    pub async fn sync_as_planned(&self) -> Report {
+        self.as_planned(RunKind::Sync, false).await
     }
 
     /// The writes Pivotal was sent, and forgets the log.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pivotal_sync::app::App;
+use pivotal_sync::cli::render::plan_json;
 use pivotal_sync::config::{self, Secrets};
 use pivotal_sync::domain::{Operation, Report, RunKind, RunStatus, Verb};
 use pivotal_sync::engine::{Ask, EngineError, Silent};
@@ -13,6 +14,7 @@ use pivotal_sync::sandbox::pivotal::Object;
 use pivotal_sync::sandbox::{Options, Sandbox};
 use tokio_util::sync::CancellationToken;
 
+use super::calls::assert_as_planned;
 use super::rig::{KEYS, text};
 
 struct Both {
@@ -49,6 +51,16 @@ impl Both {
         self.try_run(kind).await.unwrap()
     }
 
+    /// A plan, then the run it announced, which must make exactly the calls the plan said.
+    async fn as_planned(&self, kind: RunKind) -> Report {
+        let planned = self.run(RunKind::Plan).await;
+        let before = self.sandbox.log.entries().len();
+        let report = self.run(kind).await;
+        assert_eq!(planned.plan, report.plan, "the plan was exactly what was done");
+        assert_as_planned(&plan_json(&planned.plan), &self.sandbox.log.entries()[before..], &self.sandbox.pivotal());
+        report
+    }
+
     async fn try_run(&self, kind: RunKind) -> Result<Report, EngineError> {
         let settings = config::load(Some(&self.config()), std::iter::empty()).map_err(|e| e.to_string()).unwrap();
         let env = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -68,10 +80,8 @@ impl Both {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_company_in_both_sources_is_one_customer_with_both_ids() {
     let both = Both::start("").await;
-    let planned = both.run(RunKind::Plan).await;
-    let report = both.run(RunKind::Backfill).await;
+    let report = both.as_planned(RunKind::Backfill).await;
     assert_eq!(report.status, RunStatus::Complete, "{:?} {:?}", report.streams, report.operations);
-    assert_eq!(planned.plan, report.plan, "the plan was exactly what was done");
     assert!(report.operations.adopt >= 2, "two customers were there before");
     {
         let pivotal = both.sandbox.pivotal();
@@ -105,7 +115,7 @@ async fn a_day_at_the_sources_is_followed_and_then_it_is_quiet() {
     let both = Both::start("").await;
     both.run(RunKind::Backfill).await;
     both.sandbox.a_day().unwrap();
-    let report = both.run(RunKind::Sync).await;
+    let report = both.as_planned(RunKind::Sync).await;
     assert_eq!(report.status, RunStatus::Complete, "{:?}", report.plan);
     assert!(report.operations.create >= 2 && report.operations.update >= 2, "{:?}", report.operations);
     assert!(both.run(RunKind::Sync).await.plan.is_empty());
@@ -132,7 +142,7 @@ async fn a_customer_names_the_deal_behind_its_newest_onboarding() {
         created: chrono::Utc::now(),
         company: Some(company),
     });
-    let report = both.run(RunKind::Sync).await;
+    let report = both.as_planned(RunKind::Sync).await;
     let verbs: Vec<Verb> = report.plan.iter().map(Operation::verb).collect();
     assert_eq!(verbs, [Verb::Update, Verb::Create], "{:#?}", report.plan);
     let named = both.sandbox.pivotal().customer_with("hubspot_deal_id", &deal).map(|row| row.id.clone());
@@ -143,7 +153,7 @@ async fn a_customer_names_the_deal_behind_its_newest_onboarding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspot_alone_works() {
     let both = Both::start("hubspot").await;
-    let report = both.run(RunKind::Backfill).await;
+    let report = both.as_planned(RunKind::Backfill).await;
     assert_eq!((report.status, report.requests.stripe), (RunStatus::Complete, 0));
     assert!(report.operations.create > 30 && both.sandbox.pivotal().duplicates().is_empty());
     assert!(both.run(RunKind::Sync).await.plan.is_empty());
@@ -152,7 +162,7 @@ async fn hubspot_alone_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stripe_alone_works() {
     let both = Both::start("stripe").await;
-    let report = both.run(RunKind::Backfill).await;
+    let report = both.as_planned(RunKind::Backfill).await;
     assert_eq!((report.status, report.requests.hubspot), (RunStatus::Complete, 0), "{:?}", report.plan);
     assert!(report.operations.create > 15 && both.sandbox.pivotal().duplicates().is_empty());
     assert!(both.sandbox.pivotal().visible(Object::Contact).count() <= 2, "Stripe brings no people");

@@ -1,15 +1,22 @@
 //! The documented JSON objects (design section 6).
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json, json};
 
-use crate::domain::{Operation, Report, Standing};
+use crate::domain::{Action, EntityId, Kind, Operation, Parent, Report, SourceKey, Standing};
 
-/// The operations as the `plan` array of `plan --json`. `standing` and `why` are there for those that may not go ahead.
+/// The operations as the `plan` array of `plan --json`. `standing` and `why` are there for those that may not go ahead;
+/// `customer` for what is created under one: its cuid, or the ref of the operation that creates it.
 pub fn plan_json(operations: &[Operation]) -> Json {
-    operations.iter().map(operation_json).collect()
+    let mut refs: HashMap<EntityId, &SourceKey> = HashMap::new();
+    for operation in operations.iter().filter(|operation| operation.kind == Kind::Customer) {
+        refs.entry(operation.entity).or_insert(&operation.subject);
+    }
+    operations.iter().map(|operation| operation_json(operation, &refs)).collect()
 }
 
-fn operation_json(operation: &Operation) -> Json {
+fn operation_json(operation: &Operation, refs: &HashMap<EntityId, &SourceKey>) -> Json {
     let changes: Map<String, Json> = operation
         .changes()
         .0
@@ -25,6 +32,13 @@ fn operation_json(operation: &Operation) -> Json {
         "changes": changes,
         "reason": operation.reason,
     });
+    match &operation.action {
+        Action::Create { parent: Some(Parent::Known(customer)), .. } => object["customer"] = json!(customer),
+        Action::Create { parent: Some(Parent::Planned(customer)), .. } => {
+            object["customer"] = json!(refs.get(customer))
+        }
+        _ => {}
+    }
     let (standing, why) = match &operation.standing {
         Standing::Ready => return object,
         Standing::Held(why) => ("held", why),
