@@ -129,12 +129,15 @@ pub struct CheckArgs {
 /// `plan`
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Save the plan for `sync --apply`
+    /// Save the plan for `sync --apply`, which takes it for 24 hours
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Pull this source only
     #[arg(long, value_name = "SOURCE", value_parser = sources())]
     pub source: Option<SourceName>,
+    /// Read nothing: reconcile what is known already, e.g. to see what a changed rule touches
+    #[arg(long, conflicts_with = "source")]
+    pub offline: bool,
     /// Exit with 3 when something would change
     #[arg(long)]
     pub exit_code: bool,

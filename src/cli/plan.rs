@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::domain::{Operation, Report, RunKind};
-use crate::engine::{Ask, SavedPlan};
+use crate::engine::{Ask, Engine, EngineError, PLAN_HOURS, SavedPlan};
 
 use super::render::{PlanView, render_plan, render_report, report_json};
 use super::{Exit, Failure, PlanArgs, print, session};
@@ -15,22 +15,32 @@ const MOST: usize = 40;
 pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, Failure> {
     let app = session::app(config)?;
     let engine = app.for_planning(session::watch(args.json), session::stop_on_signal()).await?;
-    let ask = Ask { kind: RunKind::Plan, asked_by: "command".to_owned(), full: false, only: args.source };
-    let planned = engine.plan(&ask).await;
+    let planned = plan(&engine, args).await;
     let rate = engine.target.rate_per_minute();
     engine.store.close().await;
-    let report = planned.map_err(|error| session::failed(error, &app))?;
-    if let Some(file) = &args.out {
-        save(&report, file, &app.settings.pivotal.workspace)?;
+    let (report, saved) = planned.map_err(|error| session::failed(error, &app))?;
+    if let (Some(file), Some(saved)) = (&args.out, &saved) {
+        save(saved, file)?;
     }
     tell(&report, args, rate)
 }
 
-fn save(report: &Report, file: &Path, workspace: &str) -> Result<(), Failure> {
+async fn plan(engine: &Engine, args: &PlanArgs) -> Result<(Report, Option<SavedPlan>), EngineError> {
+    const ASKED_BY: &str = "command";
+    let ask = Ask { kind: RunKind::Plan, asked_by: ASKED_BY.to_owned(), full: false, only: args.source };
+    let report = if args.offline { engine.plan_offline(ASKED_BY).await? } else { engine.plan(&ask).await? };
+    let saved = match &args.out {
+        Some(_) => Some(engine.save_plan(&report, args.source).await?),
+        None => None,
+    };
+    Ok((report, saved))
+}
+
+fn save(plan: &SavedPlan, file: &Path) -> Result<(), Failure> {
     let cannot = |why: String| {
         Failure::new("output", format!("the plan cannot be saved to {}: {why}", file.display()), "name another file")
     };
-    let text = serde_json::to_string_pretty(&SavedPlan::of(report, workspace)).map_err(|e| cannot(e.to_string()))?;
+    let text = serde_json::to_string_pretty(plan).map_err(|e| cannot(e.to_string()))?;
     write_private(file, &text).map_err(|e| cannot(e.to_string()))
 }
 
@@ -63,7 +73,9 @@ fn next(report: &Report, args: &PlanArgs) -> String {
         return String::new();
     }
     match &args.out {
-        Some(file) => format!("next: pivotal-sync sync --apply {}\n", file.display()),
+        Some(file) => {
+            format!("next: pivotal-sync sync --apply {}  (within {PLAN_HOURS} hours)\n", file.display())
+        }
         None => "next: pivotal-sync sync\n".to_owned(),
     }
 }

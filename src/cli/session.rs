@@ -79,7 +79,7 @@ pub(super) fn failed(error: EngineError, app: &App) -> Failure {
     match error {
         EngineError::Api(error) => Failure::of_api(&error, Some(&app.secrets)),
         EngineError::Store(error) => error.into(),
-        other => Failure::new(other.kind(), other.to_string(), other.hint()),
+        other => Failure::new(other.kind(), other.to_string(), other.hint()).at(other.details().iter().cloned()),
     }
 }
 

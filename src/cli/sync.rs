@@ -11,7 +11,8 @@ use super::{BackfillArgs, Exit, Failure, SyncArgs, print, session};
 /// One incremental run, or a saved plan.
 pub(super) async fn run(args: &SyncArgs, config: Option<&Path>) -> Result<Exit, Failure> {
     let saved = args.apply.as_deref().map(read).transpose()?;
-    let ask = Ask { kind: RunKind::Sync, asked_by: "command".to_owned(), full: args.full, only: None };
+    let only = saved.as_ref().and_then(|plan| plan.only);
+    let ask = Ask { kind: RunKind::Sync, asked_by: "command".to_owned(), full: args.full, only };
     carry_out(&ask, saved.as_ref(), args.json, config).await
 }
 

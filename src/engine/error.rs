@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::domain::{ApiError, Fault, Stream};
 use crate::store::StoreError;
 
+use super::PlanRefused;
+
 /// Why a run ended early. Everything else is data: a failed source, a held or refused operation.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -44,9 +46,12 @@ pub enum EngineError {
         /// Why it stopped.
         why: String,
     },
-    /// The saved plan is not what would be done now.
-    #[error("the saved plan no longer matches: {0}; nothing was written")]
-    PlanMoved(String),
+    /// A saved plan that may not be applied.
+    #[error(transparent)]
+    Plan(#[from] PlanRefused),
+    /// A plan that cannot be made from what is known.
+    #[error("no plan can be made offline: {0}")]
+    Offline(String),
     /// Asked to stop.
     #[error("stopped before the end; what was written is recorded, and the next run goes on from there")]
     Interrupted,
@@ -65,9 +70,15 @@ impl EngineError {
             },
             Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
             Self::NeverRead { .. } => "source",
-            Self::PlanMoved(_) => "plan",
+            Self::Plan(_) => "plan",
+            Self::Offline(_) => "offline",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// Where, one line each, when there is more than one place to tell.
+    pub fn details(&self) -> &[String] {
+        if let Self::Plan(refused) = self { refused.details() } else { &[] }
     }
 
     /// What to do about it.
@@ -85,9 +96,8 @@ impl EngineError {
                 "mend that and run again; or set {}.enabled = false if that source is not to be used",
                 stream.source()
             ),
-            Self::PlanMoved(_) => {
-                "make a new plan with `pivotal-sync plan --out FILE`, read it, and apply that".to_owned()
-            }
+            Self::Plan(refused) => refused.hint().to_owned(),
+            Self::Offline(_) => "run `pivotal-sync plan` without --offline".to_owned(),
             Self::Interrupted => "run the same command again to go on".to_owned(),
         }
     }

@@ -20,6 +20,8 @@ pub mod decide;
 mod error;
 pub mod explain;
 mod halt;
+mod moved;
+mod offline;
 mod outcome;
 mod plan;
 mod pull;
@@ -39,8 +41,10 @@ use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store};
 
+use plan::Asking;
+
 pub use error::EngineError;
-pub use saved::SavedPlan;
+pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
 pub use watch::{Event, Silent, Watch};
 
 /// Set when a first load tried everything it planned. A plan alone, or a load that was cut off, is no load.
@@ -95,18 +99,30 @@ impl Engine {
     pub async fn plan(&self, ask: &Ask) -> Result<Report, EngineError> {
         let mut run = self.begin(ask).await?;
         let result = async {
-            let identity = self.identify().await?;
+            self.identify().await?;
             self.up_to_the_plan(ask, &mut run).await?;
-            self.store.close_planned(run.report.run, "planned, not yet applied").await?;
-            let waiting = self.store.open_attempts().await?.len();
-            if waiting > 0 {
-                run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
-            }
-            run.count_planned();
-            Ok(identity)
+            self.tell_plan(&mut run).await
         }
         .await;
-        self.finish(run, result.map(|_: Identity| ())).await
+        self.finish(run, result).await
+    }
+
+    /// What a plan says besides its operations.
+    async fn tell_plan(&self, run: &mut Run) -> Result<(), EngineError> {
+        self.store.close_planned(run.report.run, "planned, not yet applied").await?;
+        let waiting = self.store.open_attempts().await?.len();
+        if waiting > 0 {
+            run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
+        }
+        if let (number, Some(next)) = self.store.waiting_deletions().await? {
+            let at = next.format("%Y-%m-%d %H:%M UTC");
+            run.note(match number {
+                1 => format!("1 deletion waits out its grace, until {at}"),
+                _ => format!("{number} deletions wait out their grace, the next until {at}"),
+            });
+        }
+        run.count_planned();
+        Ok(())
     }
 
     /// Pulls, reconciles and makes the difference go away. With `approved`, only if the plan is still the one that was saved.
@@ -118,17 +134,17 @@ impl Engine {
     ) -> Result<Report, EngineError> {
         let mut run = self.begin(ask).await?;
         let result = async {
-            self.identify().await?;
+            let identity = self.identify().await?;
             if let Some(approved) = approved {
-                approved.check_age(Utc::now())?;
+                approved.check(&identity.workspace_slug, &self.plan_place().await?, Utc::now())?;
             }
             self.recover(writer, &mut run).await?;
             let planned = self.up_to_the_plan(ask, &mut run).await?;
             if let Some(approved) = approved
-                && let Err(moved) = approved.check(&run.report.plan)
+                && let Err(moved) = approved.check_still(&run.report.plan)
             {
                 self.store.close_planned(run.report.run, "the saved plan no longer matched").await?;
-                return Err(moved);
+                return Err(moved.into());
             }
             self.apply(writer, planned, &mut run).await?;
             self.know_loaded(&run).await
@@ -156,7 +172,8 @@ impl Engine {
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }
-        let planned = self.make_plan(ask.full, walked, run).await?;
+        let asking = if walked { Asking::NoNews } else { Asking::Everything };
+        let planned = self.make_plan(ask.full, asking, run).await?;
         if fresh && !run.failed_sources && ask.only.is_none() {
             self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;
         }

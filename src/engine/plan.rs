@@ -38,6 +38,17 @@ enum Fate {
     Blocked(String),
 }
 
+/// What Pivotal is asked while a plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Its news before anything is created, and the children of customers to be adopted.
+    Everything,
+    /// Children only: it was walked in this run, so that its news are known.
+    NoNews,
+    /// Nothing: what is known must do.
+    Nothing,
+}
+
 /// One plan under way.
 struct Drafting {
     full: bool,
@@ -51,18 +62,16 @@ struct Drafting {
     taken: HashMap<PivotalId, EntityId>,
     /// Slugs this plan gives out.
     slugs: HashSet<String>,
-    /// Whether Pivotal's news were looked at in this run.
-    walked_news: bool,
+    asking: Asking,
     looked_at: u64,
 }
 
 impl Engine {
     /// Looks at every entity that is dirty, unsettled or due (all of them when `full`), and writes down what is owed.
-    /// `just_walked` says that Pivotal was walked in this run, so that its news are known.
     pub(super) async fn make_plan(
         &self,
         full: bool,
-        just_walked: bool,
+        asking: Asking,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
         let rules = self.reconciler.fingerprint();
@@ -80,7 +89,7 @@ impl Engine {
             parents: Parents::default(),
             taken: HashMap::new(),
             slugs: HashSet::new(),
-            walked_news: just_walked,
+            asking,
             looked_at: 0,
         };
         for kind in Kind::ALL {
@@ -94,7 +103,7 @@ impl Engine {
         for tripped in self.reconciler.guard(&mut draft.operations, &population, &approved) {
             let Tripped { kind, verb, count, held, limit, why } = tripped;
             let kind = kind.as_str();
-            tracing::warn!(kind, verb, count, held, limit, "a guard holds what goes beyond it");
+            tracing::warn!(kind, verb, count, held, limit, "a guard tripped: all of these are held");
             run.note(why);
         }
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
@@ -219,9 +228,9 @@ impl Engine {
         if queries.is_empty() {
             return Ok(answers);
         }
-        if kind == Kind::Customer && !draft.walked_news {
+        if kind == Kind::Customer && draft.asking == Asking::Everything {
             self.walk_news().await?;
-            draft.walked_news = true;
+            draft.asking = Asking::NoNews;
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         for (number, rows) in numbers.into_iter().zip(self.store.remote(&queries).await?) {
@@ -250,7 +259,7 @@ impl Engine {
 
     /// The contacts of a customer that will be adopted are read now, so that theirs are adopted too and the plan is exact.
     async fn list_children_of_adopted(&self, kind: Kind, draft: &Drafting) -> Result<(), EngineError> {
-        if kind != Kind::Customer {
+        if kind != Kind::Customer || draft.asking == Asking::Nothing {
             return Ok(());
         }
         for operation in &draft.operations {

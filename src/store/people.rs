@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::error::Trouble;
-use super::{OperationId, Store, StoreError, StreamState, rows};
-use crate::domain::{Changes, EntityId, Kind, PivotalId, RunId, Stream, Verb};
+use super::{OperationId, Store, StoreError, StreamState, rows, time};
+use crate::domain::{Changes, EntityId, Kind, PivotalId, RunId, Stream, Timestamp, Verb};
 
 /// The state in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,25 +113,39 @@ impl Store {
             .fetch_all(self.read())
             .await?;
             let of = |state: &str| open.iter().find(|row| row.state == state).map_or(0, |row| rows::count(row.number));
-            let waiting = sqlx::query_scalar!(
-                "SELECT count(*) FROM entity
-                 WHERE look_at IS NOT NULL AND state = 'live' AND wanted IS NOT NULL AND wanted <> 'yes'"
-            )
-            .fetch_one(self.read())
-            .await?;
+            let (waiting_deletions, _) = self.waiting().await?;
             Ok(StoreCounts {
                 mapped: self.mapped().await?,
                 owed: of("planned") + of("owed"),
                 held: of("held"),
                 quarantined: of("quarantined"),
-                waiting_deletions: rows::count(waiting),
+                waiting_deletions,
                 streams,
             })
         })
         .await
     }
 
-    /// Open operations, oldest first: of one state (`planned`, `held`, `quarantined`, `owed`), or all of them.
+    /// How many live objects are no longer wanted and wait out their grace, and when the next one's is over.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn waiting_deletions(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.told(self.waiting()).await
+    }
+
+    async fn waiting(&self) -> Result<(u64, Option<Timestamp>), Trouble> {
+        let found = sqlx::query!(
+            r#"SELECT count(*) AS "number!: i64", min(look_at) AS "next: String" FROM entity
+               WHERE look_at IS NOT NULL AND state = 'live' AND wanted IS NOT NULL AND wanted <> 'yes'"#
+        )
+        .fetch_one(self.read())
+        .await?;
+        Ok((rows::count(found.number), time::maybe("entity", found.next.as_deref())?))
+    }
+
+    /// Open operations, oldest first: of one state (`planned`, `held`, `quarantined`, `owed`), or all of them. Where there are
+    /// more than `most`, a few of each reason come first, so that none is hidden behind another's many.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -142,7 +156,7 @@ impl Store {
                 r#"SELECT id, run_id, entity_id, object, verb, ref AS subject, name, pivotal_id, changes, reason, state, why
                    FROM operation
                    WHERE state IN ('planned', 'held', 'quarantined', 'owed') AND (?1 IS NULL OR state = ?1)
-                   ORDER BY id LIMIT ?2"#,
+                   ORDER BY row_number() OVER (PARTITION BY why ORDER BY id) > 5, id LIMIT ?2"#,
                 state,
                 most
             )

@@ -15,7 +15,7 @@ use pivotal_sync::sandbox::{Options, Sandbox};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::assert_as_planned;
-use super::rig::{KEYS, text};
+use super::rig::{KEYS, binary, text};
 
 struct Both {
     sandbox: Sandbox,
@@ -181,4 +181,26 @@ async fn nothing_is_written_before_every_source_was_read_once() {
     both.sandbox.hubspot().set_token("pat-na1-sandbox");
     assert_eq!(both.run(RunKind::Backfill).await.status, RunStatus::Complete);
     assert!(both.sandbox.pivotal().duplicates().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_one_source_is_applied_from_that_source_alone() {
+    let both = Both::start("").await;
+    both.run(RunKind::Backfill).await;
+    both.sandbox.a_day().unwrap();
+    let typed = |words: &[&str]| {
+        let mut command = std::process::Command::new(binary());
+        command.arg("--config").arg(both.config()).args(words).current_dir(both.folder.path()).env_clear().envs(KEYS);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    both.sandbox.log.clear();
+    let (code, err) = typed(&["plan", "--source", "hubspot", "--out", "plan.json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, err) = typed(&["sync", "--apply", "plan.json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let entries = both.sandbox.log.entries();
+    let asked = |api: &str| entries.iter().filter(|entry| entry.api == api).count();
+    assert_eq!(asked("stripe"), 0);
+    assert!(asked("hubspot") > 0 && entries.iter().any(|e| e.api == "pivotal" && e.method != "GET"));
 }

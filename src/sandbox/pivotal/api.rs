@@ -219,10 +219,12 @@ impl World {
     fn me(&self, call: &Call) -> Answer {
         let key = call.authorization.as_deref().and_then(|header| header.split_once(' ')).map_or("", |(_, key)| key);
         let prefix: String = key.trim().chars().take(12).collect();
+        // Two workspaces never share an id.
+        let org = format!("clorg{:0<20}", self.workspace);
         if self.switches.me_test_guide {
             let body = json!({
                 "object": "api_key_identity", "key_name": "Sandbox key", "key_prefix": prefix, "mode": "test",
-                "org_id": "clorg00000000000000000000", "org_slug": self.workspace,
+                "org_id": org, "org_slug": self.workspace,
             });
             return Answer::json(200, &body);
         }
@@ -233,7 +235,7 @@ impl World {
                 "id": "clkey00000000000000000000", "name": "Sandbox key", "prefix": prefix, "scopes": scopes,
                 "rate_limit_tier": "standard",
             },
-            "organization": { "id": "clorg00000000000000000000", "slug": self.workspace, "name": "Acme (sandbox)" },
+            "organization": { "id": org, "slug": self.workspace, "name": "Acme (sandbox)" },
         });
         Answer::json(200, &body)
     }
