@@ -13,7 +13,7 @@ pub(super) async fn run(settings: &Settings, args: &RunsArgs) -> Result<Exit, Fa
     if args.json {
         print::show_json(&runs_json(&runs))?
     } else {
-        print::show(&render_runs(&runs))?
+        print::show(&render_runs(&runs, print::width()))?
     }
     Ok(Exit::Done)
 }

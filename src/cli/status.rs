@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit, 
     if args.json {
         print::show_json(&status_json(&view))?
     } else {
-        print::show(&render_status(&view))?
+        print::show(&render_status(&view, print::width()))?
     }
     Ok(view.exit())
 }

@@ -45,7 +45,7 @@ fn tell(report: &Report, json: bool) -> Result<Exit, Failure> {
     if json {
         print::show_json(&report_json(report, false))?;
     } else {
-        print::show(&render_report(report))?;
+        print::show(&render_report(report, print::width()))?;
     }
     Ok(Exit::of_run(report))
 }

@@ -56,6 +56,7 @@ async fn a_tripped_guard_holds_its_kind_and_says_so_once() {
     let writes: Vec<_> = rig.writes().into_iter().map(|w| w.method).collect();
     assert_eq!(writes, ["PATCH"], "the rest goes on");
 
+    assert_eq!(typed(&rig, &["plan"], &[]).1.matches(why).count(), 1);
     let (code, out, _) = typed(&rig, &["status"], &[]);
     assert_eq!(code, Some(3));
     assert_eq!(out.matches(why).count(), 1, "{out}");

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Change, Kind, Operation, Standing, Value, Verb};
 
-use super::text::{BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, time_for, visible};
+use super::text::{BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, time_for, visible, wrap};
 
 /// How a plan is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -120,13 +120,18 @@ pub fn render_plan(operations: &[Operation], view: &PlanView) -> String {
 fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView) {
     let shown = view.most.unwrap_or(usize::MAX);
     let mut told = None;
-    for operation in members.iter().take(shown) {
+    for (at, operation) in members.iter().take(shown).enumerate() {
         let reason = why(operation);
         if reason.is_some() && reason != told {
-            let _ = writeln!(out, "  {}", visible(reason.unwrap_or_default()));
+            let text = wrap(&visible(reason.unwrap_or_default()), view.width.map(|width| width.saturating_sub(2)), 0);
+            text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
             told = reason;
         }
         one(out, group, operation, view.width);
+        let next = members.get(at + 1).filter(|_| at + 1 < shown);
+        if !next.is_some_and(|next| shares_reason(operation, next)) {
+            because(out, operation, view.width);
+        }
     }
     let rest = members.len().saturating_sub(shown);
     if rest > 0 {
@@ -135,7 +140,7 @@ fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView)
     }
 }
 
-fn why(operation: &Operation) -> Option<&str> {
+pub(super) fn why(operation: &Operation) -> Option<&str> {
     match &operation.standing {
         Standing::Ready => None,
         Standing::Held(why) | Standing::Quarantined(why) | Standing::Waiting(why) => Some(why),
@@ -143,25 +148,45 @@ fn why(operation: &Operation) -> Option<&str> {
 }
 
 fn one(out: &mut String, group: Group, operation: &Operation, width: Option<usize>) {
-    let Operation { kind, subject, name, reason, .. } = operation;
-    let head = format!("{} {} {kind}", group.mark(), operation.verb());
+    let Operation { subject, name, .. } = operation;
+    // Where the heading says what is done, the line need not.
+    let head = match group {
+        Group::Held | Group::Quarantined | Group::Waiting => format!("{} {} ", group.mark(), operation.verb()),
+        _ => format!("{} ", group.mark()),
+    };
     let subject = visible(&subject.to_string());
-    let taken = head.width() + subject.width() + 6;
+    let taken = head.width() + subject.width() + 4;
     let name = fit(&visible(name), width.map_or(usize::MAX, |width| width.saturating_sub(taken).max(12)));
-    let _ = writeln!(out, "  {}  {name}  {}", paint(group.style(), head), paint(DIM, subject));
+    let _ = writeln!(out, "  {}  {}", paint(group.style(), format!("{head}{name}")), paint(DIM, subject));
     let changes = operation.changes().0;
     let longest = changes.keys().map(|field| field.width()).max().unwrap_or(0);
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(longest + 8).max(24));
     for (field, change) in &changes {
         let _ = writeln!(out, "      {field:longest$}  {}", before_and_after(operation.verb(), change, room));
     }
-    if !reason.is_empty() {
-        let _ = writeln!(
-            out,
-            "      {}",
-            paint(DIM, fit(&format!("because {}", visible(reason)), room.saturating_add(longest)))
-        );
+}
+
+fn because(out: &mut String, operation: &Operation, width: Option<usize>) {
+    if let Some(reason) = telling(operation) {
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(6).max(24));
+        let _ = writeln!(out, "      {}", paint(DIM, fit(&format!("because {}", visible(reason)), room)));
     }
+}
+
+/// Whether one reason below both tells of both: nothing but names stands between them.
+fn shares_reason(one: &Operation, next: &Operation) -> bool {
+    telling(one) == telling(next) && why(one) == why(next) && [one, next].iter().all(|o| o.changes().is_empty())
+}
+
+/// The reason, unless it only says what the lines above it show: that the record is new, or which fields differ.
+fn telling(operation: &Operation) -> Option<&str> {
+    let Operation { reason, subject, .. } = operation;
+    let shown = match operation.verb() {
+        Verb::Create => reason.contains(&subject.to_string()),
+        Verb::Update | Verb::Adopt => reason.ends_with(" differ") || reason.ends_with(" differs"),
+        Verb::Delete => false,
+    };
+    (!reason.is_empty() && !shown).then_some(reason.as_str())
 }
 
 /// `Acme → Acme Inc`; of a create, where there is no before, `Acme Inc`.

@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
+
 use crate::domain::{Report, RunKind, RunStatus, Span, StreamCounts};
 
+use super::plan::why;
 use super::table::table;
-use super::text::{BOLD, GREEN, RED, YELLOW, count, paint, visible};
+use super::text::{BOLD, GREEN, RED, YELLOW, count, paint, visible, wrap};
 
-/// The report of one run: how it ended, what was read, done and spent, and what to type next.
-pub fn render_report(report: &Report) -> String {
+/// The report of one run: how it ended, what was read, done and spent, and what to type next; in so many columns.
+pub fn render_report(report: &Report, width: Option<usize>) -> String {
     let mut out = heading(report);
     if !report.streams.is_empty() {
         let _ = writeln!(out, "{}", streams(report));
@@ -31,16 +34,25 @@ pub fn render_report(report: &Report) -> String {
     out.push('\n');
     for (stream, counts) in &report.streams {
         if let Some(error) = &counts.error {
-            let _ = writeln!(out, "{} {stream} stopped early: {}", paint(RED, "warning:"), visible(error));
+            let text = format!("{stream} stopped early: {}", visible(error));
+            said(&mut out, RED, "warning:", &text, width);
         }
     }
-    for note in &report.notes {
-        let _ = writeln!(out, "{} {}", paint(YELLOW, "note:"), visible(note));
+    // What the plan says at its own operations need not be said twice.
+    let told = |note: &str| report.kind == RunKind::Plan && report.plan.iter().any(|o| why(o) == Some(note));
+    for note in report.notes.iter().filter(|note| !told(note)) {
+        said(&mut out, YELLOW, "note:", &visible(note), width);
     }
     for next in next_steps(report) {
         let _ = writeln!(out, "{} {next}", paint(BOLD, "next:"));
     }
     out
+}
+
+/// A word in colour, and what it leads, broken to the width.
+fn said(out: &mut String, style: Style, word: &str, text: &str, width: Option<usize>) {
+    let lines = wrap(&format!("{word} {text}"), width, 2);
+    let _ = writeln!(out, "{}{}", paint(style, word), lines.strip_prefix(word).unwrap_or(&lines));
 }
 
 fn heading(report: &Report) -> String {
@@ -96,7 +108,8 @@ fn next_steps(report: &Report) -> Vec<String> {
     if report.streams.values().any(|stream| stream.error.is_some()) {
         next.push("pivotal-sync check  (shows what keeps a source from being read)".to_owned());
     }
-    if waits > 0 {
+    // A plan lists what waits itself.
+    if waits > 0 && report.kind != RunKind::Plan {
         next.push(format!("pivotal-sync status  (lists what waits for you, and why: {})", count(waits)));
     }
     if counts.owed > 0 && report.kind != RunKind::Plan {

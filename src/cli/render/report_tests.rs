@@ -30,7 +30,7 @@ fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Repo
 #[test]
 fn a_run_in_step_reads_so() {
     let counts = OperationCounts { create: 1, update: 2, ..Default::default() };
-    let text = render_report(&report(RunKind::Sync, RunStatus::Complete, counts));
+    let text = render_report(&report(RunKind::Sync, RunStatus::Complete, counts), None);
     insta::assert_snapshot!(plain(&text), @r"
     sync 7: complete after 1m 12s
     stream               read  changed  deleted  requests
@@ -50,7 +50,7 @@ fn a_partial_run_says_what_waits_and_what_to_type() {
     let companies = partial.streams.get_mut(&Stream::HubspotCompanies).unwrap();
     companies.malformed = 1;
     companies.error = Some("HubSpot POST /crm/objects/2026-09/companies/search answered 403".into());
-    insta::assert_snapshot!(plain(&render_report(&partial)), @r#"
+    insta::assert_snapshot!(plain(&render_report(&partial, None)), @r#"
     backfill 7: partial after 1m 12s
     stream               read  changed  deleted  requests  malformed
     hubspot.companies  12,000        3        0       121          1
@@ -68,8 +68,19 @@ fn a_partial_run_says_what_waits_and_what_to_type() {
 #[test]
 fn a_plan_has_its_own_sum() {
     let counts = OperationCounts { create: 1, held: 1, ..Default::default() };
-    let text = plain(&render_report(&report(RunKind::Plan, RunStatus::Complete, counts)));
-    assert!(!text.contains("operations:") && text.contains("next: pivotal-sync status"), "{text}");
+    let text = plain(&render_report(&report(RunKind::Plan, RunStatus::Complete, counts), None));
+    assert!(!text.contains("operations:") && !text.contains("next:"), "{text}");
+}
+
+#[test]
+fn what_a_plan_says_at_its_operations_is_no_note_as_well() {
+    let mut run = report(RunKind::Plan, RunStatus::Complete, OperationCounts { held: 2, ..Default::default() });
+    run.plan = operations();
+    run.notes = vec!["26 deletions are more than guard.max_deletes = 25 allows".into(), "something else".into()];
+    let text = plain(&render_report(&run, None));
+    assert!(!text.contains("26 deletions") && text.contains("note: something else"), "{text}");
+    run.kind = RunKind::Sync;
+    assert!(plain(&render_report(&run, Some(40))).contains("note: 26 deletions are more than\n  guard."));
 }
 
 #[test]

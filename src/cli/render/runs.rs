@@ -1,55 +1,73 @@
 //! The latest runs.
 
+use std::fmt::Write;
+
 use serde_json::{Value as Json, json};
 
-use crate::domain::Span;
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::{RunKind, Span};
 use crate::store::RunRow;
 
 use super::table::table;
-use super::text::{count, stamp};
+use super::text::{count, visible, wrap};
 
 /// How long a run took, once it ended.
 pub(super) fn took(run: &RunRow) -> Option<Span> {
     run.finished_at.map(|end| Span((end - run.started_at).to_std().unwrap_or_default()))
 }
 
-/// A line per run, newest first.
-pub fn render_runs(runs: &[RunRow]) -> String {
+/// What most runs are asked by: not worth a column.
+const USUAL: &str = "command";
+
+/// A line per run, newest first, in so many columns.
+pub fn render_runs(runs: &[RunRow], width: Option<usize>) -> String {
     if runs.is_empty() {
         return "no run yet; pivotal-sync plan shows what a first load would do\n".to_owned();
     }
-    let header = [
-        "kind",
-        "status",
-        "asked by",
-        "started",
-        "run",
-        "took",
-        "created",
-        "updated",
-        "deleted",
-        "adopted",
-        "held",
-        "quarantined",
-        "owed",
-    ];
-    let rows = runs.iter().map(|run| {
-        let mut row = vec![
-            run.kind.as_str().to_owned(),
-            run.status.as_str().to_owned(),
-            run.asked_by.clone(),
-            stamp(run.started_at),
-            run.id.to_string(),
-            took(run).map_or_else(|| "-".to_owned(), |took| took.to_string()),
-        ];
-        let counts = run.report.as_ref().map(|report| &report.operations);
-        row.extend(match counts {
-            Some(c) => [c.create, c.update, c.delete, c.adopt, c.held, c.quarantined, c.owed].map(count),
-            None => [(); 7].map(|()| "-".to_owned()),
-        });
-        row
-    });
-    format!("{}\n", table(&header, rows.collect(), 4))
+    let asked = runs.iter().any(|run| run.asked_by != USUAL);
+    let mut header = vec!["run", "kind"];
+    header.extend(asked.then_some("asked by"));
+    header.extend(["status", "started (UTC)", "took"]);
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            let mut row = vec![run.id.to_string(), run.kind.as_str().to_owned()];
+            row.extend(asked.then(|| visible(&run.asked_by)));
+            row.push(run.status.as_str().to_owned());
+            row.push(run.started_at.format("%Y-%m-%d %H:%M").to_string());
+            row.push(took(run).map_or_else(|| "-".to_owned(), |took| took.to_string()));
+            row
+        })
+        .collect();
+    let columns = table(&header, rows, header.len());
+    let taken = columns.lines().map(UnicodeWidthStr::width).max().unwrap_or(0);
+    let mut out = String::new();
+    for (line, what) in columns.lines().zip(std::iter::once("done".to_owned()).chain(runs.iter().map(done))) {
+        let room = width.map(|width| width.saturating_sub(taken + 2).max(16));
+        let what = wrap(&what, room, 0).replace('\n', &format!("\n{}", " ".repeat(taken + 2)));
+        let _ = writeln!(out, "{line:taken$}  {what}");
+    }
+    out
+}
+
+/// `1,200 created, 26 held`; of a plan, what it would do.
+fn done(run: &RunRow) -> String {
+    let Some(report) = &run.report else { return "-".to_owned() };
+    let c = &report.operations;
+    let verbs = match run.kind {
+        RunKind::Plan => ["to create", "to update", "to delete", "to adopt"],
+        RunKind::Sync | RunKind::Backfill => ["created", "updated", "deleted", "adopted"],
+    };
+    let numbers = [c.create, c.update, c.delete, c.adopt].into_iter().zip(verbs);
+    let undone = [(c.held, "held"), (c.quarantined, "quarantined"), (c.owed, "owed")];
+    let parts = numbers.chain(undone).filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = parts.map(|(number, word)| format!("{} {word}", count(number))).collect();
+    match (&report.error, parts.is_empty()) {
+        (Some(error), true) => visible(&error.kind),
+        (None, true) => "nothing".to_owned(),
+        (_, false) => parts.join(", "),
+    }
 }
 
 /// The object `runs --json` prints.

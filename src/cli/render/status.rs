@@ -10,7 +10,7 @@ use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::runs::took;
 use super::table::table;
-use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, ago, count, counted, paint, since, time_for, visible};
+use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, age, ago, count, counted, paint, time_for, visible, wrap};
 
 /// What `status` tells.
 #[derive(Debug, Clone)]
@@ -59,8 +59,8 @@ impl StatusView {
     }
 }
 
-/// The status, for people.
-pub fn render_status(view: &StatusView) -> String {
+/// The status, for people, in so many columns.
+pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     let mut out = String::new();
     let workspace = view.workspace.as_deref().unwrap_or("(none yet)");
     let _ = writeln!(out, "workspace {}, store {}", paint(BOLD, visible(workspace)), view.store);
@@ -74,8 +74,15 @@ pub fn render_status(view: &StatusView) -> String {
         let _ = writeln!(out, "{}", streams(view));
     }
     let _ = writeln!(out, "{}", open(view));
-    list(&mut out, "held until you decide", "v_held", &view.held, view.counts.held);
-    list(&mut out, "quarantined: refused by Pivotal", "v_quarantined", &view.quarantined, view.counts.quarantined);
+    list(&mut out, "held until you decide", "v_held", &view.held, view.counts.held, width);
+    list(
+        &mut out,
+        "quarantined: refused by Pivotal",
+        "v_quarantined",
+        &view.quarantined,
+        view.counts.quarantined,
+        width,
+    );
     let next = match &view.last_run {
         None => Some("pivotal-sync plan  (shows what a first load would do)"),
         Some(_) if view.counts.held + view.counts.quarantined > 0 => {
@@ -113,15 +120,15 @@ fn last_run(out: &mut String, view: &StatusView) {
 fn streams(view: &StatusView) -> String {
     let last = view.last_run.as_ref().and_then(|run| run.report.as_ref());
     let rows = view.counts.streams.iter().map(|(stream, state, live)| {
-        let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| since(view.now, at));
-        let mut row = vec![stream.to_string(), since(view.now, state.pulled_at), full, count(*live)];
+        let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| age(view.now, at).to_string());
+        let mut row = vec![stream.to_string(), age(view.now, state.pulled_at).to_string(), full, count(*live)];
         row.extend(match last.and_then(|report| report.streams.get(stream)) {
             Some(c) => [c.read, c.changed, c.deleted, c.requests].map(count),
             None => [(); 4].map(|()| "-".to_owned()),
         });
         row
     });
-    let header = ["stream", "last read", "read in full", "records", "read", "changed", "gone", "requests"];
+    let header = ["stream", "read ago", "in full", "records", "read", "changed", "gone", "requests"];
     let mut out = table(&header, rows.collect(), 3);
     if last.is_some() {
         let _ = write!(out, "\n{}", paint(DIM, "(read, changed, gone, requests: by the last run)"));
@@ -160,15 +167,22 @@ fn open(view: &StatusView) -> String {
     if parts.is_empty() { "nothing was ever read".to_owned() } else { parts.join("; ") }
 }
 
-fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u64) {
+fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u64, width: Option<usize>) {
     if rows.is_empty() {
         return;
     }
     let _ = writeln!(out, "\n{}", paint(BOLD, title));
     let mut told = None;
-    for row in rows {
+    // Equal reasons come together, in the order in which each was first met: a tripped guard holds many for one reason.
+    let first = |why: &Option<String>| rows.iter().position(|row| row.why == *why);
+    let mut sorted: Vec<&OperationRow> = rows.iter().collect();
+    sorted.sort_by_key(|row| first(&row.why));
+    for row in sorted {
         if row.why.is_some() && row.why != told {
-            let _ = writeln!(out, "  {}", paint(YELLOW, visible(row.why.as_deref().unwrap_or_default())));
+            let why = visible(row.why.as_deref().unwrap_or_default());
+            for line in wrap(&why, width.map(|width| width.saturating_sub(2)), 0).lines() {
+                let _ = writeln!(out, "  {}", paint(YELLOW, line));
+            }
             told.clone_from(&row.why);
         }
         let OperationRow { verb, object, name, subject, .. } = row;

@@ -95,12 +95,12 @@ fn view() -> StatusView {
 
 #[test]
 fn status_tells_what_waits_and_why() {
-    insta::assert_snapshot!(plain(&render_status(&view())), @r"
+    insta::assert_snapshot!(plain(&render_status(&view(), None)), @r"
     workspace acme, store /var/lib/pivotal-sync/state.db
     last run: sync 7, partial, 2026-11-23 03:01 UTC (5h 29m ago), took 1m
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
-    stream             last read   read in full  records  read  changed  gone  requests
-    hubspot.companies  5h 30m ago  not yet        12,000    40        3     1         5
+    stream             read ago  in full  records  read  changed  gone  requests
+    hubspot.companies  5h 30m    not yet   12,000    40        3     1         5
     (read, changed, gone, requests: by the last run)
     540 owed, about 9m at 54 a minute; 26 held; 1 quarantined; 3 deletions waiting out the grace
 
@@ -125,17 +125,17 @@ fn status_of_a_store_in_step_and_of_an_empty_one() {
     (view.held, view.quarantined) = (vec![], vec![]);
     view.counts = StoreCounts { owed: 0, held: 0, quarantined: 0, waiting_deletions: 0, ..view.counts };
     view.last_run = Some(run(8, RunStatus::Running, None));
-    insta::assert_snapshot!(plain(&render_status(&view)), @r"
+    insta::assert_snapshot!(plain(&render_status(&view, None)), @r"
     workspace acme, store /var/lib/pivotal-sync/state.db
     running: sync 8, begun 2026-11-23 03:00 UTC (5h 30m ago)
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
-    stream             last read   read in full  records  read  changed  gone  requests
-    hubspot.companies  5h 30m ago  not yet        12,000     -        -     -         -
+    stream             read ago  in full  records  read  changed  gone  requests
+    hubspot.companies  5h 30m    not yet   12,000     -        -     -         -
     nothing is owed
     ");
     assert_eq!(view.exit(), Exit::Done);
     (view.last_run, view.workspace, view.counts.streams) = (None, None, vec![]);
-    insta::assert_snapshot!(plain(&render_status(&view)), @r"
+    insta::assert_snapshot!(plain(&render_status(&view, None)), @r"
     workspace (none yet), store /var/lib/pivotal-sync/state.db
     last run: none yet
     kept in Pivotal: 1,234 customers, 1 contact, 0 onboardings
@@ -159,15 +159,26 @@ fn status_as_json_holds_the_same() {
 #[test]
 fn runs_are_a_line_each() {
     let runs = [run(8, RunStatus::Interrupted, None), run(7, RunStatus::Partial, Some("23T03:01"))];
-    insta::assert_snapshot!(plain(&render_runs(&runs)), @r"
-    kind  status       asked by  started               run  took  created  updated  deleted  adopted  held  quarantined  owed
-    sync  interrupted  command   2026-11-23 03:00 UTC    8     -        -        -        -        -     -            -     -
-    sync  partial      command   2026-11-23 03:00 UTC    7    1m    1,200        0        0        0    26            0     0
+    insta::assert_snapshot!(plain(&render_runs(&runs, None)), @r"
+    run  kind  status       started (UTC)     took  done
+    8    sync  interrupted  2026-11-23 03:00  -     -
+    7    sync  partial      2026-11-23 03:00  1m    1,200 created, 26 held
+    ");
+    let mut runs = runs;
+    runs[1].asked_by = "schedule".into();
+    insta::assert_snapshot!(plain(&render_runs(&runs, Some(76))), @r"
+    run  kind  asked by  status       started (UTC)     took  done
+    8    sync  command   interrupted  2026-11-23 03:00  -     -
+    7    sync  schedule  partial      2026-11-23 03:00  1m    1,200 created, 26
+                                                              held
     ");
     let json = runs_json(&runs);
     assert_eq!((&json["runs"][0]["status"], &json["runs"][0]["run"]), (&"interrupted".into(), &8.into()));
-    assert_eq!((&json["runs"][1]["operations"]["held"], &json["runs"][1]["asked_by"]), (&26.into(), &"command".into()));
-    assert!(render_runs(&[]).contains("no run yet"));
+    assert_eq!(
+        (&json["runs"][1]["operations"]["held"], &json["runs"][1]["asked_by"]),
+        (&26.into(), &"schedule".into())
+    );
+    assert!(render_runs(&[], None).contains("no run yet"));
 }
 
 fn told() -> Told {

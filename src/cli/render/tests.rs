@@ -66,7 +66,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "Acme Inc",
             create(&[("name", "Acme Inc".into()), ("domain", "acme.com".into()), ("mrr", number("1250.50"))]),
             Standing::Ready,
-            "new in HubSpot",
+            "new company hubspot:company:123",
         ),
         operation(
             Kind::Customer,
@@ -78,7 +78,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 ("mrr", Value::Null, number("0")),
             ]),
             Standing::Ready,
-            "hubspot:company:9 changed",
+            "mrr, name and plan differ",
         ),
         operation(Kind::Customer, "5", "Gamma", delete(), Standing::Ready, "deleted in HubSpot"),
         operation(Kind::Customer, "6", "Zeta", adopt, Standing::Ready, "same domain, zeta.com"),
@@ -107,44 +107,41 @@ const WIDE: PlanView = PlanView { width: None, most: None, rate_per_minute: Some
 fn a_plan_is_grouped_and_legible_without_colour() {
     insta::assert_snapshot!(plain(&render_plan(&operations(), &WIDE)), @r"
     1 customer to adopt
-      = adopt customer  Zeta  hubspot:company:6
+      = Zeta  hubspot:company:6
           plan  (empty) → gold
           because same domain, zeta.com
 
     1 customer to create
-      + create customer  Acme Inc  hubspot:company:123
+      + Acme Inc  hubspot:company:123
           domain  acme.com
           mrr     1250.5
           name    Acme Inc
-          because new in HubSpot
 
     1 customer to update
-      ~ update customer  Beta LLC  hubspot:company:9
+      ~ Beta LLC  hubspot:company:9
           mrr   (empty) → 0
           name  Beta → Beta LLC
           plan  gold → (empty)
-          because hubspot:company:9 changed
 
     1 customer to delete
-      - delete customer  Gamma  hubspot:company:5
+      - Gamma  hubspot:company:5
           because deleted in HubSpot
 
     2 customers held until you decide
       26 deletions are more than guard.max_deletes = 25 allows
-      ! delete customer  Delta  hubspot:company:7
-          because deleted in HubSpot
-      ! delete customer  Echo  hubspot:company:8
+      ! delete Delta  hubspot:company:7
+      ! delete Echo  hubspot:company:8
           because deleted in HubSpot
 
     1 contact quarantined: refused by Pivotal
       Pivotal refused email: not an address
-      z create contact  Ann Lee  hubspot:contact:c1
+      z create Ann Lee  hubspot:contact:c1
           email  ann@
           because new in HubSpot
 
     1 onboarding waiting
       its customer is held
-      … create onboarding  Acme deal  hubspot:deal:d1
+      … create Acme deal  hubspot:deal:d1
           notes  HubSpot deal d1
           because won on 2026-11-20
 
@@ -171,9 +168,9 @@ fn a_long_plan_is_cut_and_says_where_the_rest_is() {
     let view = PlanView { width: Some(100), most: Some(3), rate_per_minute: Some(60) };
     insta::assert_snapshot!(plain(&render_plan(&many, &view)), @r"
     4,963 customers to create
-      + create customer  Acme  hubspot:company:0
-      + create customer  Acme  hubspot:company:1
-      + create customer  Acme  hubspot:company:2
+      + Acme  hubspot:company:0
+      + Acme  hubspot:company:1
+      + Acme  hubspot:company:2
       … and 4,960 more (pivotal-sync plan --json lists all)
 
     4,963 to create
@@ -197,9 +194,9 @@ fn lines_fit_the_terminal_and_no_name_can_move_the_cursor() {
     assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
     insta::assert_snapshot!(text, @r"
     1 customer to update
-      ~ update customer  ␛[2JÜberlange Gesellschaft für …  hubspot:company:1
+      ~ ␛[2JÜberlange Gesellschaft für Namen die niemals…  hubspot:company:1
           name  Überlange Gesellschaft für … → Überlange Gesellschaft für N…
-          because Überlange Gesellschaft für Namen die niemals enden woll…
+          because Überlange Gesellschaft für Namen die niemals enden wollen…
 
     1 to update
     1 request to Pivotal
@@ -231,7 +228,7 @@ fn the_plan_as_json_has_the_documented_shape() {
         "object": "customer",
         "op": "update",
         "pivotal_id": "clx9",
-        "reason": "hubspot:company:9 changed",
+        "reason": "mrr, name and plan differ",
         "ref": "hubspot:company:9"
       },
       {
@@ -253,7 +250,7 @@ fn the_plan_as_json_has_the_documented_shape() {
         "object": "customer",
         "op": "create",
         "pivotal_id": null,
-        "reason": "new in HubSpot",
+        "reason": "new company hubspot:company:123",
         "ref": "hubspot:company:123"
       },
       {

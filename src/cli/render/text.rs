@@ -53,6 +53,26 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     cut
 }
 
+/// The text in lines of at most so many columns, broken between words; a longer word stands alone. The lines after the first
+/// are led by so many spaces.
+pub(super) fn wrap(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(columns) = columns else { return text.to_owned() };
+    let (mut out, mut used) = (String::new(), 0);
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 && used + 1 + word.width() > columns {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            used = indent;
+        } else if at > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += word.width();
+    }
+    out
+}
+
 /// `4960` as `4,960`.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -88,9 +108,14 @@ pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// How long ago an instant was.
-pub(super) fn since(now: Timestamp, at: Timestamp) -> String {
+fn since(now: Timestamp, at: Timestamp) -> String {
+    format!("{} ago", age(now, at))
+}
+
+/// How old something is.
+pub(super) fn age(now: Timestamp, at: Timestamp) -> Span {
     // Clocks differ a little; nothing was in the future.
-    format!("{} ago", Span((now - at).to_std().unwrap_or_default()))
+    Span((now - at).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -109,6 +134,14 @@ mod tests {
         assert_eq!(fit("Acme Inc", 7), "Acme I…");
         assert_eq!(fit("日本語会社", 7), "日本語…");
         assert_eq!(fit("", 0), "");
+    }
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrap("one two three", None, 2), "one two three");
+        assert_eq!(wrap("one two three", Some(13), 2), "one two three");
+        assert_eq!(wrap("one two three", Some(9), 2), "one two\n  three");
+        assert_eq!(wrap("a verylongwordindeed b", Some(6), 2), "a\n  verylongwordindeed\n  b");
     }
 
     #[test]
