@@ -94,7 +94,7 @@ mod tests {
         let change = json!({ "name": { "from": "A", "to": "B" } });
         let plan = json!([{ "op": "update", "object": "customer", "pivotal_id": "c1", "changes": change }]);
         let good = sent(r#"{"name":"B"}"#);
-        assert_as_planned(&plan, &[good.clone()], &world);
+        assert_as_planned(&plan, std::slice::from_ref(&good), &world);
         for log in [vec![], vec![good.clone(), good], vec![sent(r#"{"name":"C"}"#)]] {
             let seen =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert_as_planned(&plan, &log, &world)));

@@ -118,6 +118,7 @@ async fn counts_tell_the_streams_and_the_waiting_deletions() {
     scene.store.save_looks(&[look], at(9)).await.unwrap();
     let counts = scene.store.counts().await.unwrap();
     assert_eq!((counts.mapped[0], counts.waiting_deletions), ((Kind::Customer, 1), 1));
+    assert_eq!(scene.store.waiting_deletions().await.unwrap(), (1, Some(at(999))));
     let (stream, state, live) = &counts.streams[0];
     assert_eq!((*stream, state.cursor.0.as_str(), *live), (COMPANIES, "c1", 1));
 }

@@ -36,6 +36,22 @@ async fn a_plan_is_kept_in_its_order_and_by_standing() {
 }
 
 #[tokio::test]
+async fn no_reason_is_hidden_behind_the_many_of_another() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    let held = |why: &str| Operation { standing: Standing::Held(why.to_owned()), ..update(entity) };
+    let mut all = vec![held("guard"); 30];
+    all.push(held("two companies share acme.com"));
+    scene.store.record_operations(scene.run, &all, at(3)).await.unwrap();
+    let shown = scene.store.open_operations(Some("held"), 8).await.unwrap();
+    let whys: Vec<_> = shown.iter().map(|o| o.why.as_deref().unwrap_or_default()).collect();
+    assert_eq!(whys.len(), 8);
+    assert_eq!(whys.iter().filter(|why| **why != "guard").count(), 1, "{whys:?}");
+    let all = scene.store.open_operations(None, 99).await.unwrap();
+    assert_eq!(all.len(), 31);
+}
+
+#[tokio::test]
 async fn a_later_plan_takes_the_place_of_an_older_one() {
     let scene = Scene::new().await;
     let (first, second) = (scene.account("1").await, scene.account("2").await);
