@@ -39,9 +39,10 @@ impl Engine {
             run.note(note);
         }
         for outcome in outcomes {
-            for (stream, counts, failed) in outcome? {
-                run.failed_sources |= failed;
+            for (stream, counts, note) in outcome? {
+                run.failed_sources |= counts.error.is_some();
                 run.report.streams.insert(stream, counts);
+                note.into_iter().for_each(|note| run.note(note));
             }
         }
         self.check_stop()
@@ -51,12 +52,12 @@ impl Engine {
         &self,
         source: &Arc<dyn Source>,
         mode: PullMode,
-    ) -> Result<Vec<(Stream, StreamCounts, bool)>, EngineError> {
+    ) -> Result<Vec<(Stream, StreamCounts, Option<String>)>, EngineError> {
         let mut all = Vec::new();
         for stream in source.streams() {
-            let mut counts = StreamCounts::default();
+            let (mut counts, mut note) = (StreamCounts::default(), None);
             let before = source.spent().requests;
-            let stopped = match self.pull_stream(&**source, stream, mode, &mut counts).await {
+            let stopped = match self.pull_stream(&**source, stream, mode, &mut counts, &mut note).await {
                 Ok(()) => false,
                 Err(Stopped::Engine(error)) => return Err(error),
                 Err(Stopped::Source(error)) => {
@@ -69,8 +70,7 @@ impl Engine {
             if let Some(state) = self.store.stream_state(stream).await? {
                 (counts.pulled_at, counts.complete_at) = (Some(state.pulled_at), state.complete_at);
             }
-            let failed = counts.error.is_some();
-            all.push((stream, counts, failed));
+            all.push((stream, counts, note));
             if stopped {
                 break;
             }
@@ -82,19 +82,24 @@ impl Engine {
         &self,
         source: &dyn Source,
         stream: Stream,
-        mode: PullMode,
+        mut mode: PullMode,
         counts: &mut StreamCounts,
+        note: &mut Option<String>,
     ) -> Result<(), Stopped> {
         let keeps = source.keeps(stream);
         let state = self.store.stream_state(stream).await?.filter(|state| state.keeps == keeps);
         let mut listing = state.as_ref().filter(|s| source.is_listing(stream, &s.cursor)).and_then(|s| s.listing);
         let mut cursor = state.map(|state| state.cursor);
+        let mut listed = false;
         loop {
             let request = PullRequest { stream, cursor: cursor.as_ref(), mode };
             let page = match self.or_stop(source.pull(request)).await? {
                 Ok(page) => page,
                 Err(error) if error.fault == Fault::Expired && cursor.is_some() => {
                     tracing::warn!(stream = stream.as_str(), error = %error, "the cursor is too old: listing everything");
+                    *note = Some(format!(
+                        "{stream}: everything was listed, because its changes cannot be followed: {error}"
+                    ));
                     (cursor, listing) = (None, None);
                     continue;
                 }
@@ -105,22 +110,30 @@ impl Engine {
                 listing = Some(self.store.begin_listing(stream).await?);
             }
             counts.read += page.records.len() as u64;
-            if page.end == PageEnd::Listing {
-                self.end_listing(source, stream, &keeps, listing, page, counts).await?;
-                return self.read_outdated(source, stream, &keeps, counts).await;
+            let (end, next) = (page.end, page.cursor.clone());
+            if end == PageEnd::Listing {
+                let believed = self.end_listing(source, stream, &keeps, listing, page, counts).await?;
+                // What happened while it went on is in no page of it: its delta follows at once, so that the run ends at the
+                // truth. Once: where a delta ends in another listing each time, the run must still come to its end.
+                if !believed || listed {
+                    break;
+                }
+                (listed, listing, mode) = (true, None, PullMode::Changes);
+            } else {
+                self.keep(stream, page.records, Some(&next), &keeps, listing, false, counts).await?;
+                self.watch.tell(Event::Pulled { stream, read: counts.read });
             }
-            let Page { records, cursor: next, end } = page;
-            self.keep(stream, records, Some(&next), &keeps, listing, false, counts).await?;
-            self.watch.tell(Event::Pulled { stream, read: counts.read });
             if end == PageEnd::Delta {
-                return self.read_outdated(source, stream, &keeps, counts).await;
+                break;
             }
             cursor = Some(next);
         }
+        self.read_outdated(source, stream, &keeps, counts).await
     }
 
     /// The last page of a complete listing. What it did not show is asked for by id before it counts as gone. The cursor moves
-    /// last: a crash in between reads this page again and asks again.
+    /// last: a crash in between reads this page again and asks again. Answers whether the listing is believed: one that shows
+    /// nothing of what is known moves no cursor, or the changes since the last pull would be passed over for good.
     async fn end_listing(
         &self,
         source: &dyn Source,
@@ -129,20 +142,21 @@ impl Engine {
         listing: Option<i64>,
         page: Page,
         counts: &mut StreamCounts,
-    ) -> Result<(), Stopped> {
+    ) -> Result<bool, Stopped> {
         self.keep(stream, page.records, None, keeps, listing, false, counts).await?;
         self.watch.tell(Event::Pulled { stream, read: counts.read });
+        let Some(number) = listing else { return Ok(false) };
         let known = self.store.live_count(stream).await?;
-        if counts.read == 0 && known > 0 {
+        if known > 0 && !self.store.listing_shows(stream, number).await? {
             // An emptied answer looks like a lost right or a wrong account, not like an order to delete everything.
             counts.error = Some(format!(
                 "{stream} listed nothing although {known} records are known; they stay as they are. Check that the credential still sees them"
             ));
-        } else if let Some(number) = listing {
-            self.confirm_unseen(source, stream, keeps, number, counts).await?;
+            return Ok(false);
         }
+        self.confirm_unseen(source, stream, keeps, number, counts).await?;
         self.keep(stream, Vec::new(), Some(&page.cursor), keeps, listing, true, counts).await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn confirm_unseen(

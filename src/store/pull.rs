@@ -38,17 +38,22 @@ impl Store {
         .await
     }
 
-    /// The number for a new complete listing of the stream; recorded by the first page saved with it.
+    /// The number for a new complete listing of the stream, above that of every record: one that was cut off before its cursor
+    /// was stored has left its number on records all the same.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn begin_listing(&self, stream: Stream) -> Result<i64, StoreError> {
         let name = stream.as_str();
         self.told(async {
-            let begun = sqlx::query_scalar!("SELECT listings FROM cursor WHERE stream = ?", name)
-                .fetch_optional(self.read())
-                .await?;
-            Ok(begun.unwrap_or(0) + 1)
+            let begun = sqlx::query_scalar!(
+                r#"SELECT max(COALESCE((SELECT listings FROM cursor WHERE stream = ?1), 0),
+                              COALESCE((SELECT max(listing) FROM record WHERE stream = ?1), 0)) AS "begun!: i64""#,
+                name
+            )
+            .fetch_one(self.read())
+            .await?;
+            Ok(begun + 1)
         })
         .await
     }
@@ -107,6 +112,25 @@ impl Store {
             .fetch_all(self.read())
             .await?;
             Ok(found.into_iter().map(ExternalId::new).collect())
+        })
+        .await
+    }
+
+    /// Whether a complete listing has shown any record so far.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn listing_shows(&self, stream: Stream, listing: i64) -> Result<bool, StoreError> {
+        let name = stream.as_str();
+        self.told(async {
+            let shown = sqlx::query_scalar!(
+                r#"SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND listing = ?) AS "shown!: bool""#,
+                name,
+                listing
+            )
+            .fetch_one(self.read())
+            .await?;
+            Ok(shown)
         })
         .await
     }
