@@ -178,7 +178,15 @@ impl Api {
         };
         let batch: wire::Batch = reply.json()?;
         check_batch(&reply, &batch)?;
-        Ok(batch)
+        let silent = batch.errors.is_empty() && batch.results.as_ref().is_none_or(Vec::is_empty);
+        match reply.status {
+            // The status alone says that none was found (section 4.3).
+            207 if silent => Ok(wire::Batch::none()),
+            _ if silent && ids.len() == 1 => {
+                Err(reply.unexpected("neither the asked record nor a word that it is not there"))
+            }
+            _ => Ok(batch),
+        }
     }
 
     /// The companies linked with records, one page of links per record: `inputs` are ids with where their links go on.

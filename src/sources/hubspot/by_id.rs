@@ -10,6 +10,9 @@ use crate::domain::{Gone, Pulled, SourceKey};
 use super::facts::{Shape, merged};
 use super::wire::{Batch, Row, Unreadable};
 
+/// Why a record rests whose id, asked alone, was answered by nothing.
+const SILENCE: &str = "the portal answered neither the record nor that it is not there";
+
 /// One batch answer, matched.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -67,7 +70,8 @@ pub(super) fn matched(shape: &Shape, asked: &[String], batch: Batch) -> Answers 
         } else if let Some(reason) = nameless.take() {
             answers.unreadable.push((id, reason));
         } else {
-            answers.missing.push(id);
+            // Absence is told by an error or by the status: an answer that is merely empty proves nothing.
+            answers.unreadable.push((id, SILENCE.to_owned()));
         }
     }
     answers
