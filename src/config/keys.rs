@@ -55,6 +55,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("hubspot.overlap", Shape::Duration),
     ("hubspot.lag", Shape::Duration),
     ("hubspot.link_sweep", Shape::Whole(0, 1_000_000)),
+    ("hubspot.stripe_id_properties", Shape::Texts),
     ("hubspot.token_file", Shape::File),
     ("hubspot.client_id_file", Shape::File),
     ("hubspot.client_secret_file", Shape::File),

@@ -325,6 +325,24 @@ async fn a_customer_in_pivotal_that_carries_both_ids_ties_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_company_that_names_its_stripe_customer_is_one_with_it() {
+    let desk = Desk::with("").await;
+    let (acme, rival) = (desk.company("Acme", "acme.com"), desk.company("Rival", "zeta.com"));
+    let payer = desk.payer("Zeta Holding", "billing@zeta.com");
+    let (id, named) = (acme.rsplit(':').next().unwrap(), payer.rsplit(':').next().unwrap());
+    desk.sandbox.hubspot().set_property(ObjectType::Company, id, "billing_account", named).unwrap();
+    let more = "[hubspot]\nstripe_id_properties = [\"billing_account\"]\n";
+    std::fs::write(desk.folder.path().join("config.toml"), desk.configuration().replace("[hubspot]\n", more)).unwrap();
+    desk.ends(0, "sync").await;
+    let (customer, _) = desk.customer(BY_PAYER, &payer).unwrap();
+    assert_eq!(desk.customer(BY_COMPANY, &acme).unwrap().0, customer, "an explicit id beats a domain");
+    assert_ne!(desk.customer(BY_COMPANY, &rival).unwrap().0, customer);
+    let why = desk.ends(0, &format!("why {payer}")).await;
+    assert!(why.text.contains(&format!("{acme} names {payer}")), "{}", why.text);
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_pivotal_refused_is_tried_again_when_asked() {
     let desk = Desk::with("[customers.fields]\nstatus = \"company.industry\"\n").await;
     let acme = desk.company("Acme", "acme.com");

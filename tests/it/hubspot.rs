@@ -77,6 +77,7 @@ impl Portal {
             lag: "30s".parse().unwrap(),
             // Only the tests of the rolling sweep want it.
             link_sweep: 0,
+            stripe_id_properties: Vec::new(),
             token_file: None,
             client_id_file: None,
             client_secret_file: None,

@@ -35,6 +35,8 @@ pub(super) struct Shape {
     pub primary_link: Option<u32>,
     /// What rules read: all that is kept.
     pub reads: BTreeSet<String>,
+    /// Properties that hold the id of a paying customer: the surest tie between the two.
+    pub payers: BTreeSet<String>,
 }
 
 impl Shape {
@@ -52,7 +54,13 @@ impl Shape {
             .flatten()
             .cloned()
             .collect();
-        Some(Self { stream, object, modified, primary_link, reads })
+        Some(Self { stream, object, modified, primary_link, reads, payers: BTreeSet::new() })
+    }
+
+    /// The same, told which properties of a company name its paying customers.
+    pub fn paid_by(self, properties: &[String]) -> Self {
+        let payers = properties.iter().filter(|_| self.stream.role() == Role::Account).cloned().collect();
+        Self { payers, ..self }
     }
 
     /// What facts are made of, whatever rules read.
@@ -65,13 +73,14 @@ impl Shape {
         }
     }
 
-    /// What the record is told apart by, if it is by a property.
-    fn identity(&self) -> Option<&'static str> {
-        match self.stream.role() {
+    /// The properties the record is told apart by.
+    fn identity(&self) -> impl Iterator<Item = &str> {
+        let own = match self.stream.role() {
             Role::Account => Some("domain"),
             Role::Person => Some("email"),
             Role::Deal | Role::Subscription => None,
-        }
+        };
+        own.into_iter().chain(self.payers.iter().map(String::as_str))
     }
 
     /// The properties to ask for, sorted. For deals also when each won stage was entered.
@@ -79,7 +88,7 @@ impl Shape {
         let own = self.needs().iter().map(|name| (*name).to_owned());
         let stages = known.won_stages.iter().map(|stage| format!("{STAGE_ENTERED}{stage}"));
         let reads = self.reads.iter().map(|name| if name == OWNER { OWNER_ID.to_owned() } else { name.clone() });
-        own.chain(stages).chain(reads).collect::<BTreeSet<_>>().into_iter().collect()
+        own.chain(stages).chain(reads).chain(self.payers.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Fingerprint of what is kept.
@@ -90,12 +99,17 @@ impl Shape {
             hash.update([0]);
             hash.update(name);
         }
+        for name in &self.payers {
+            hash.update([1]);
+            hash.update(name);
+        }
         hex::encode(&hash.finalize()[..8])
     }
 
-    /// What rules read and the portal does not know (trap 19).
+    /// What rules and settings read and the portal does not know (trap 19).
     pub fn unknown(&self, known: &Known) -> Vec<&str> {
-        let properties = self.reads.iter().map(String::as_str).filter(|name| *name != OWNER);
+        let reads = self.reads.iter().filter(|name| *name != OWNER);
+        let properties = reads.chain(self.payers.difference(&self.reads)).map(String::as_str);
         properties.filter(|name| !known.has(name)).collect()
     }
 
@@ -226,7 +240,7 @@ pub(super) fn pulled(shape: &Shape, known: &Known, owners: &Owners, row: &Row, l
     }
     let key = shape.key(&row.id);
     // Not answered, not even with null. Who the record is would be told anew without it (trap 18).
-    if let Some(name) = shape.identity().filter(|name| !row.properties.contains_key(*name)) {
+    if let Some(name) = shape.identity().find(|name| !row.properties.contains_key(*name)) {
         let why =
             format!("the portal did not answer '{name}', by which the record is known; what was known before stays");
         return vec![Pulled::Malformed(key, why)];
@@ -293,9 +307,18 @@ fn facts(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>, merge
             // Not the property `createdate`: imports backdate it (trap 24).
             let created_at = row.created_at.as_deref().and_then(instant);
             let name = text("name");
-            Facts::Account(AccountFacts { name, domains, emails: Vec::new(), links: Vec::new(), merged, created_at })
+            let links = payers(shape, row);
+            Facts::Account(AccountFacts { name, domains, emails: Vec::new(), links, merged, created_at })
         }
     }
+}
+
+/// The paying customers a company names: one in each property, or several as people list them.
+fn payers(shape: &Shape, row: &Row) -> Vec<SourceKey> {
+    let raw = shape.payers.iter().filter_map(|name| row.filled(name));
+    let ids = raw.flat_map(|raw| raw.split([';', ',', '\n'])).map(str::trim).filter(|id| !id.is_empty());
+    let ids: BTreeSet<&str> = ids.collect();
+    ids.into_iter().map(|id| SourceKey::new(Stream::StripeCustomers, id)).collect()
 }
 
 /// Won: the deal's own word, else its stage's (section 4.5); extra pipelines have won stages of their own.

@@ -220,6 +220,28 @@ fn the_primary_company_is_told_by_type_id() {
 }
 
 #[test]
+fn a_company_may_name_its_paying_customers() {
+    let shape = shape(COMPANY, &[]).paid_by(&["stripe_id".to_owned()]);
+    assert!(shape.properties(&known()).contains(&"stripe_id".to_owned()));
+    assert_eq!(shape.unknown(&known()), ["stripe_id"], "trap 19");
+    let links = |value: serde_json::Value| {
+        let properties = json!({"domain": "acme.com", "stripe_id": value});
+        let row = row(json!({"id": "1", "properties": properties, "archived": false}));
+        match only(pulled(&shape, &known(), &Owners::default(), &row, Vec::new())).facts {
+            Facts::Account(account) => account.links.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(links(json!(" cus_B ")), ["stripe:customer:cus_B"]);
+    assert_eq!(links(json!("cus_B; cus_A,cus_B")), ["stripe:customer:cus_A", "stripe:customer:cus_B"]);
+    assert!(links(json!(null)).is_empty() && links(json!(" ; ")).is_empty());
+    // Trap 18: not answered, not even with null. The tie must not be undone for that.
+    let silent = row(json!({"id": "1", "properties": {"domain": "acme.com"}, "archived": false}));
+    let all = pulled(&shape, &known(), &Owners::default(), &silent, Vec::new());
+    assert!(matches!(&all[0], Pulled::Malformed(_, why) if why.contains("stripe_id")), "{all:?}");
+}
+
+#[test]
 fn what_is_kept_has_a_fingerprint() {
     let base = shape(COMPANY, &["a", "b"]).keeps();
     assert_eq!(base, shape(COMPANY, &["b", "a"]).keeps());

@@ -101,6 +101,7 @@ impl Hubspot {
             .into_iter()
             .filter(|stream| with_deals || *stream != Stream::HubspotDeals)
             .filter_map(|stream| Shape::new(stream, reads))
+            .map(|shape| shape.paid_by(&settings.stripe_id_properties))
             .collect();
         Ok(Self {
             api: Api::new(settings, credentials)?,

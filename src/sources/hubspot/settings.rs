@@ -24,6 +24,8 @@ pub struct Settings {
     /// Records of each stream with links that are read again in every run, whether or not they changed: links move without
     /// a trace (hubspot-api.md trap 12). 0 leaves that to the full pass.
     pub link_sweep: u32,
+    /// Properties of a company that hold the id of its Stripe customer.
+    pub stripe_id_properties: Vec<String>,
     /// File that holds the token, when it is neither a systemd credential nor in the environment.
     pub token_file: Option<PathBuf>,
     /// File that holds the id of an OAuth app, for use without a token.
