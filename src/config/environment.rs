@@ -1,7 +1,7 @@
 //! The environment layer: `PIVOTAL_SYNC__SECTION__KEY`. Walked here name by name, because the `config` crate overlooks a
 //! misspelt variable.
 
-use super::keys::{KEYS, RULES, nearest, shape};
+use super::keys::{KEYS, Shape, TABLES, nearest, shape};
 use super::{ConfigErrors, Origins, Place};
 
 const PREFIX: &str = "PIVOTAL_SYNC_";
@@ -39,14 +39,18 @@ fn meaning(name: &str, text: &str) -> Option<(String, toml::Value)> {
     if let Some((key, shape)) = KEYS.iter().find(|(key, _)| variable(key) == name) {
         return Some(((*key).to_owned(), shape.typed(text)));
     }
-    RULES.iter().find_map(|table| {
+    TABLES.iter().filter(|(_, shape)| *shape != Shape::Words).find_map(|(table, shape)| {
         let field = name.strip_prefix(&variable(table))?.strip_prefix("__")?;
         let is_plain = !field.is_empty() && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        is_plain.then(|| (format!("{table}.{}", field.to_lowercase()), toml::Value::String(text.to_owned())))
+        is_plain.then(|| (format!("{table}.{}", field.to_lowercase()), shape.typed(text)))
     })
 }
 
 fn suggestion(name: &str) -> String {
+    let tables = TABLES.iter().filter(|(_, shape)| *shape == Shape::Words);
+    if let Some((table, _)) = tables.into_iter().find(|(table, _)| name.starts_with(&variable(table))) {
+        return format!("{table} in the configuration file: a table does not fit into a variable");
+    }
     let known: Vec<String> = KEYS.iter().map(|(key, _)| variable(key)).collect();
     let bare = |text: &str| text.replace('_', "").to_uppercase();
     if let Some(meant) = known.iter().find(|known| bare(known) == bare(name)) {

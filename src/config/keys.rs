@@ -37,6 +37,10 @@ pub(super) enum Shape {
     OneOf(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// minijinja text; the reconciler looks closer. Empty takes the field out.
+    Rule,
+    /// A table of texts.
+    Words,
 }
 
 /// The keys with a fixed name, in the order of `config/default.toml`.
@@ -98,21 +102,33 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("webhooks.public_url", Shape::Url),
 ];
 
-/// The tables whose keys a person chooses: Pivotal field to rule. An empty rule takes the field out.
-pub(super) const RULES: &[&str] = &["customers.fields", "contacts.fields", "onboardings.fields"];
+/// What may stand as a field's owner.
+const OWNERS: Shape = Shape::OneOf(&["source", "pivotal", "report", "fill-if-empty"]);
 
-/// What a rule must be.
-pub(super) const RULE: &str = "a minijinja expression in quotes, or \"\" to take the field out";
+/// The tables whose keys a person chooses, Pivotal's fields, and what stands behind each.
+pub(super) const TABLES: &[(&str, Shape)] = &[
+    ("customers.fields", Shape::Rule),
+    ("customers.owner", OWNERS),
+    ("customers.values", Shape::Words),
+    ("contacts.fields", Shape::Rule),
+    ("contacts.owner", OWNERS),
+    ("contacts.values", Shape::Words),
+    ("onboardings.fields", Shape::Rule),
+    ("onboardings.owner", OWNERS),
+    ("onboardings.values", Shape::Words),
+];
 
-/// The shape of a key with a fixed name.
+/// The shape of a key, or of whatever a person puts into one of [`TABLES`].
 pub(super) fn shape(key: &str) -> Option<Shape> {
-    KEYS.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape)
+    let below = |table: &str| key.strip_prefix(table).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'));
+    let fixed = KEYS.iter().find(|(name, _)| *name == key);
+    fixed.or_else(|| TABLES.iter().find(|(table, _)| below(table))).map(|(_, shape)| *shape)
 }
 
 /// Whether some key lies below this name.
 pub(super) fn is_table(name: &str) -> bool {
     let below = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    RULES.iter().any(|key| *key == name || below(key)) || KEYS.iter().any(|(key, _)| below(key))
+    TABLES.iter().any(|(key, _)| *key == name || below(key)) || KEYS.iter().any(|(key, _)| below(key))
 }
 
 /// The known name nearest to a wrong one, if one is near enough to be what was meant.
@@ -145,6 +161,8 @@ impl Shape {
                 format!("one of {}", quoted.join(", "))
             }
             Self::Texts => "a list of texts, like [\"a\", \"b\"]".to_owned(),
+            Self::Rule => "a minijinja expression in quotes, or \"\" to take the field out".to_owned(),
+            Self::Words => "a table of texts, like { \"what the rule yields\" = \"what Pivotal calls it\" }".to_owned(),
         }
     }
 
@@ -160,7 +178,12 @@ impl Shape {
                 let other = items.iter().find(|item| !item.is_str())?;
                 Some(format!("holds {}", describe(other)))
             }
-            (Self::Switch | Self::Whole(..) | Self::Texts, _) => is_another(),
+            (Self::Words, Value::Table(words)) => {
+                let (word, other) = words.iter().find(|(_, value)| !value.is_str())?;
+                Some(format!("holds {} for \"{word}\"", describe(other)))
+            }
+            (Self::Rule, Value::String(_)) => None,
+            (Self::Switch | Self::Whole(..) | Self::Texts | Self::Words, _) => is_another(),
             (_, Value::String(text)) => self.text_fault(text),
             _ => is_another(),
         }

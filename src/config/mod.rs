@@ -19,4 +19,6 @@ pub use secrets::{Credential, Found, SecretErrors, SecretProblem, Secrets};
 pub use settings::{Admin, CatchUp, Origins, Schedule, Settings, Webhooks};
 
 #[cfg(test)]
+mod tables_tests;
+#[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! The strict look at one file: every syntax error, unknown key and wrong value of it, each with its line. The `config`
 //! crate, which merges the layers afterwards, names no lines, stops at the first, and turns "60" into 60.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, RULE, RULES, describe, is_table, nearest, shape};
+use super::keys::{KEYS, TABLES, describe, is_table, nearest, shape};
 use super::{ConfigErrors, Origins, Place};
 
 /// Looks through a file's text. Adds what is wrong to `errors` and where each key stands to `origins`. Answers whether the
@@ -58,9 +59,7 @@ impl Look<'_> {
             }
             return;
         }
-        let fault = if RULES.contains(&table) {
-            (!value.get_ref().is_str()).then(|| (format!("is {}", describe(&plain(value.get_ref()))), RULE.to_owned()))
-        } else if let Some(shape) = shape(key) {
+        let fault = if let Some(shape) = shape(key) {
             shape.fault(&plain(value.get_ref())).map(|what| (what, shape.expected()))
         } else {
             let what = if table.is_empty() { "is no known section" } else { "is no known key" };
@@ -81,11 +80,12 @@ fn expected_instead(table: &str, wrong: &str) -> String {
     let mut known: Vec<&str> = KEYS
         .iter()
         .map(|(key, _)| *key)
-        .chain(RULES.iter().copied())
+        .chain(TABLES.iter().map(|(table, _)| *table))
         .filter_map(|key| key.strip_prefix(&prefix))
         .filter_map(|rest| rest.split('.').next())
         .collect();
-    known.dedup();
+    let mut seen = BTreeSet::new();
+    known.retain(|name| seen.insert(*name));
     let local = wrong.strip_prefix(&prefix).unwrap_or(wrong);
     match nearest(local, known.iter().copied()) {
         Some(name) => format!("{name}, perhaps"),

@@ -28,7 +28,7 @@ impl Engine {
         };
         let instead = match owner {
             Some(owner) if owner.owner.is_none() && !not_this && agrees(&armed.operation, &owner) => {
-                Some(adoption(&armed.operation, owner))
+                Some(self.adoption(&armed.operation, owner))
             }
             Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {
                 self.under_another_slug(&armed.operation)
@@ -81,6 +81,21 @@ impl Engine {
         Ok(rows.into_iter().find(|row| matches(&row.fields, fields)))
     }
 
+    fn adoption(&self, operation: &Operation, owner: RemoteRow) -> Operation {
+        let mut desired = match &operation.action {
+            Action::Create { fields, .. } => fields.clone(),
+            _ => Fields::new(),
+        };
+        desired.0.remove("slug");
+        let (found, changes) = self.reconciler.take_over(operation.kind, &desired, &owner.fields);
+        let (id, display_id, parent): (PivotalId, _, _) = (owner.id, owner.display_id, owner.parent);
+        Operation {
+            action: Action::Adopt { id, display_id, parent, origin: Origin::Adopted, found, changes },
+            reason: format!("{}; it was in Pivotal already", operation.reason),
+            ..operation.clone()
+        }
+    }
+
     fn under_another_slug(&self, operation: &Operation) -> Option<Operation> {
         let mut operation = operation.clone();
         let Action::Create { fields, .. } = &mut operation.action else { return None };
@@ -107,20 +122,4 @@ fn agrees(operation: &Operation, owner: &RemoteRow) -> bool {
         return ours.is_some() && ours == owner.fields.text("domain").map(str::to_lowercase).as_deref();
     }
     carried.into_iter().any(|id| owner.fields.text(id) == fields.text(id))
-}
-
-fn adoption(operation: &Operation, owner: RemoteRow) -> Operation {
-    let mut desired = match &operation.action {
-        Action::Create { fields, .. } => fields.clone(),
-        _ => Fields::new(),
-    };
-    desired.0.remove("slug");
-    let found = Fields(owner.fields.0.into_iter().filter(|(name, _)| desired.get(name).is_some()).collect());
-    let changes = found.changes_to(&desired);
-    let (id, display_id, parent): (PivotalId, _, _) = (owner.id, owner.display_id, owner.parent);
-    Operation {
-        action: Action::Adopt { id, display_id, parent, origin: Origin::Adopted, found, changes },
-        reason: format!("{}; it was in Pivotal already", operation.reason),
-        ..operation.clone()
-    }
 }

@@ -1,6 +1,6 @@
 //! Desire and decide, entity by entity, parents first; then the guards. No request here costs a write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
 
@@ -74,11 +74,7 @@ impl Engine {
         asking: Asking,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
-        let rules = self.reconciler.fingerprint();
-        if self.store.fact("rules").await?.as_deref() != Some(&rules) {
-            self.store.mark_all_dirty().await?;
-            self.store.set_fact("rules", &rules).await?;
-        }
+        self.notice_rules(run).await?;
         let population = self.population().await?;
         let mut draft = Drafting {
             full,
@@ -127,6 +123,26 @@ impl Engine {
             onboardings: count(Kind::Onboarding),
             loaded: self.store.fact(LOADED).await?.is_some(),
         })
+    }
+
+    /// Another rule than at the last look: everything is looked at again, and the rule is named.
+    async fn notice_rules(&self, run: &mut Run) -> Result<(), EngineError> {
+        let fingerprint = self.reconciler.fingerprint();
+        let known = self.store.fact("rules").await?;
+        if known.as_deref() == Some(&fingerprint) {
+            return Ok(());
+        }
+        let now = self.reconciler.rules();
+        // What cannot be read was written by another version: then nothing is named.
+        let before: Option<BTreeMap<String, String>> =
+            self.store.fact("rule_texts").await?.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(before) = before {
+            run.note(changed_rules(&before, &now));
+        }
+        self.store.mark_all_dirty().await?;
+        self.store.set_fact("rule_texts", &serde_json::json!(now).to_string()).await?;
+        self.store.set_fact("rules", &fingerprint).await?;
+        Ok(())
     }
 
     async fn look_at_all(&self, kind: Kind, draft: &mut Drafting, run: &mut Run) -> Result<(), EngineError> {
@@ -291,6 +307,17 @@ impl Parents {
     }
 }
 
+/// Names what differs, in the configuration's words.
+fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let changed: Vec<&str> =
+        keys.into_iter().filter(|key| before.get(*key) != now.get(*key)).map(String::as_str).collect();
+    match changed.as_slice() {
+        [] => "this version reads the rules differently; everything was looked at again".to_owned(),
+        names => format!("rules changed since the last look: {}", names.join(", ")),
+    }
+}
+
 /// An entity as the reconciler takes it.
 pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     let parent = row.parent.map(|parent| {
@@ -335,7 +362,9 @@ fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&A
 fn unwanted(wanted: &Wanted) -> Option<String> {
     match wanted {
         Wanted::Yes(_) => None,
-        Wanted::NotSelected(why) | Wanted::Held(why) | Wanted::Doubled(why) => Some(why.clone()),
+        Wanted::NotSelected(why) | Wanted::Held(why) | Wanted::Doubled(why) | Wanted::Waiting { why, .. } => {
+            Some(why.clone())
+        }
         Wanted::Gone(since) => Some(format!("gone at the source since {}", since.format("%Y-%m-%d %H:%M UTC"))),
     }
 }

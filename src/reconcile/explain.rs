@@ -51,7 +51,7 @@ impl Reconciler {
             desired: self.desire(subject, now),
             evidence: self.evidence(subject),
             selection: looked.as_ref().map(|(rules, scope)| selection(rules, scope)),
-            fields: looked.iter().flat_map(|(rules, scope)| rules.rules().map(|rule| told(rule, scope))).collect(),
+            fields: looked.iter().flat_map(|(rules, scope)| fields(rules, scope)).collect(),
         }
     }
 
@@ -139,11 +139,17 @@ fn belongs(known: &Known) -> Option<String> {
 
 fn selection(rules: &RuleSet, scope: &Scope) -> RuleTold {
     let rule = rules.selection();
-    RuleTold { outcome: rule.holds(scope).map(Value::Bool), ..told(rule, scope) }
+    told(rule, rule.holds(scope).map(Value::Bool), None, scope)
 }
 
-fn told(rule: &Rule, scope: &Scope) -> RuleTold {
-    RuleTold { key: rule.key.clone(), rule: rule.source.clone(), outcome: rule.value(scope), read: rule.read(scope) }
+fn fields(rules: &RuleSet, scope: &Scope) -> Vec<RuleTold> {
+    let each = rules.told(scope).into_iter();
+    each.map(|(rule, outcome, named_by)| told(rule, outcome, named_by, scope)).collect()
+}
+
+fn told(rule: &Rule, outcome: Result<Value, String>, named_by: Option<&str>, scope: &Scope) -> RuleTold {
+    let named = named_by.map_or_else(String::new, |table| format!(", by its name in {table}"));
+    RuleTold { key: rule.key.clone(), rule: format!("{}{named}", rule.source), outcome, read: rule.read(scope) }
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! What Pivotal's fields take (pivotal-api.md 10). Lengths are UNKNOWN there; these are ours, generous for a field's screen.
 
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat};
+use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::domain::{Kind, MrrUnit, Value};
+use crate::domain::{Kind, MrrUnit, Timestamp, Value};
 
 use super::identity;
 use super::types::Unit;
+
+/// RFC 5321: longer addresses reach nobody.
+const LONGEST_EMAIL: usize = 254;
 
 /// The form of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub(super) enum Form {
     Whole,
     /// True or false.
     Flag,
+    /// An instant, written in UTC with milliseconds. A calendar day is its first moment in UTC.
+    Moment,
     /// Short texts.
     Labels(usize),
 }
@@ -72,7 +79,7 @@ const ONBOARDING: [Field; 11] = [
     fixed("template_id", Form::Line(255)),
     fixed("phase", Form::Line(64)),
     fixed("state", Form::Line(64)),
-    field("target_launch_date", Form::Line(64)),
+    field("target_launch_date", Form::Moment),
     field("csm_id", Form::Line(255)),
     field("se_id", Form::Line(255)),
     field("designer_id", Form::Line(255)),
@@ -97,10 +104,10 @@ pub(super) fn field_of(kind: Kind, name: &str) -> Result<Field, String> {
     let known: Vec<&str> = fields(kind).iter().map(|field| field.name).collect();
     Err(match (kind, name) {
         (Kind::Customer, "slug") => {
-            "a slug is made from the name when the customer is created; no rule sets it".to_owned()
+            "a slug is made from the name when the customer is created; no setting changes it".to_owned()
         }
         (Kind::Customer, "hubspot_company_id" | "stripe_customer_id" | "hubspot_deal_id") => {
-            format!("'{name}' is always sent; no rule sets it")
+            format!("'{name}' is always sent; no setting changes it")
         }
         _ => format!("Pivotal's {kind} has no field '{name}' to write; it has {}", known.join(", ")),
     })
@@ -122,16 +129,20 @@ pub(super) fn fit(form: Form, value: &Value, unit: Unit) -> Result<Fitted, Strin
     match form {
         Form::Line(longest) => text_of(value).map(|text| cut(&one_line(&text), longest)),
         Form::Prose(longest) => text_of(value).map(|text| cut(&prose(&text), longest)),
-        Form::Domain => text_of(value).map(|text| match identity::host(&text) {
-            Some(host) => Fitted { value: Value::Text(host), note: None },
-            None => Fitted { value: Value::Null, note: Some(format!("'{}' is no domain; left empty", brief(&text))) },
-        }),
-        Form::Email => match text_of(value)? {
-            text if identity::email(&text).is_some_and(|email| email.len() <= 254) => {
-                exactly(identity::email(&text).map_or(Value::Null, Value::Text))
-            }
-            text => Err(format!("yields '{}', which is no mail address", brief(&text))),
-        },
+        Form::Domain => {
+            let text = text_of(value)?;
+            let host = identity::host(&text).ok_or_else(|| not_a(&text, "domain"))?;
+            exactly(Value::Text(host))
+        }
+        Form::Email => {
+            let text = text_of(value)?;
+            let email = identity::email(&text).filter(|email| email.len() <= LONGEST_EMAIL);
+            exactly(Value::Text(email.ok_or_else(|| not_a(&text, "mail address"))?))
+        }
+        Form::Moment => {
+            let at = instant(value).ok_or_else(|| not_a(&value.to_string(), "date"))?;
+            exactly(Value::Text(at.to_rfc3339_opts(SecondsFormat::Millis, true)))
+        }
         Form::Money => {
             let scale = if unit == Some(MrrUnit::Cents) { Decimal::ONE_HUNDRED } else { Decimal::ONE };
             let amount = number(value)?.checked_mul(scale).ok_or("yields an amount that is too large")?;
@@ -182,8 +193,8 @@ fn text_of(value: &Value) -> Result<String, String> {
 fn number(value: &Value) -> Result<Decimal, String> {
     match value {
         Value::Number(number) => Ok(*number),
-        Value::Text(text) => text.trim().parse().map_err(|_| format!("yields '{}', which is no number", brief(text))),
-        other => Err(format!("yields '{}', which is no number", brief(&other.to_string()))),
+        Value::Text(text) => text.trim().parse().map_err(|_| not_a(text, "number")),
+        other => Err(not_a(&other.to_string(), "number")),
     }
 }
 
@@ -224,7 +235,44 @@ fn cut(text: &str, longest: usize) -> Fitted {
     Fitted { value: Value::text(kept.trim_end()), note }
 }
 
-fn brief(text: &str) -> String {
+/// A day (`2026-06-01`), an instant (`2026-06-01T09:30:00Z`), or milliseconds since 1970, as older HubSpot exports write both
+/// (hubspot-api.md 5). What could as well be seconds is nothing.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let millis = |number: i64| {
+        (100_000_000_000..100_000_000_000_000).contains(&number).then(|| DateTime::from_timestamp_millis(number))?
+    };
+    match value {
+        Value::Number(number) if number.fract().is_zero() => millis(number.to_i64()?),
+        Value::Text(text) => {
+            let text = text.trim();
+            let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|at| at.and_utc());
+            let plain_day = text.len() == "2026-06-01".len();
+            let at = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
+            let at = at.or_else(|| day().filter(|_| plain_day)).or_else(|| text.parse().ok().and_then(millis));
+            at.filter(|at| (0..=9999).contains(&at.year()))
+        }
+        _ => None,
+    }
+}
+
+/// A value found in Pivotal in the form it would be written in, where one form has several spellings: what differs in
+/// spelling alone is not worth a request.
+pub(super) fn as_found(kind: Kind, name: &str, value: &Value) -> Value {
+    let form = fields(kind).iter().find(|field| field.name == name).map(|field| field.form);
+    match form {
+        Some(form @ (Form::Moment | Form::Labels(_))) => {
+            fit(form, value, None).map_or_else(|_| value.clone(), |fitted| fitted.value)
+        }
+        _ => value.clone(),
+    }
+}
+
+fn not_a(text: &str, what: &str) -> String {
+    format!("yields '{}', which is no {what}", brief(text))
+}
+
+/// The start of a text, for messages.
+pub(super) fn brief(text: &str) -> String {
     text.chars().take(60).collect()
 }
 

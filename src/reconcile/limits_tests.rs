@@ -53,8 +53,7 @@ fn lines_have_no_breaks_and_prose_keeps_them() {
 #[test]
 fn domains_addresses_flags_and_labels_take_their_form() {
     assert_eq!(fitted(Form::Domain, "https://www.Acme.com/x"), "acme.com".into());
-    let none = fit(Form::Domain, &"n/a".into(), None).unwrap();
-    assert!(none.value.is_null() && none.note.unwrap().contains("no domain"));
+    assert_eq!(fit(Form::Domain, &"n/a".into(), None).unwrap_err(), "yields 'n/a', which is no domain");
     assert_eq!(fitted(Form::Email, "Jane@ACME.com"), "jane@acme.com".into());
     assert!(fit(Form::Email, &"jane".into(), None).unwrap_err().contains("no mail address"));
     assert_eq!(fitted(Form::Flag, "TRUE"), true.into());
@@ -71,4 +70,27 @@ fn fields_that_rules_may_not_set_say_why() {
     assert!(field_of(Kind::Customer, "stripe_customer_id").unwrap_err().contains("always sent"));
     assert!(field_of(Kind::Contact, "phone").unwrap_err().contains("name, email, title"));
     assert!(field_of(Kind::Onboarding, "notes").is_ok());
+}
+
+#[test]
+fn dates_and_instants_take_pivotals_form() {
+    // pivotal-api.md 1: ISO 8601 in UTC with milliseconds. hubspot-api.md trap 23: a calendar day does not move.
+    for (source, expected) in [
+        (Value::from("2026-06-01"), "2026-06-01T00:00:00.000Z"),
+        (" 2026-06-01T09:30:00.25Z ".into(), "2026-06-01T09:30:00.250Z"),
+        ("2026-06-01T00:30:00+02:00".into(), "2026-05-31T22:30:00.000Z"),
+        ("1780272000000".into(), "2026-06-01T00:00:00.000Z"),
+        (number("1780272000000"), "2026-06-01T00:00:00.000Z"),
+    ] {
+        assert_eq!(fitted(Form::Moment, source.clone()), expected.into(), "{source:?}");
+    }
+    // What could as well be seconds, a day that there is not, a year beyond four digits, and what is no date at all.
+    for bad in ["1780272000", "2026-02-30", "+12026-06-01", "-0001-01-01", "1.6.2026", "soon", "9999999999999999", "-1"]
+    {
+        let why = fit(Form::Moment, &bad.into(), None).unwrap_err();
+        assert_eq!(why, format!("yields '{bad}', which is no date"));
+    }
+    assert!(fit(Form::Moment, &true.into(), None).is_err());
+    assert!(fit(Form::Moment, &number("1780272000000.5"), None).is_err());
+    assert_eq!(fitted(Form::Moment, Value::Null), Value::Null);
 }

@@ -16,6 +16,7 @@ mod guard;
 mod identity;
 mod limits;
 mod order;
+mod owner;
 mod plan;
 mod rules;
 mod settings;
@@ -28,7 +29,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{AccountLink, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, SourceKey, Timestamp};
+use crate::domain::{
+    AccountLink, Changes, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, SourceKey, Timestamp,
+};
 
 pub use adopt::{Adoption, linked_object};
 pub use explain::{Explained, RuleTold};
@@ -42,7 +45,7 @@ use desire::RuleSet;
 use tree::Reads;
 
 /// Counts up when this code, not the configuration, changes what would be desired.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// Everything that decides, compiled from the configuration.
 #[derive(Debug)]
@@ -64,22 +67,19 @@ impl Reconciler {
     pub fn new(settings: &Settings, unit: Unit) -> Result<Self, Vec<RuleProblem>> {
         let mut problems = Vec::new();
         let mut reads = Reads::new();
-        let Settings { customers, contacts, onboardings, .. } = settings;
-        let customer_rules =
-            RuleSet::compile(Kind::Customer, &customers.r#where, &customers.fields, &mut reads, &mut problems);
-        let contact_rules =
-            RuleSet::compile(Kind::Contact, &contacts.r#where, &contacts.fields, &mut reads, &mut problems);
+        let customer_rules = RuleSet::compile(Kind::Customer, settings, &mut reads, &mut problems);
+        let contact_rules = RuleSet::compile(Kind::Contact, settings, &mut reads, &mut problems);
         let mut idle = Reads::new();
-        let deal_reads = if onboardings.enabled { &mut reads } else { &mut idle };
-        let onboarding_rules =
-            RuleSet::compile(Kind::Onboarding, &onboardings.r#where, &onboardings.fields, deal_reads, &mut problems);
+        let enabled = settings.onboardings.enabled;
+        let deal_reads = if enabled { &mut reads } else { &mut idle };
+        let onboarding_rules = RuleSet::compile(Kind::Onboarding, settings, deal_reads, &mut problems);
         match (customer_rules, contact_rules) {
             (Some(customers), Some(contacts)) if problems.is_empty() => Ok(Self {
                 settings: settings.clone(),
                 unit,
                 customers,
                 contacts,
-                onboardings: onboarding_rules.filter(|_| onboardings.enabled),
+                onboardings: onboarding_rules.filter(|_| enabled),
                 reads,
                 own_free: identity::own_free_domains(&settings.identity.free_mail_domains),
             }),
@@ -104,10 +104,15 @@ impl Reconciler {
 
     /// Changes when a rule or policy changes what would be desired: then every entity must be looked at again.
     pub fn fingerprint(&self) -> String {
-        let Settings { customers, contacts, onboardings, identity, guard: _ } = &self.settings;
-        let unit = self.unit;
-        let text = format!("{REVISION}\n{customers:?}\n{contacts:?}\n{onboardings:?}\n{identity:?}\n{unit:?}");
-        hex::encode(Sha256::digest(text))
+        hex::encode(Sha256::digest(format!("{REVISION}\n{:?}", self.rules())))
+    }
+
+    /// Every setting that decides what is desired, as the configuration names it, with what it says: what a later run is held
+    /// against, to name what changed.
+    pub fn rules(&self) -> BTreeMap<String, String> {
+        let mut rules = self.settings.texts();
+        rules.insert("pivotal.mrr_unit".to_owned(), format!("{:?}", self.unit));
+        rules
     }
 
     /// Evidence tokens of a record: `is:`, `domain:`, `email:` and `of:`, each followed by what it names. Sorted.
@@ -164,6 +169,12 @@ impl Reconciler {
     /// for among the candidates under their customer.
     pub fn adopt(&self, subject: &Subject, fields: &Fields, candidates: &[Candidate]) -> Adoption {
         adopt::adopt(subject, fields, candidates, &self.own_free)
+    }
+
+    /// Taking over an object that turned out to be there, with fields that were meant to create it: what of it the mirror
+    /// begins with, and what changes.
+    pub fn take_over(&self, kind: Kind, fields: &Fields, there: &Fields) -> (Fields, Changes) {
+        owner::take_over(&self.settings, kind, fields, there)
     }
 
     /// The slug a create sends: made from the name, with a suffix from the source id while `taken` says so.

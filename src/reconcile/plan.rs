@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 use super::adopt::Adoption;
+use super::owner;
 use super::settings::{OnLeave, OnSourceDelete, Settings};
 use super::types::{Candidate, Decision, Desired, Known, Note, Subject, Wanted};
 
@@ -39,11 +40,14 @@ impl Case<'_> {
             (Wanted::Yes(fields), None) => self.appear(fields),
             (Wanted::Yes(fields), Some(mirror)) if mirror.state == MirrorState::Lost => self.lost(fields, mirror),
             (Wanted::Yes(fields), Some(mirror)) => self.differ(fields, mirror),
+            (Wanted::Waiting { fields, why }, None) => self.wait(fields, why),
             (Wanted::Held(why), mirror) => self.held(why, mirror),
             (Wanted::Doubled(why), Some(mirror)) => self.doubled(why, mirror),
             (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
             (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
-            (Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Doubled(_), _) => Decision::default(),
+            (Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Doubled(_) | Wanted::Waiting { .. }, _) => {
+                Decision::default()
+            }
         };
         for operation in &mut decision.operations {
             self.stand(operation);
@@ -92,10 +96,23 @@ impl Case<'_> {
         }
     }
 
+    fn wait(&self, fields: &Fields, why: &str) -> Decision {
+        let mut operation =
+            self.create(fields, format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject));
+        operation.standing = Standing::Waiting(why.to_owned());
+        one(operation)
+    }
+
     fn create(&self, fields: &Fields, reason: String) -> Operation {
         let mut fields = fields.without_nulls();
-        if let (Kind::Customer, Some(slug)) = (self.kind(), self.slug) {
-            fields.set("slug", slug);
+        match (self.kind(), self.slug, fields.text("email")) {
+            (Kind::Customer, Some(slug), _) => fields.set("slug", slug),
+            // Pivotal needs a name (pivotal-api.md 10.2). A contact that is there keeps the one it has.
+            (Kind::Contact, _, Some(email)) if fields.get("name").is_none() => {
+                let name = email.split('@').next().unwrap_or(email).to_owned();
+                fields.set("name", Value::Text(name));
+            }
+            _ => {}
         }
         self.operation(Action::Create { parent: self.parent(), fields }, reason)
     }
@@ -106,17 +123,7 @@ impl Case<'_> {
     }
 
     fn take(&self, fields: &Fields, candidate: &Candidate) -> Operation {
-        let said = fields.without_nulls();
-        let found = Fields(
-            candidate
-                .fields
-                .0
-                .iter()
-                .filter(|(name, _)| said.get(name).is_some())
-                .map(|(n, v)| (n.clone(), v.clone()))
-                .collect(),
-        );
-        let changes = found.changes_to(&said);
+        let (found, changes) = owner::take_over(self.settings, self.kind(), fields, &candidate.fields);
         let reason = match changes.is_empty() {
             true => "already in Pivotal, and agrees".to_owned(),
             false => format!("already in Pivotal; {}", differs(&changes)),
@@ -161,11 +168,13 @@ impl Case<'_> {
         if let Some(decision) = self.moved(fields, mirror) {
             return decision;
         }
-        let mut changes = mirror.written.changes_to(fields);
+        let mut changes = owner::allowed(self.settings, self.kind(), mirror.written.changes_to(fields));
         let mut reason = differs(&changes);
-        let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.get(STATUS).is_none();
-        if self.kind() == Kind::Customer && archived_here {
-            changes.0.insert(STATUS.to_owned(), Change { from: ARCHIVED.into(), to: ACTIVE.into() });
+        // Archiving is this daemon's doing whoever owns the field, and so is taking it back.
+        let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.text(STATUS) != Some(ARCHIVED);
+        if self.kind() == Kind::Customer && archived_here && !changes.0.contains_key(STATUS) {
+            let to = fields.text(STATUS).unwrap_or(ACTIVE);
+            changes.0.insert(STATUS.to_owned(), Change { from: ARCHIVED.into(), to: to.into() });
             reason = "wanted again, so no longer archived".to_owned();
         }
         if changes.is_empty() {
@@ -375,6 +384,10 @@ pub fn fingerprint(kind: Kind, verb: Verb, id: Option<&PivotalId>, changes: &Cha
 pub fn anew(lost: &PivotalId) -> String {
     format!("anew {lost}")
 }
+
+#[cfg(test)]
+#[path = "leaving_tests.rs"]
+mod leaving;
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::sample::{at, company, customer, mirror, number, reconciler, rule, stripe, subscription};
-use super::super::{Reconciler, Settings};
+use super::super::{Owner, Reconciler, Settings};
 use super::*;
 use crate::domain::{Gone, Span, SubscriptionStatus};
 
@@ -88,7 +88,17 @@ fn policies() -> Vec<Reconciler> {
         rule(&mut settings.customers.fields, "status", "company.name");
         rule(&mut settings.customers.fields, "monthly_orders", "stripe.mrr * 2 if stripe else none");
     };
-    vec![reconciler(|_| {}), reconciler(archive), reconciler(ruled)]
+    let owned = |settings: &mut Settings| {
+        settings.customers.on_leave = OnLeave::Archive;
+        settings.customers.delete_grace = Span::default();
+        rule(&mut settings.customers.fields, "status", "company.domain");
+        let owners = [("name", Owner::Source), ("plan", Owner::FillIfEmpty), ("mrr", Owner::Pivotal)];
+        settings.customers.owner = owners.map(|(field, owner)| (field.to_owned(), owner)).into();
+        settings.customers.owner.insert("status".to_owned(), Owner::Pivotal);
+        let names = [("plan of s", "gold"), ("*", "")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        settings.customers.values.insert("plan".to_owned(), names.into());
+    };
+    vec![reconciler(|_| {}), reconciler(archive), reconciler(ruled), reconciler(owned)]
 }
 
 proptest! {

@@ -3,12 +3,14 @@
 //! * A record that an account lacks, a property it lacks, and a blank text are all *undefined* to minijinja, so `or`,
 //!   `default`, `~` and filters treat them as nothing. `is none` and `is defined` are taught to agree.
 //! * An outcome that is undefined, none or blank text is [`Value::Null`]; text is trimmed.
+//! * `plus_days(n)` moves a date; all other filters are minijinja's own.
 //! * An ordering puts nothing below everything: `company.size < 50` holds for a company without a size. Write
 //!   `company.size and company.size < 50`.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression, UndefinedBehavior};
 
@@ -35,8 +37,24 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         language.remove_global(name);
     }
     language.remove_filter("pprint");
+    language.add_filter("plus_days", plus_days);
     language
 });
+
+/// `deal.closedate | plus_days(45)`: a day or an instant moved by so many days, as written. What is no date passes as it is,
+/// and the field it is for says so.
+fn plus_days(date: minijinja::Value, days: i64) -> minijinja::Value {
+    let moved = date.as_str().and_then(|text| moved(text.trim(), TimeDelta::try_days(days)?));
+    moved.map_or(date, minijinja::Value::from)
+}
+
+fn moved(text: &str, by: TimeDelta) -> Option<String> {
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return Some(day.checked_add_signed(by)?.to_string());
+    }
+    let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    Some(at.checked_add_signed(by)?.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
 
 /// One rule, compiled.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Span;
+use crate::domain::{Kind, Span};
 
 /// Everything that decides what Pivotal should say.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -22,6 +22,64 @@ pub struct Settings {
     pub guard: Guard,
 }
 
+/// What a section says of one kind of Pivotal object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Section<'a> {
+    /// Its name in the configuration.
+    pub(super) name: &'static str,
+    pub(super) selection: &'a str,
+    pub(super) fields: &'a BTreeMap<String, String>,
+    pub(super) owner: &'a Owners,
+    pub(super) values: &'a Values,
+}
+
+impl Settings {
+    /// What is said of a kind.
+    pub(super) fn section(&self, kind: Kind) -> Section<'_> {
+        match kind {
+            Kind::Customer => {
+                let Customers { r#where: selection, fields, owner, values, .. } = &self.customers;
+                Section { name: "customers", selection, fields, owner, values }
+            }
+            Kind::Contact => {
+                let Contacts { r#where: selection, fields, owner, values } = &self.contacts;
+                Section { name: "contacts", selection, fields, owner, values }
+            }
+            Kind::Onboarding => {
+                let Onboardings { r#where: selection, fields, owner, values, .. } = &self.onboardings;
+                Section { name: "onboardings", selection, fields, owner, values }
+            }
+        }
+    }
+}
+
+impl Settings {
+    /// Every setting that decides what is desired, as the configuration names it, with what it says.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let Self { customers, contacts: _, onboardings, identity, guard: _ } = self;
+        let mut texts = BTreeMap::new();
+        for kind in Kind::ALL {
+            let Section { name, selection, fields, owner, values } = self.section(kind);
+            texts.insert(format!("{name}.where"), selection.to_owned());
+            texts.extend(fields.iter().map(|(field, rule)| (format!("{name}.fields.{field}"), rule.clone())));
+            texts.extend(owner.iter().map(|(field, owner)| (format!("{name}.owner.{field}"), format!("{owner:?}"))));
+            texts.extend(values.iter().map(|(field, words)| (format!("{name}.values.{field}"), format!("{words:?}"))));
+        }
+        let Customers { on_source_delete, delete_grace, on_leave, .. } = customers;
+        let Onboardings { enabled, won_within, .. } = onboardings;
+        let others = [
+            ("customers.on_source_delete", format!("{on_source_delete:?}")),
+            ("customers.delete_grace", delete_grace.to_string()),
+            ("customers.on_leave", format!("{on_leave:?}")),
+            ("onboardings.enabled", enabled.to_string()),
+            ("onboardings.won_within", won_within.to_string()),
+            ("identity", format!("{identity:?}")),
+        ];
+        texts.extend(others.map(|(key, text)| (key.to_owned(), text)));
+        texts
+    }
+}
+
 /// `[customers]`
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +94,12 @@ pub struct Customers {
     pub on_leave: OnLeave,
     /// Pivotal field to minijinja expression.
     pub fields: BTreeMap<String, String>,
+    /// Pivotal field to who has the last word on it.
+    #[serde(default)]
+    pub owner: Owners,
+    /// Pivotal field to what its rule's outcomes are called in Pivotal.
+    #[serde(default)]
+    pub values: Values,
 }
 
 /// `[contacts]`
@@ -46,6 +110,12 @@ pub struct Contacts {
     pub r#where: String,
     /// Pivotal field to minijinja expression.
     pub fields: BTreeMap<String, String>,
+    /// Pivotal field to who has the last word on it.
+    #[serde(default)]
+    pub owner: Owners,
+    /// Pivotal field to what its rule's outcomes are called in Pivotal.
+    #[serde(default)]
+    pub values: Values,
 }
 
 /// `[onboardings]`
@@ -60,6 +130,12 @@ pub struct Onboardings {
     pub won_within: Span,
     /// Pivotal field to minijinja expression.
     pub fields: BTreeMap<String, String>,
+    /// Pivotal field to who has the last word on it.
+    #[serde(default)]
+    pub owner: Owners,
+    /// Pivotal field to what its rule's outcomes are called in Pivotal.
+    #[serde(default)]
+    pub values: Values,
 }
 
 /// `[identity]`
@@ -84,6 +160,31 @@ pub struct Guard {
     pub max_creates: u64,
     /// Shares mean nothing among a handful: below so many live objects of a kind only numbers are measured.
     pub min_population: u64,
+}
+
+/// Pivotal field to who has the last word on it; [`Owner::Report`] for a field that is not named.
+pub type Owners = BTreeMap<String, Owner>;
+
+/// Pivotal field to a table from a rule's outcome to what is written instead. The outcome [`ANY_VALUE`] stands for every
+/// one that is not named.
+pub type Values = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The outcome in [`Values`] that stands for all others.
+pub const ANY_VALUE: &str = "*";
+
+/// Who has the last word on a field, once people edit it in Pivotal too (design section 6, "A human edit").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// The source: written when its value changes; a human edit that an audit finds is written over.
+    Source,
+    /// Pivotal: set when this daemon creates the object, and never touched after, nor at adoption.
+    Pivotal,
+    /// The source, but a human edit that an audit finds is left and shown.
+    #[default]
+    Report,
+    /// Whoever said something first: written where Pivotal holds nothing, never over a value.
+    FillIfEmpty,
 }
 
 /// What a deletion at the source leads to.

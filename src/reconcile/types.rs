@@ -119,6 +119,13 @@ pub struct Desired {
 pub enum Wanted {
     /// Yes, saying this. Holds a null for each field whose rule yields none, so that a cleared value is cleared.
     Yes(Fields),
+    /// Yes, saying this, as soon as what it goes under is there. Why that is not so yet, in words.
+    Waiting {
+        /// What it will say.
+        fields: Fields,
+        /// What is missing.
+        why: String,
+    },
     /// No: it never fitted, or no longer fits, the selection. In words, naming the rule.
     NotSelected(String),
     /// No: every record of it is gone at the source, first seen so at this time.

@@ -115,6 +115,9 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
         Some(Wanted::Held(why) | Wanted::Doubled(why)) => {
             let _ = writeln!(out, "  {} {}", paint(MAGENTA, "waits for a decision:"), visible(why));
         }
+        Some(Wanted::Waiting { why, .. }) => {
+            let _ = writeln!(out, "  {} {}", paint(YELLOW, "wanted there, and waits:"), visible(why));
+        }
         Some(Wanted::Yes(_)) | None => {
             let _ = match story.wanted.as_deref() {
                 _ if story.dirty => {

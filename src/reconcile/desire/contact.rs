@@ -1,4 +1,14 @@
 //! Persons become contacts of their account's customer.
+//!
+//! | case | outcome |
+//! | --- | --- |
+//! | the same person at two companies | a contact of the primary one's customer alone; of the lowest id when none is primary. When the primary changes, the contact moves: Pivotal has no way to move one, so it is deleted (if this daemon created it) and created anew |
+//! | a shared mailbox: two persons, one address, one customer | the first becomes the contact; the second is held and names both, since one of them would have to give way |
+//! | an address that changes | the same contact, with one update |
+//! | `email_taken` by a contact of the same customer that nobody speaks of | adopted |
+//! | `email_taken` by anybody else's contact | held, with what Pivotal said; nobody's contact is taken away from them |
+//! | no address, or none that is one | not wanted, and the reason says so; an address that is none is told besides. A contact that is there keeps the address it has |
+//! | no name | named by the part of the address before the `@`; a contact that is there keeps the name it has |
 
 use crate::domain::{Facts, Record, Role, Stream};
 
@@ -36,7 +46,7 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
     }
     let rules = &reconciler.contacts;
     let scope = Scope::of_record(record);
-    match rules.selection.holds(&scope) {
+    match rules.selection().holds(&scope) {
         Err(why) => return held(why),
         Ok(false) => return no(format!("contacts.where does not hold for {}", record.key)),
         Ok(true) => {}
@@ -44,17 +54,21 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
     if let Some(problem) = start.problem(speaks) {
         return (Wanted::Held(problem.to_owned()), Vec::new());
     }
-    let (mut fields, notes) = match rules.write(&scope, reconciler.unit) {
+    let (fields, notes) = match rules.write(&scope, reconciler.unit) {
         Err(why) => return held(why),
         Ok(written) => written,
     };
-    let Some(email) = fields.text("email").map(str::to_owned) else {
-        return no(format!("contacts.fields.email yields nothing for {}, and Pivotal needs an address", record.key));
-    };
-    if fields.text("name").is_none() {
-        fields.set("name", email.split('@').next().unwrap_or(&email));
+    if fields.get("email").is_some() || start.exists() {
+        return (Wanted::Yes(fields), notes);
     }
-    (Wanted::Yes(fields), notes)
+    let unusable = notes.iter().find_map(|note| note.strip_suffix("; email is left as it is"));
+    match unusable {
+        Some(why) => {
+            let why = format!("{why}, and Pivotal needs one; it becomes no contact");
+            (Wanted::NotSelected(why.clone()), vec![why])
+        }
+        None => no(format!("contacts.fields.email yields nothing for {}, and Pivotal needs an address", record.key)),
+    }
 }
 
 /// Why the person's account keeps it out.
@@ -71,3 +85,7 @@ fn outside(subject: &Subject, record: &Record) -> Option<String> {
         (None, None) => Some(format!("{} belongs to no company", record.key)),
     }
 }
+
+#[cfg(test)]
+#[path = "contact_tests.rs"]
+mod tests;

@@ -29,7 +29,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     let scope = Scope::of_account(&start.view);
     let key = start.key.clone();
     let held = |why: String| Wanted::Held(format!("{why} ({key})"));
-    match rules.selection.holds(&scope) {
+    match rules.selection().holds(&scope) {
         Err(why) => return start.end(held(why), Vec::new()),
         Ok(false) => {
             let why = format!("customers.where does not hold for {key}");
@@ -43,12 +43,17 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     }
     match rules.write(&scope, reconciler.unit) {
         Err(why) => start.end(held(why), Vec::new()),
-        Ok((fields, _)) if fields.get("name").is_none() => {
-            let why = "customers.fields.name yields nothing, and Pivotal needs a name; name it at the source or give \
+        // A customer that is there keeps the name it has.
+        Ok((fields, _)) if fields.get("name").is_none() && !start.exists() => {
+            let why = "customers.fields.name yields no name, and Pivotal needs a name; name it at the source or give \
                        the rule something to fall back on";
             start.end(held(why.to_owned()), Vec::new())
         }
-        Ok((mut fields, notes)) => {
+        Ok((mut fields, mut notes)) => {
+            let is_told = notes.iter().any(|note| note.starts_with("customers.fields.name "));
+            if fields.get("name").is_none() && !is_told {
+                notes.push("customers.fields.name yields no name; name is left as it is".to_owned());
+            }
             always_sent(&mut fields, &start.view);
             if let Some(deal) = onboarding::newest_deal(reconciler, &start.view, now) {
                 fields.set("hubspot_deal_id", deal.id.as_str());

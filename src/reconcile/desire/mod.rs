@@ -1,102 +1,22 @@
 //! What Pivotal should say about one entity: a file for each kind.
 //!
 //! Rules: nothing is written that no rule or settled point names; a rule that yields nothing writes a null, which the diff
-//! sends only to clear what was written before; a rule that fails holds its entity, and nothing else.
+//! sends only to clear what was written before; a rule that fails holds its entity, and nothing else; an outcome that cannot
+//! be brought into its field's form leaves the field as it is, with a note.
 
 mod contact;
 mod customer;
 mod onboarding;
+mod ruleset;
 
-use std::collections::BTreeMap;
-
-use crate::domain::{Facts, Fields, Kind, Record, SourceKey, Stream, Timestamp};
+use crate::domain::{Facts, Kind, MirrorState, Record, SourceKey, Stream, Timestamp};
 
 use super::Reconciler;
-use super::context::Scope;
 use super::identity::key_order;
-use super::limits::{self, Field, Form};
-use super::rules::Rule;
-use super::tree::{Reads, Section};
-use super::types::{Desired, Known, Note, RuleProblem, Subject, Unit, Wanted};
+use super::types::{Desired, Known, Note, Subject, Wanted};
 use super::view::View;
 
-/// The rules of one kind, compiled.
-#[derive(Debug)]
-pub(super) struct RuleSet {
-    selection: Rule,
-    fields: Vec<(Field, Rule)>,
-}
-
-impl RuleSet {
-    /// Compiles a section; every problem goes to `problems`.
-    pub(super) fn compile(
-        kind: Kind,
-        selection: &str,
-        fields: &BTreeMap<String, String>,
-        reads: &mut Reads,
-        problems: &mut Vec<RuleProblem>,
-    ) -> Option<Self> {
-        let (name, section) = match kind {
-            Kind::Customer => ("customers", Section::Customers),
-            Kind::Contact => ("contacts", Section::Contacts),
-            Kind::Onboarding => ("onboardings", Section::Onboardings),
-        };
-        let selection = Rule::compile(&format!("{name}.where"), selection, section, reads, problems);
-        let needed: &[&str] = match kind {
-            Kind::Customer => &["name"],
-            Kind::Contact => &["email"],
-            Kind::Onboarding => &[],
-        };
-        for needed in needed.iter().filter(|needed| !fields.contains_key(**needed)) {
-            let message = format!("Pivotal needs '{needed}' of every {kind}; give it a rule");
-            problems.push(RuleProblem { key: format!("{name}.fields.{needed}"), message });
-        }
-        let mut rules = Vec::new();
-        for (field, source) in fields {
-            let key = format!("{name}.fields.{field}");
-            let rule = Rule::compile(&key, source, section, reads, problems);
-            match (limits::field_of(kind, field), rule) {
-                (Ok(field), Some(rule)) => rules.push((field, rule)),
-                (Ok(_), None) => {}
-                (Err(message), _) => problems.push(RuleProblem { key, message }),
-            }
-        }
-        Some(Self { selection: selection?, fields: rules })
-    }
-
-    /// The rule that selects.
-    pub(super) fn selection(&self) -> &Rule {
-        &self.selection
-    }
-
-    /// The rules of the fields.
-    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.fields.iter().map(|(_, rule)| rule)
-    }
-
-    /// Whether some rule writes an amount.
-    pub(super) fn writes_money(&self) -> bool {
-        self.fields.iter().any(|(field, _)| field.form == Form::Money)
-    }
-
-    /// What the rules say, in Pivotal's form, with what had to be bent.
-    fn write(&self, scope: &Scope, unit: Unit) -> Result<(Fields, Vec<String>), String> {
-        let mut fields = Fields::new();
-        let mut notes = Vec::new();
-        for (field, rule) in &self.fields {
-            if field.form == Form::Money && unit.is_none() {
-                continue;
-            }
-            let value = rule.value(scope)?;
-            let fitted = limits::fit(field.form, &value, unit).map_err(|why| format!("{} {why}", rule.key))?;
-            notes.extend(fitted.note.map(|note| format!("{} {note}", field.name)));
-            if field.clears || !fitted.value.is_null() {
-                fields.0.insert(field.name.to_owned(), fitted.value);
-            }
-        }
-        Ok((fields, notes))
-    }
-}
+pub(super) use ruleset::RuleSet;
 
 impl Reconciler {
     pub(super) fn desired(&self, subject: &Subject, now: Timestamp) -> Desired {
@@ -132,6 +52,11 @@ impl<'a> Start<'a> {
         let key = record.map_or_else(nobody, |record| record.key.clone());
         let called = record.and_then(called).unwrap_or_else(|| key.to_string());
         Self { subject, view, key, called }
+    }
+
+    /// Whether its object is in Pivotal, as far as is known.
+    fn exists(&self) -> bool {
+        self.subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Live)
     }
 
     /// When the last of the records that make the entity was first seen gone; nothing while one is there, or left out.

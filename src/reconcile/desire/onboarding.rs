@@ -1,12 +1,22 @@
-//! Won deals open onboardings under their account's customer.
+//! Won deals open onboardings under their account's customer: each one, once.
+//!
+//! A deal is won lately, or opens nothing; it has a customer, or waits for one and says so, until it is won too long ago. What
+//! is open stays open whatever becomes of the deal, and is never opened twice: the entity is the deal's, won, reopened or won
+//! again.
 
-use crate::domain::{DealFacts, Facts, Record, Role, SourceKey, Stream, Timestamp};
+use chrono::TimeDelta;
+
+use crate::domain::{DealFacts, Facts, MirrorState, Record, Role, SourceKey, Stream, Timestamp};
 
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
 use super::super::{Reconciler, double, identity};
 use super::Start;
+
+/// How long after its time is over a win that waited in vain is told: long enough for a daemon that was down for some days,
+/// and short enough that a first load does not tell of years.
+const TOLD_FOR: TimeDelta = TimeDelta::days(7);
 
 fn speaks(stream: Stream) -> bool {
     stream.role() == Role::Deal
@@ -27,8 +37,9 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
         let why = start.unspoken(speaks);
         return start.end(why, Vec::new());
     };
-    let (wanted, notes) = wanted(reconciler, subject, record, deal, now);
-    match start.problem(speaks).filter(|_| matches!(wanted, Wanted::Yes(_))).map(str::to_owned) {
+    let (wanted, notes) = wanted(reconciler, &start, record, deal, now);
+    let opens = matches!(wanted, Wanted::Yes(_) | Wanted::Waiting { .. });
+    match start.problem(speaks).filter(|_| opens).map(str::to_owned) {
         Some(problem) => start.end(Wanted::Held(problem), Vec::new()),
         None => start.end(wanted, notes),
     }
@@ -36,40 +47,78 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
 
 fn wanted(
     reconciler: &Reconciler,
-    subject: &Subject,
+    start: &Start<'_>,
     record: &Record,
     deal: &DealFacts,
     now: Timestamp,
 ) -> (Wanted, Vec<String>) {
     let no = |why: String| (Wanted::NotSelected(why), Vec::new());
-    let held = |why: String| (Wanted::Held(format!("{why} ({})", record.key)), Vec::new());
     let Some(rules) = &reconciler.onboardings else {
         return no("onboardings.enabled is false".to_owned());
     };
-    let account = identity::account_of(&deal.accounts).map_or_else(|| "none".to_owned(), |key| key.to_string());
-    match &subject.parent {
-        Some(parent) if parent.wanted => {}
-        Some(_) => return no(format!("its account {account} is no customer")),
-        None => return no(format!("its account is not known ({account})")),
-    }
+    let missing = missing_customer(start.subject, record, deal);
+    // What no customer waits for disturbs nobody, so a rule that fails on it does not either.
+    let failed = |why: String| match &missing {
+        Some(missing) => no(format!("{missing}; besides, {why} ({})", record.key)),
+        None => (Wanted::Held(format!("{why} ({})", record.key)), Vec::new()),
+    };
     let scope = Scope::of_record(record);
-    match rules.selection.holds(&scope) {
-        Err(why) => return held(why),
+    match rules.selection().holds(&scope) {
+        Err(why) => return failed(why),
         Ok(false) => return no(format!("onboardings.where does not hold for {}", record.key)),
         Ok(true) => {}
     }
-    // An onboarding that is open does not vanish when its deal grows old.
-    if subject.entity.mirror.is_none() && !won_lately(reconciler, deal, now) {
-        let within = reconciler.settings.onboardings.won_within;
-        return no(match won_at(deal, now) {
-            Some(at) => format!("it was won on {}, longer ago than onboardings.won_within ({within})", at.date_naive()),
-            None => "the day it was won is not known".to_owned(),
-        });
+    // An onboarding that is open does not vanish when its deal grows old, nor when its customer leaves.
+    let is_open = start.subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state != MirrorState::Deleted);
+    if !is_open && !won_lately(reconciler, deal, now) {
+        return too_old(reconciler, start, deal, missing, now);
     }
-    match rules.write(&scope, reconciler.unit) {
-        Err(why) => held(why),
-        Ok((fields, notes)) => (Wanted::Yes(fields), notes),
+    let (fields, notes) = match rules.write(&scope, reconciler.unit) {
+        Ok(written) => written,
+        Err(why) => return failed(why),
+    };
+    match missing {
+        None => (Wanted::Yes(fields), notes),
+        Some(missing) if is_open => no(missing),
+        Some(why) => (Wanted::Waiting { fields, why }, notes),
     }
+}
+
+/// Why there is no customer to open it under.
+fn missing_customer(subject: &Subject, record: &Record, deal: &DealFacts) -> Option<String> {
+    match (identity::account_of(&deal.accounts), &subject.parent) {
+        (_, Some(parent)) if parent.wanted => None,
+        (Some(account), Some(_)) => {
+            Some(format!("its company {account} is not a customer; `pivotal-sync why {account}` says why not"))
+        }
+        (None, Some(_)) => Some("its company is not a customer".to_owned()),
+        (Some(account), None) => Some(format!("its company {account} was not read yet")),
+        (None, None) => Some(format!("{} belongs to no company", record.key)),
+    }
+}
+
+/// A win that opens nothing any more. One that waited for a customer until now ends with a note, so that nobody thinks it
+/// went ahead.
+fn too_old(
+    reconciler: &Reconciler,
+    start: &Start<'_>,
+    deal: &DealFacts,
+    missing: Option<String>,
+    now: Timestamp,
+) -> (Wanted, Vec<String>) {
+    let within = reconciler.settings.onboardings.won_within;
+    let Some(at) = won_at(deal, now) else {
+        return (Wanted::NotSelected("the day it was won is not known".to_owned()), Vec::new());
+    };
+    let day = at.date_naive();
+    let blocked = start.subject.parent.as_ref().and_then(|parent| parent.blocked.clone());
+    let old = format!("it was won on {day}, longer ago than onboardings.won_within ({within})");
+    let Some(waited) = missing.or(blocked) else { return (Wanted::NotSelected(old), Vec::new()) };
+    let why = format!("{old}, and until then {waited}; no onboarding is opened");
+    let over = at.checked_add_signed(within.delta()).unwrap_or(Timestamp::MAX_UTC);
+    let lately = now.signed_duration_since(over) <= TOLD_FOR;
+    let notes = if lately { vec![why.clone()] } else { Vec::new() };
+    (Wanted::NotSelected(why), notes)
 }
 
 /// The won deal behind an account's newest onboarding, as far as its deals show: of those that open one now, the one won
@@ -78,7 +127,7 @@ pub(super) fn newest_deal<'a>(reconciler: &Reconciler, view: &View<'a>, now: Tim
     let rules = reconciler.onboardings.as_ref()?;
     let opening = view.role(Role::Deal).into_iter().filter_map(|record| {
         let deal = facts_of(record)?;
-        let opens = won_lately(reconciler, deal, now) && rules.selection.holds(&Scope::of_record(record)).ok()?;
+        let opens = won_lately(reconciler, deal, now) && rules.selection().holds(&Scope::of_record(record)).ok()?;
         opens.then(|| (won_at(deal, now), &record.key))
     });
     opening.max_by(|a, b| a.0.cmp(&b.0).then_with(|| identity::key_order(a.1, b.1))).map(|(_, key)| key)
@@ -100,3 +149,7 @@ fn facts_of(record: &Record) -> Option<&DealFacts> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "onboarding_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+//! The rules of one kind: compiled from its section, and turned into Pivotal's fields for one record's scope.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Fields, Kind, Value};
+
+use super::super::context::Scope;
+use super::super::limits::{self, Field, Form};
+use super::super::rules::Rule;
+use super::super::settings::{ANY_VALUE, Section, Settings};
+use super::super::tree::{self, Reads};
+use super::super::types::{RuleProblem, Unit};
+
+/// The rules of one kind, compiled.
+#[derive(Debug)]
+pub(in super::super) struct RuleSet {
+    selection: Rule,
+    fields: Vec<FieldRule>,
+}
+
+/// One field, where its value comes from and what it is called in Pivotal.
+#[derive(Debug)]
+struct FieldRule {
+    field: Field,
+    rule: Rule,
+    words: Option<Words>,
+}
+
+/// What a rule's outcomes are called in Pivotal.
+#[derive(Debug)]
+struct Words {
+    /// Its configuration key, e.g. `customers.values.plan`.
+    key: String,
+    named: BTreeMap<String, Value>,
+    any: Option<Value>,
+}
+
+impl RuleSet {
+    /// Compiles a section; every problem goes to `problems`.
+    pub(in super::super) fn compile(
+        kind: Kind,
+        settings: &Settings,
+        reads: &mut Reads,
+        problems: &mut Vec<RuleProblem>,
+    ) -> Option<Self> {
+        let section = settings.section(kind);
+        let Section { name, selection, fields, values, .. } = section;
+        let sees = match kind {
+            Kind::Customer => tree::Section::Customers,
+            Kind::Contact => tree::Section::Contacts,
+            Kind::Onboarding => tree::Section::Onboardings,
+        };
+        let selection = Rule::compile(&format!("{name}.where"), selection, sees, reads, problems);
+        problems.extend(misplaced(kind, &section));
+        let mut rules = Vec::new();
+        for (field, source) in fields {
+            let key = format!("{name}.fields.{field}");
+            let rule = Rule::compile(&key, source, sees, reads, problems);
+            let words = values.get(field).map(|words| Words::new(format!("{name}.values.{field}"), words));
+            match (limits::field_of(kind, field), rule) {
+                (Ok(field), Some(rule)) => rules.push(FieldRule { field, rule, words }),
+                (Ok(_), None) => {}
+                (Err(message), _) => problems.push(RuleProblem { key, message }),
+            }
+        }
+        Some(Self { selection: selection?, fields: rules })
+    }
+
+    /// The rule that selects.
+    pub(in super::super) fn selection(&self) -> &Rule {
+        &self.selection
+    }
+
+    /// Each field's rule, what it yields by the name Pivotal has for it, and the table that named it.
+    pub(in super::super) fn told(&self, scope: &Scope) -> Vec<(&Rule, Result<Value, String>, Option<&str>)> {
+        let told = self.fields.iter().map(|FieldRule { field, rule, words }| {
+            let named = rule.value(scope).map(|value| match words {
+                Some(words) => words.translate(field.form, value, &rule.key, &mut Vec::new()),
+                None => value,
+            });
+            (rule, named, words.as_ref().map(|words| words.key.as_str()))
+        });
+        told.collect()
+    }
+
+    /// Whether some rule writes an amount.
+    pub(in super::super) fn writes_money(&self) -> bool {
+        self.fields.iter().any(|one| one.field.form == Form::Money)
+    }
+
+    /// What the rules say, in Pivotal's form, with what a person should know. A field whose value does not fit is not among
+    /// them, and so is left as it is. The error says in words which rule failed and why.
+    pub(super) fn write(&self, scope: &Scope, unit: Unit) -> Result<(Fields, Vec<String>), String> {
+        let mut fields = Fields::new();
+        let mut notes = Vec::new();
+        for FieldRule { field, rule, words } in &self.fields {
+            if field.form == Form::Money && unit.is_none() {
+                continue;
+            }
+            let mut value = rule.value(scope)?;
+            if let Some(words) = words {
+                value = words.translate(field.form, value, &rule.key, &mut notes);
+            }
+            match limits::fit(field.form, &value, unit) {
+                Ok(fitted) => {
+                    notes.extend(fitted.note.map(|note| format!("{} {note}", field.name)));
+                    if field.clears || !fitted.value.is_null() {
+                        fields.0.insert(field.name.to_owned(), fitted.value);
+                    }
+                }
+                Err(why) => notes.push(format!("{} {why}; {} is left as it is", rule.key, field.name)),
+            }
+        }
+        Ok((fields, notes))
+    }
+}
+
+/// What a section says of fields that Pivotal does not have or that are not its to say, and what it must say and does not.
+fn misplaced(kind: Kind, section: &Section<'_>) -> Vec<RuleProblem> {
+    let Section { name, fields, owner, values, .. } = section;
+    let mut problems = Vec::new();
+    let needed: &[&str] = match kind {
+        Kind::Customer => &["name"],
+        Kind::Contact => &["email"],
+        Kind::Onboarding => &[],
+    };
+    for needed in needed.iter().filter(|needed| !fields.contains_key(**needed)) {
+        let message = format!("Pivotal needs '{needed}' of every {kind}; give it a rule");
+        problems.push(RuleProblem { key: format!("{name}.fields.{needed}"), message });
+    }
+    let owners = owner.keys().map(|field| ("owner", field));
+    for (part, field) in owners.chain(values.keys().map(|field| ("values", field))) {
+        if let Err(message) = limits::field_of(kind, field) {
+            problems.push(RuleProblem { key: format!("{name}.{part}.{field}"), message });
+        }
+    }
+    problems
+}
+
+impl Words {
+    fn new(key: String, words: &BTreeMap<String, String>) -> Self {
+        let target = |text: &str| match text.trim() {
+            "" => Value::Null,
+            text => Value::text(text),
+        };
+        let named = words.iter().filter(|(outcome, _)| outcome.trim() != ANY_VALUE);
+        let named = named.map(|(outcome, text)| (outcome.trim().to_owned(), target(text))).collect();
+        Self { key, named, any: words.get(ANY_VALUE).map(|text| target(text)) }
+    }
+
+    /// An outcome as Pivotal calls it. Nothing stays nothing. One that has no name passes with a note, so that an option that
+    /// is new at the source is noticed rather than lost.
+    fn translate(&self, form: Form, value: Value, rule: &str, notes: &mut Vec<String>) -> Value {
+        match value {
+            Value::Null | Value::Map(_) => value,
+            Value::List(items) => self.each(items, rule, notes),
+            // hubspot-api.md 5: a multi-select is one text joined by semicolons.
+            Value::Text(text) if matches!(form, Form::Labels(_)) => {
+                self.each(text.split(';').map(|item| Value::text(item.trim())).collect(), rule, notes)
+            }
+            one => self.one(one, rule, notes),
+        }
+    }
+
+    fn each(&self, items: Vec<Value>, rule: &str, notes: &mut Vec<String>) -> Value {
+        let items = items.into_iter().map(|item| self.one(item, rule, notes));
+        Value::List(items.filter(|item| !item.is_null()).collect())
+    }
+
+    fn one(&self, value: Value, rule: &str, notes: &mut Vec<String>) -> Value {
+        let outcome = value.to_string();
+        match self.named.get(outcome.trim()).or(self.any.as_ref()) {
+            _ if outcome.trim().is_empty() => Value::Null,
+            Some(target) => target.clone(),
+            None => {
+                let shown = limits::brief(&outcome);
+                let note = format!("{rule} yields '{shown}', which {} does not name; it is written as it is", self.key);
+                notes.push(note);
+                value
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ruleset_tests.rs"]
+mod tests;

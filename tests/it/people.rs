@@ -1,0 +1,131 @@
+//! People against the sandbox: whose contact somebody is, and what becomes of an address.
+
+use chrono::{TimeDelta, Utc};
+use pivotal_sync::domain::{Kind, Report, RunStatus, Standing};
+use pivotal_sync::sandbox::hubspot::{ContactSeed, ObjectType, World};
+use pivotal_sync::sandbox::pivotal::{self, Clock, EmailScope, Object};
+use serde_json::json;
+
+use super::rig::{Rig, portal, text};
+
+fn join(world: &mut World, company: &str, name: &str, email: &str) -> String {
+    world.add_contact(ContactSeed {
+        properties: text([("firstname", name), ("lastname", "Lee"), ("email", email)]),
+        created: Utc::now() - TimeDelta::days(1),
+        company: Some((company.to_owned(), true)),
+    })
+}
+
+/// Emails of the contacts in Pivotal, each with the company of its customer, sorted.
+fn contacts(rig: &Rig) -> Vec<(String, String)> {
+    let pivotal = rig.pivotal();
+    let company = |id: &str| {
+        let customer = pivotal.visible(Object::Customer).find(|row| row.id == id).unwrap();
+        customer.text("name").unwrap().to_owned()
+    };
+    let rows = pivotal.visible(Object::Contact);
+    let mut all: Vec<_> =
+        rows.map(|row| (row.text("email").unwrap().to_owned(), company(row.customer_id.as_ref().unwrap()))).collect();
+    all.sort();
+    all
+}
+
+fn one(email: &str, company: &str) -> (String, String) {
+    (email.to_owned(), company.to_owned())
+}
+
+/// Why the only contact that is held is held.
+fn held(report: &Report) -> Vec<String> {
+    assert_eq!((report.operations.held, report.status), (1, RunStatus::Partial), "{:#?}", report.plan);
+    let standing = report.plan.iter().filter(|operation| operation.kind == Kind::Contact);
+    standing
+        .filter_map(|operation| match &operation.standing {
+            Standing::Held(why) => Some(why.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_person_at_two_companies_is_the_contact_of_the_primary_one() {
+    let mut world = portal(2, 0);
+    let companies: Vec<String> = world.ids(ObjectType::Company).collect();
+    let ann = join(&mut world, &companies[1], "Ann", "ann@acme.com");
+    world.associate(ObjectType::Contact, &ann, &companies[0], false).unwrap();
+    let rig = Rig::with(world).await;
+    rig.backfill().await;
+    assert_eq!(contacts(&rig), [one("ann@acme.com", "Company 1")]);
+    rig.hubspot().associate(ObjectType::Contact, &ann, &companies[0], true).unwrap();
+    rig.hubspot().set_property(ObjectType::Contact, &ann, "jobtitle", "Buyer").unwrap();
+    rig.sync().await;
+    assert_eq!(contacts(&rig), [one("ann@acme.com", "Company 0")]);
+    assert!(rig.sync().await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_with_one_mailbox_the_second_is_held() {
+    let mut world = portal(1, 0);
+    let company = world.ids(ObjectType::Company).next().unwrap();
+    join(&mut world, &company, "Ann", "office@acme.com");
+    join(&mut world, &company, "Bob", "Office@Acme.com");
+    let rig = Rig::with(world).await;
+    let first = rig.backfill().await;
+    assert_eq!((first.operations.create, first.operations.held, first.status), (2, 1, RunStatus::Partial));
+    assert_eq!(contacts(&rig), [one("office@acme.com", "Company 0")]);
+    rig.writes();
+    let why = held(&rig.sync().await).remove(0);
+    assert!(why.contains("has the address office@acme.com but is another person's"), "{why}");
+    assert!(rig.writes().is_empty(), "it is not tried again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_changes_costs_one_update() {
+    let rig = Rig::with(portal(1, 1)).await;
+    rig.backfill().await;
+    rig.writes();
+    let ann = rig.hubspot().ids(ObjectType::Contact).next().unwrap();
+    rig.hubspot().set_property(ObjectType::Contact, &ann, "email", "Ann.New@company0.com").unwrap();
+    rig.sync().await;
+    let sent: Vec<_> = rig.writes().into_iter().map(|w| (w.method, w.body.unwrap_or_default())).collect();
+    assert_eq!(sent, [("PATCH".to_owned(), r#"{"email":"ann.new@company0.com"}"#.to_owned())]);
+    assert!(rig.sync().await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_somebody_elses_contact_has_is_held_and_nothing_is_taken_away() {
+    // pivotal-api.md 10.2: an address may be unique in the whole workspace.
+    let now = Utc::now();
+    let mut target = pivotal::World::new("acme", Clock::running(now), 1);
+    target.switches.email_scope = EmailScope::Workspace;
+    let stranger = target.add_customer(json!({"name": "Stranger"}), now - TimeDelta::days(9)).unwrap();
+    let theirs = json!({"name": "Ann at home", "email": "ann@acme.com"});
+    target.add_contact(&stranger, theirs, now - TimeDelta::days(9)).unwrap();
+    let mut world = portal(1, 0);
+    let company = world.ids(ObjectType::Company).next().unwrap();
+    let ann = join(&mut world, &company, "Ann", "ann@acme.com");
+    join(&mut world, &company, "Bob", "bob@acme.com");
+    let rig = Rig::with_both(world, target).await;
+    let report = rig.backfill().await;
+    assert_eq!((report.operations.create, report.operations.held), (2, 1), "{:#?}", report.plan);
+    assert_eq!(contacts(&rig), [one("ann@acme.com", "Stranger"), one("bob@acme.com", "Company 0")]);
+    // Another address settles it.
+    rig.hubspot().set_property(ObjectType::Contact, &ann, "email", "ann@elsewhere.com").unwrap();
+    assert_eq!(rig.sync().await.status, RunStatus::Complete);
+    assert_eq!(contacts(&rig).len(), 3);
+    assert!(rig.sync().await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_address_stays_out_and_a_bad_one_is_told_without_holding_anybody() {
+    let mut world = portal(1, 1);
+    let company = world.ids(ObjectType::Company).next().unwrap();
+    join(&mut world, &company, "Mute", "");
+    join(&mut world, &company, "Odd", "odd at acme");
+    let rig = Rig::with(world).await;
+    let report = rig.backfill().await;
+    assert_eq!(report.status, RunStatus::Complete, "{:#?}", report.plan);
+    assert_eq!(contacts(&rig), [one("ann0@company0.com", "Company 0")]);
+    let told: Vec<_> = report.notes.iter().filter(|note| note.contains("no mail address")).collect();
+    assert_eq!(told.len(), 1, "{:?}", report.notes);
+    assert!(rig.sync().await.plan.is_empty());
+}
