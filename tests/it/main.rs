@@ -4,6 +4,7 @@
 
 mod calls;
 mod commands;
+mod contract;
 mod crash;
 mod decisions;
 mod floors;

@@ -69,7 +69,7 @@ pub fn text<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-async fn serve(router: axum::Router, api: &'static str, log: &RequestLog, faults: &Faults) -> SocketAddr {
+pub async fn serve(router: axum::Router, api: &'static str, log: &RequestLog, faults: &Faults) -> SocketAddr {
     let router = log::logged(faults::faulty(router, api, faults.clone()), api, log.clone());
     let listener = CuttableListener::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let address = listener.address().unwrap();
