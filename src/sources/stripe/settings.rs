@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// `[stripe.mrr]`: what counts as monthly recurring revenue. Every rule with an example: `mrr.md` beside this file. The
-/// defaults are those of Stripe's own figure, as far as they are known (stripe-api.md 9).
+/// defaults are those of Stripe's own figure as far as they are known (stripe-api.md 9), but for paused collection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MrrPolicy {
@@ -40,7 +40,7 @@ pub struct MrrPolicy {
     pub past_due: bool,
     /// Whether subscriptions and items on a running trial count, as if they were paid.
     pub trials: bool,
-    /// Whether subscriptions count while the collection of their invoices is paused.
+    /// Whether subscriptions count while the collection of their invoices is paused. Stripe's own figure seems to count them.
     pub paused_collection: bool,
     /// Whether subscriptions that were asked to end count until they do.
     pub canceling: bool,
