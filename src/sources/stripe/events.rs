@@ -51,6 +51,11 @@ const IDLE: [&str; 17] = [
     "updated",
 ];
 
+/// The types of all streams: they fit into one question.
+pub(super) fn all_types() -> impl Iterator<Item = &'static str> {
+    CUSTOMERS.into_iter().chain(SUBSCRIPTIONS)
+}
+
 /// The types a stream asks for.
 pub(super) const fn types(stream: Stream) -> &'static [&'static str] {
     match stream {

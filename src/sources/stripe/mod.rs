@@ -13,10 +13,12 @@
 //!
 //! | pull | requests |
 //! | --- | --- |
-//! | changes, nothing changed | 1 a stream: each has a cursor, and so a list of events, of its own |
+//! | changes, nothing changed | 1: the types of both streams fit into one question, and its answer serves both |
 //! | changes, touched objects | 1 for each 100 events, 1 for each object that was touched, however often |
+//! | … of more than 100 events | from then on each stream pages through its own |
 //! | … of subscriptions | 1 more for a product, tiered price or coupon that this process meets for the first time |
 //! | … that share a changed price or discount | 1 for each 100 subscriptions, and 1 for the prices of a changed product |
+//! | after everything, what changed meanwhile | 1 a stream, and what it touched; in the same run |
 //! | everything, customers | 1 for each 100; 1 for each known one that was not shown |
 //! | everything, subscriptions | 3 for prices, products and coupons (each 100), 1 for each 100; 1 for each with more than 10 items |
 //! | what has changed by itself (a discount or a trial ran out) | 1 for each subscription |
@@ -26,7 +28,8 @@
 //! events Stripe keeps, or lies ahead of Stripe's clock, when a coupon's amounts change, and when coupons can be read again.
 //! The run's notes then say why ([`Source::notes`]).
 //!
-//! What happens while a listing goes on is replayed from its beginning by the next pull of changes.
+//! What happens while a listing goes on is replayed from its beginning by the pull of changes that the engine lets follow at
+//! once: the run ends at the truth.
 //! Reference: stripe-api.md.
 //!
 #![doc = include_str!("traps.md")]
@@ -41,6 +44,7 @@ mod events;
 mod facts;
 #[cfg(test)]
 mod fake;
+mod heard;
 mod money;
 mod mrr;
 mod notes;
@@ -64,6 +68,7 @@ use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 use api::Api;
 use catalogue::Catalogue;
 use cursor::State;
+use heard::Heard;
 use notes::{Notes, Relisted};
 
 /// Grows when facts are read differently, so that streams read themselves again.
@@ -76,6 +81,7 @@ pub struct Stripe {
     /// Whether this adapter has read the whole catalogue.
     catalogue_read: AtomicBool,
     notes: Notes,
+    heard: Heard,
     mrr: MrrPolicy,
     /// Seconds a window of events reaches back behind the last one.
     overlap: i64,
@@ -108,6 +114,7 @@ impl Stripe {
             catalogue: Catalogue::default(),
             catalogue_read: AtomicBool::new(false),
             notes: Notes::default(),
+            heard: Heard::default(),
             mrr: settings.mrr.clone(),
             overlap: settings.overlap.delta().num_seconds(),
             lag: settings.lag.delta().num_seconds(),

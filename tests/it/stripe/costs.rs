@@ -8,16 +8,45 @@ use pivotal_sync::sandbox::stripe::{Coupon, CustomerSeed, Discounted, Duration, 
 use super::{Account, CUSTOMERS, SUBSCRIPTIONS, follow, listed};
 
 #[tokio::test]
-async fn a_quiet_night_is_one_request_a_stream() {
+async fn a_quiet_night_is_one_request() {
     let account = Account::start().await;
     account.payer();
     account.later(TimeDelta::hours(1));
     let (mut customers, mut subscriptions) = (listed(&account, CUSTOMERS).await, listed(&account, SUBSCRIPTIONS).await);
     account.later(TimeDelta::days(1));
     account.asked();
-    follow(&account, &mut customers, CUSTOMERS).await;
+    let (source, now) = (account.source(), account.world().now());
+    for night in 0..2 {
+        customers.run(&source, CUSTOMERS, PullMode::Changes, now).await.unwrap();
+        subscriptions.run(&source, SUBSCRIPTIONS, PullMode::Changes, now).await.unwrap();
+        assert_eq!(account.asked(), ["events"], "{night}");
+        account.later(TimeDelta::days(1));
+    }
+    // Alone, or after another process, the second stream asks for itself.
     follow(&account, &mut subscriptions, SUBSCRIPTIONS).await;
-    assert_eq!(account.asked(), ["events", "events"]);
+    assert_eq!(account.asked(), ["events"]);
+}
+
+#[tokio::test]
+async fn a_busy_night_is_read_by_each_stream_for_itself() {
+    let account = Account::start().await;
+    let (customer, subscription, price) = account.payer();
+    account.later(TimeDelta::hours(1));
+    let (mut customers, mut subscriptions) = (listed(&account, CUSTOMERS).await, listed(&account, SUBSCRIPTIONS).await);
+    account.later(TimeDelta::days(1));
+    account.rename(&customer, "Acme Inc");
+    for n in 0..150 {
+        account.world().change_subscription_item(&subscription, 0, &price, Some(10 + n)).unwrap();
+    }
+    account.asked();
+    let (source, now) = (account.source(), account.world().now());
+    customers.run(&source, CUSTOMERS, PullMode::Changes, now).await.unwrap();
+    // The newest 100 events are all of subscriptions: the customers' own are asked for.
+    assert_eq!(account.asked(), ["events".to_owned(), "events".to_owned(), format!("customers/{customer}")]);
+    subscriptions.run(&source, SUBSCRIPTIONS, PullMode::Changes, now).await.unwrap();
+    let asked = account.asked();
+    assert_eq!(asked.iter().filter(|path| *path == "events").count(), 2, "{asked:?}");
+    assert_eq!((customers.name(&customer), subscriptions.mrr(&subscription)), ("Acme Inc".into(), "1590".into()));
 }
 
 #[tokio::test]

@@ -158,3 +158,24 @@ async fn a_lost_right_deletes_nothing_and_is_named_traps_21_54() {
         whole.sandbox.stripe().permit(right);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_run_ends_at_the_truth_and_a_quiet_night_is_one_request() {
+    let whole = Whole::start("").await;
+    let yesterday = Utc::now() - TimeDelta::days(1);
+    whole.sandbox.stripe().pin(yesterday);
+    whole.payer("Acme");
+    let asked = || {
+        let entries = whole.sandbox.log.entries().into_iter().filter(|entry| entry.api == "stripe");
+        let path = |path: String| path.split('?').next().unwrap().trim_start_matches("/v1/").to_owned();
+        let paths: Vec<String> = entries.map(|entry| path(entry.path)).collect();
+        whole.sandbox.log.clear();
+        paths
+    };
+    whole.run(false).await;
+    // Each listing, and what changed while it went on.
+    assert_eq!(asked(), ["customers", "events", "prices", "products", "coupons", "subscriptions", "events"]);
+    whole.sandbox.stripe().pin(yesterday + TimeDelta::hours(12));
+    whole.run(false).await;
+    assert_eq!(asked(), ["events"]);
+}
