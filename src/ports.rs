@@ -36,7 +36,8 @@ pub enum PageEnd {
     /// A delta came to its end. It implies nothing about records it did not show.
     Delta,
     /// A complete listing, begun at the page whose `listing` said so, came to its end. Records not shown since its first page
-    /// may be gone: the engine asks [`Source::read`] about each before it believes so.
+    /// may be gone: the engine asks [`Source::read`] about each before it believes so. Then it asks for what has changed since
+    /// the listing began, in the same run.
     Listing,
 }
 

@@ -220,3 +220,25 @@ async fn a_property_that_was_not_answered_stays_as_it_was() {
     scene.save(&[partly(&[("size", Value::Null), ("plan", Value::Null)], &["new"])]).await;
     assert_eq!(kept().await, r#"{"plan":null,"size":null}"#);
 }
+
+#[tokio::test]
+async fn a_listing_cut_off_before_its_cursor_leaves_its_number_to_nobody() {
+    let scene = Scene::new().await;
+    let rows = [company("1", "a"), company("2", "b")];
+    let cut_off = PageToSave {
+        stream: COMPANIES,
+        rows: &rows,
+        cursor: None,
+        keeps: "k1",
+        listing: Some(scene.store.begin_listing(COMPANIES).await.unwrap()),
+        ends_listing: false,
+        now: at(10),
+    };
+    scene.store.save_page(cut_off).await.unwrap();
+    // The first is deleted before the next listing, which must miss it.
+    let again = scene.store.begin_listing(COMPANIES).await.unwrap();
+    assert!(!scene.store.listing_shows(COMPANIES, again).await.unwrap());
+    page(&scene, &[company("2", "b")], "p1", Some(again), false).await;
+    assert!(scene.store.listing_shows(COMPANIES, again).await.unwrap());
+    assert_eq!(scene.store.unseen(COMPANIES, again, None, 10).await.unwrap(), [ExternalId::new("1")]);
+}
