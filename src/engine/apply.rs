@@ -144,21 +144,18 @@ impl Engine {
     /// The first request of a group; an adoption that agrees already needs none, a child without its parent waits.
     fn ready(&self, shared: &Shared<'_>, group: Group, settle: &mpsc::UnboundedSender<Outcome>) -> Option<Armed> {
         let mut operations = group.operations;
+        if operations.iter().any(|planned| shared.lacks_parent(&shared.plan[planned.at])) {
+            // Not even the first half of a move: the person would be lost between the two.
+            leave(shared.plan, operations, "waits for its customer, which could not be created", settle);
+            return None;
+        }
         while let Some(planned) = operations.pop_front() {
             let Planned { id: number, at, mirror } = planned;
             let mut operation = shared.plan[at].clone();
             if let Action::Create { parent: Some(parent), .. } = &mut operation.action
                 && let Parent::Planned(entity) = parent
             {
-                match shared.created_by(*entity) {
-                    Some(id) => *parent = Parent::Known(id),
-                    None => {
-                        let why = Settled::Owed("waits for its customer, which could not be created".to_owned());
-                        settle_as(settle, None, Heard::default(), number, operation, why);
-                        leave(shared.plan, operations, "waits for the operation before it", settle);
-                        return None;
-                    }
-                }
+                *parent = Parent::Known(shared.created_by(*entity)?);
             }
             if operation.requests() == 0 {
                 let settled = adopted_as_is(&operation);
@@ -218,6 +215,10 @@ impl Engine {
             Err(error) => {
                 shared.failed(&error);
                 match consequence(&armed.operation, &error) {
+                    // What was to go is gone: the other half of a move goes ahead.
+                    Verdict::Settle(settled @ Settled::Deleted) => {
+                        self.following(shared, armed, Heard::from(&error), settled, settle).await
+                    }
                     Verdict::Settle(settled) => {
                         leave(
                             shared.plan,

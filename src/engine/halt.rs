@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::domain::{ApiError, EntityId, Operation, PivotalId, RunId};
+use crate::domain::{Action, ApiError, EntityId, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
 use super::EngineError;
@@ -74,6 +74,14 @@ impl<'a> Shared<'a> {
 
     pub(super) fn remember(&self, entity: EntityId, id: PivotalId) {
         self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(entity, id);
+    }
+
+    /// Whether an operation goes under a customer that was to be created before it, and was not.
+    pub(super) fn lacks_parent(&self, operation: &Operation) -> bool {
+        match &operation.action {
+            Action::Create { parent: Some(Parent::Planned(entity)), .. } => self.created_by(*entity).is_none(),
+            _ => false,
+        }
     }
 
     pub(super) fn created_by(&self, entity: EntityId) -> Option<PivotalId> {

@@ -29,7 +29,11 @@ pub(super) struct Planned {
 
 /// What this plan will make of the customers it looked at, for their children.
 #[derive(Default)]
-pub(super) struct Parents(HashMap<EntityId, Fate>);
+pub(super) struct Parents {
+    fates: HashMap<EntityId, Fate>,
+    /// Customers that turned out to be one with another: a person says which stays.
+    doubled: HashSet<PivotalId>,
+}
 
 enum Fate {
     /// Will be adopted under this id.
@@ -206,7 +210,7 @@ impl Engine {
             if operations.is_empty() {
                 in_step.push(subject.entity.id);
             }
-            draft.parents.learn(kind, &operations);
+            draft.parents.learn(subject, desired, &operations);
             if let (Some(mirror), false) = (&subject.entity.mirror, operations.is_empty()) {
                 draft.mirrors.insert(subject.entity.id, mirror.clone());
             }
@@ -288,9 +292,13 @@ impl Engine {
 }
 
 impl Parents {
-    fn learn(&mut self, kind: Kind, operations: &[Operation]) {
-        if kind != Kind::Customer {
+    fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {
+        if subject.entity.kind != Kind::Customer {
             return;
+        }
+        let waits = operations.iter().any(|operation| !operation.is_ready());
+        if let (Wanted::Doubled(_), Some(mirror), true) = (&desired.wanted, &subject.entity.mirror, waits) {
+            self.doubled.insert(mirror.id.clone());
         }
         for operation in operations {
             let fate = match (&operation.standing, &operation.action) {
@@ -302,7 +310,7 @@ impl Parents {
                     Fate::Blocked(why.clone())
                 }
             };
-            self.0.insert(operation.entity, fate);
+            self.fates.insert(operation.entity, fate);
         }
     }
 }
@@ -321,7 +329,7 @@ fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, Strin
 /// An entity as the reconciler takes it.
 pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     let parent = row.parent.map(|parent| {
-        let fate = parents.0.get(&parent.entity);
+        let fate = parents.fates.get(&parent.entity);
         let planned = match fate {
             Some(Fate::Adopted(id)) => Some(id.clone()),
             _ => None,
@@ -335,7 +343,9 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     });
     let mut survivors = row.survivors;
     let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
-    Subject { entity: row.entity, records, parent }
+    let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
+    let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
+    Subject { entity: row.entity, records, parent, torn }
 }
 
 fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {

@@ -205,9 +205,10 @@ impl Case<'_> {
             operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, moves()));
         }
         operations.push(create);
-        if parent.pivotal_id.is_none() {
+        if self.subject.torn {
+            let why = "its customer turned out to be one with another, and a person must say which of the two stays";
             for operation in &mut operations {
-                operation.standing = Standing::Waiting("its new customer is not in Pivotal yet".to_owned());
+                operation.standing = Standing::Waiting(why.to_owned());
             }
         }
         Some(Decision { operations, ..Decision::default() })

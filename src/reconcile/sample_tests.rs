@@ -130,7 +130,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         quarantine: None,
         approval: Approval::default(),
     };
-    Subject { entity, records, parent: None }
+    Subject { entity, records, parent: None, torn: false }
 }
 
 pub(super) fn customer(records: impl IntoIterator<Item = Record>) -> Subject {

@@ -75,6 +75,8 @@ pub struct Subject {
     pub records: Vec<Known>,
     /// The account it belongs to, for contacts and onboardings; `None` when its account is not known.
     pub parent: Option<ParentState>,
+    /// Whether the customer it lives under in Pivotal turned out to be one with another, and a person must say which stays.
+    pub torn: bool,
 }
 
 /// What a child needs to know of its account.

@@ -192,6 +192,19 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
              display_id = excluded.display_id, origin = excluded.origin, state = excluded.state",
         text
     )
+    .execute(&mut *tx)
+    .await?;
+    leave_behind(tx, &text).await
+}
+
+/// Children that live under another customer than the one that was written now must be looked at: it was created anew.
+async fn leave_behind(tx: &mut SqliteConnection, written: &str) -> Result<(), Trouble> {
+    sqlx::query!(
+        "UPDATE entity SET dirty = 1 WHERE dirty = 0 AND pivotal_parent IS NOT NULL AND id IN
+             (SELECT n.id FROM json_each(?) j CROSS JOIN entity n ON n.parent_id = j.value ->> '$.entity'
+              WHERE n.pivotal_parent <> j.value ->> '$.mirror.pivotal_id')",
+        written
+    )
     .execute(tx)
     .await?;
     Ok(())
@@ -245,12 +258,23 @@ async fn lose(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble
     Ok(())
 }
 
-/// The mapping keeps the cuid of what was; the entity has none, so that it may be created again.
+/// The mapping keeps the cuid of what was; the entity has none, so that it may be created again. A customer takes its
+/// onboardings along (pivotal-api.md 10.1, DELETE: its children vanish with it); its contacts are moved once it is back.
 async fn delete(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
     if entities.is_empty() {
         return Ok(());
     }
-    let ids = json(entities)?;
+    let gone = json(entities)?;
+    let along = sqlx::query_scalar!(
+        r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity c ON c.id = j.value
+           CROSS JOIN entity n ON n.parent_id = c.id
+           WHERE n.object = 'onboarding' AND n.state = 'live' AND n.pivotal_parent = c.pivotal_id"#,
+        gone
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let entities: Vec<i64> = entities.iter().copied().chain(along).collect();
+    let ids = json(&entities)?;
     forget_remote(tx, &ids).await?;
     sqlx::query!("UPDATE mapping SET state = 'deleted' WHERE entity_id IN (SELECT value FROM json_each(?))", ids)
         .execute(&mut *tx)
