@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::reconcile::Bindable;
 use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery};
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Run};
 
 /// Account records judged at once, before those that share evidence with them are added.
 const ACCOUNTS: u32 = 500;
@@ -23,13 +23,15 @@ type Ties = HashMap<SourceKey, Vec<SourceKey>>;
 
 impl Engine {
     /// Places every touched record: accounts first, since the others belong to accounts.
-    pub(super) async fn bind(&self) -> Result<(), EngineError> {
+    pub(super) async fn bind(&self, run: &mut Run) -> Result<(), EngineError> {
         loop {
             let touched = self.store.touched(Role::Account, ACCOUNTS).await?;
             if touched.is_empty() {
                 break;
             }
-            self.bind_accounts(touched).await?;
+            for rift in self.bind_accounts(touched).await? {
+                run.note(rift);
+            }
             self.check_stop()?;
         }
         for (role, kind) in
@@ -47,7 +49,8 @@ impl Engine {
         Ok(())
     }
 
-    async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
+    /// Answers what looks like one account and stays two.
+    async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<Vec<String>, EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
         let (cluster, mut ties) = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
@@ -89,7 +92,7 @@ impl Engine {
             }
         }
         self.store.bind(&bound, Utc::now()).await?;
-        Ok(())
+        Ok(self.reconciler.rifts(&bindables))
     }
 
     /// The touched records and all that share evidence with them, directly or through others.

@@ -168,7 +168,7 @@ impl Engine {
             self.know_every_source(run).await?;
         }
         let walked = fresh && self.walk_all().await?;
-        self.bind().await?;
+        self.bind(run).await?;
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }

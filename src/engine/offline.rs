@@ -17,7 +17,7 @@ impl Engine {
         let mut run = self.begin(&ask).await?;
         let result = async {
             run.note(as_of);
-            self.bind().await?;
+            self.bind(&mut run).await?;
             self.make_plan(false, Asking::Nothing, &mut run).await?;
             self.tell_plan(&mut run).await
         }

@@ -26,6 +26,35 @@ pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
     name(&records, &footings, places)
 }
 
+/// Records that stay where they are though the evidence, as it is now, says that they are one account with a record of another
+/// Pivotal object: in words, with the way out. Nothing is merged silently.
+pub(super) fn rifts(cluster: &[Bindable]) -> Vec<String> {
+    let mut records: Vec<&Bindable> = cluster.iter().collect();
+    records.sort_by(|a, b| key_order(&a.key, &b.key));
+    records.dedup_by(|a, b| a.key == b.key);
+    let footings: Vec<Footing> = records.iter().map(|record| footing(record)).collect();
+    let cluster = Cluster::new(&records, &footings);
+    let settled = |index: usize| footings[index].settled && records[index].live;
+    let follower = |index: &usize| settled(*index) && footings[*index].follows && !cluster.is_anchor(*index);
+    let mut told = Vec::new();
+    for index in (0..records.len()).filter(follower) {
+        let found = cluster.evidence(index);
+        if let [anchor] = found.anchors[..]
+            && settled(anchor)
+            && footings[anchor].entity != footings[index].entity
+            && let (Some(one), Some(other)) = (&records[index].object, &records[anchor].object)
+        {
+            let (record, company) = (&records[index].key, &records[anchor].key);
+            told.push(format!(
+                "{record} ({one} in Pivotal) now looks like one account with {company} ({other}): {} it. They stay two; \
+                 `pivotal-sync link {record} {other}` makes them one",
+                found.by
+            ));
+        }
+    }
+    told
+}
+
 /// Where a record belongs before entities are given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -326,3 +355,7 @@ fn name(records: &[&Bindable], footings: &[Footing], places: Vec<Place>) -> Bind
 #[cfg(test)]
 #[path = "bind_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "bind_properties_tests.rs"]
+mod properties;

@@ -141,6 +141,11 @@ impl Reconciler {
         bind::bind(cluster)
     }
 
+    /// What of a cluster looks like one account and stays two, because each has a Pivotal object of its own: in words.
+    pub fn rifts(&self, cluster: &[Bindable]) -> Vec<String> {
+        bind::rifts(cluster)
+    }
+
     /// The entity a person or a deal belongs to after a decision about it; nothing when that is a new one. `object` is the
     /// Pivotal object its `own` entity has, `linked` the entity that has the object the decision names.
     pub fn place(
