@@ -106,6 +106,8 @@ fn every_problem_is_found_before_anything_runs() {
         ("customer.name", "'customer' is not known here"),
         ("contact.email", "company, deal, stripe"),
         ("company.name or (company.x | shout)", "no filter 'shout'"),
+        ("company.owner.emial", "an owner has no 'emial'"),
+        ("company['owner']['phone']", "an owner has no 'phone'"),
         ("company.name or company.x is shiny", "no test 'is shiny'"),
         ("company.name or today()", "no function 'today'"),
         ("company.name or company.x.strip()", "no methods such as '.strip()'"),

@@ -61,8 +61,13 @@ pub(super) type Reads = BTreeMap<&'static str, BTreeSet<String>>;
 enum Shape {
     Record(&'static str),
     Records(&'static str),
+    /// Whoever looks after a record at its source.
+    Owner,
     Value,
 }
+
+/// The property through which rules see who looks after a record, and what it shows of that person.
+const OWNER: (&str, [&str; 4]) = ("owner", ["archived", "email", "id", "name"]);
 
 /// Walks a rule's tree once.
 pub(super) struct Walk<'a, 'env> {
@@ -200,6 +205,12 @@ impl Walk<'_, '_> {
         match of {
             Shape::Record(namespace) => {
                 self.read(namespace, name);
+                if name == OWNER.0 && namespace != billing::NAMESPACE { Shape::Owner } else { Shape::Value }
+            }
+            Shape::Owner => {
+                if !OWNER.1.contains(&name) {
+                    self.problem(format!("an owner has no '{name}'; it has {}", OWNER.1.join(", ")));
+                }
                 Shape::Value
             }
             Shape::Records(_) => {
@@ -221,11 +232,8 @@ impl Walk<'_, '_> {
 
     fn item(&mut self, of: Shape, subscript: &Expr<'_>) -> Shape {
         match (of, constant_text(subscript)) {
-            (Shape::Record(namespace), Some(name)) => {
-                self.read(namespace, &name);
-                Shape::Value
-            }
-            (Shape::Record(_), None) => {
+            (Shape::Record(_) | Shape::Owner, Some(name)) => self.property(of, &name),
+            (Shape::Record(_) | Shape::Owner, None) => {
                 self.problem("a property must be named outright, not worked out in [ ]".to_owned());
                 Shape::Value
             }
@@ -238,7 +246,7 @@ impl Walk<'_, '_> {
     fn filtered(&mut self, of: Shape, filter: &str, args: &[CallArg<'_>]) -> Shape {
         let namespace = match of {
             Shape::Records(namespace) | Shape::Record(namespace) => namespace,
-            Shape::Value => return Shape::Value,
+            Shape::Owner | Shape::Value => return Shape::Value,
         };
         let first_names_property = matches!(filter, "selectattr" | "rejectattr" | "groupby" | "attr");
         for (index, arg) in args.iter().enumerate() {
