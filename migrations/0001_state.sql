@@ -16,7 +16,7 @@ CREATE TABLE run (
 CREATE TABLE cursor (
     stream       TEXT PRIMARY KEY,             -- hubspot.companies, stripe.customers, ...
     position     TEXT NOT NULL,                -- opaque
-    keeps        TEXT NOT NULL,                -- fingerprint of what is kept of each record; when it changes the stream is read anew
+    keeps        TEXT NOT NULL,                -- how records are read, and the properties kept, a line each; when a rule needs more the stream is read anew
     listing      INTEGER,                      -- number of the complete listing under way; empty when none is
     listings     INTEGER NOT NULL DEFAULT 0,   -- complete listings begun so far
     complete_at  TEXT,                         -- when a complete listing last came to its end
@@ -63,6 +63,7 @@ CREATE TABLE decision (
     choice      TEXT NOT NULL,                 -- link, unlink, ignore
     pivotal_id  TEXT,                          -- link: the object it is; unlink: the object it is not
     said        TEXT,                          -- why the record was held when it was decided, in words
+    was_entity  INTEGER,                       -- the entity it spoke of before anything was decided: where it goes when that is taken back
     decided_at  TEXT NOT NULL,
     PRIMARY KEY (stream, external_id)
 ) STRICT, WITHOUT ROWID;

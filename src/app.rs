@@ -11,7 +11,7 @@ use crate::pivotal::{self, PivotalWriter};
 use crate::ports::{Source, Target};
 use crate::reconcile::{Reconciler, RuleProblem};
 use crate::sources::hubspot::Hubspot;
-use crate::sources::stripe::Stripe;
+use crate::sources::stripe::{self, Stripe};
 use crate::store::{RunLock, Store, StoreError};
 
 /// A configuration with its credentials: everything commands are made from.
@@ -49,6 +49,12 @@ impl App {
         if let Some(credentials) = self.secrets.hubspot.clone().filter(|_| self.settings.hubspot.enabled) {
             let with_deals = self.settings.onboardings.enabled;
             sources.push(Arc::new(Hubspot::new(&self.settings.hubspot, credentials, &reads, with_deals)?));
+        }
+        let unknown =
+            stripe::unknown(&reads).map(|(name, message)| RuleProblem { key: format!("stripe.{name}"), message });
+        let unknown: Vec<RuleProblem> = unknown.filter(|_| self.settings.stripe.enabled).collect();
+        if !unknown.is_empty() {
+            return Err(AppError::Rules(unknown));
         }
         if let Some(key) = self.secrets.stripe.clone().filter(|_| self.settings.stripe.enabled) {
             sources.push(Arc::new(Stripe::new(&self.settings.stripe, key, &reads)?));

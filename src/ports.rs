@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ApiError, Cursor, ExternalId, Fields, IdempotencyKey, Kind, PivotalId, PullMode, Pulled, SourceName, Stream,
+    ApiError, Cursor, ExternalId, Fields, IdempotencyKey, Keeps, Kind, PivotalId, PullMode, Pulled, SourceName, Stream,
     Timestamp,
 };
 
@@ -92,9 +92,9 @@ pub trait Source: Send + Sync {
     /// The streams it offers with this configuration, in pull order.
     fn streams(&self) -> Vec<Stream>;
 
-    /// Fingerprint of what is kept of a stream's records (property list and facts version). When it differs from the one
-    /// stored with the cursor, the engine drops the cursor, so the stream re-reads itself once.
-    fn keeps(&self, stream: Stream) -> String;
+    /// What is kept of a stream's records. When what is stored with the cursor does not cover it, the engine drops the cursor,
+    /// so the stream re-reads itself once.
+    fn keeps(&self, stream: Stream) -> Keeps;
 
     /// One page. Called again with the cursor it answered until [`PageEnd`] says the end.
     ///

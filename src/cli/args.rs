@@ -65,7 +65,7 @@ pub enum Command {
     /// Why a record is, or is not, in Pivotal as it is
     Why(WhyArgs),
     /// Let through what is held, as it stands: all of it, or what you name
-    Approve(ReleaseArgs),
+    Approve(ApproveArgs),
     /// Try again what Pivotal refused: all of it, or what you name
     Retry(ReleaseArgs),
     /// Say which Pivotal object a record is
@@ -96,7 +96,7 @@ impl Command {
             | Self::Backfill(BackfillArgs { json })
             | Self::Status(StatusArgs { json })
             | Self::Runs(RunsArgs { json, .. })
-            | Self::Approve(ReleaseArgs { json, .. })
+            | Self::Approve(ApproveArgs { released: ReleaseArgs { json, .. }, .. })
             | Self::Retry(ReleaseArgs { json, .. })
             | Self::Link(LinkArgs { json, .. })
             | Self::Unlink(ChoiceArgs { json, .. })
@@ -198,6 +198,17 @@ pub struct WhyArgs {
     pub json: bool,
 }
 
+/// `approve`
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Which, and how to tell it.
+    #[command(flatten)]
+    pub released: ReleaseArgs,
+    /// Take back what was approved and is not done yet
+    #[arg(long)]
+    pub undo: bool,
+}
+
 /// `approve` and `retry`
 #[derive(Debug, Args)]
 pub struct ReleaseArgs {
@@ -218,7 +229,7 @@ pub struct LinkArgs {
     /// The record: hubspot:company:123, stripe:customer:cus_…
     #[arg(value_name = "REF")]
     pub reference: Reference,
-    /// The object: pivotal:customer:42 or its id
+    /// The object: pivotal:customer:42, its id, or a record that stands for it
     #[arg(value_name = "PIVOTAL-REF", required_unless_present = "undo")]
     pub object: Option<Reference>,
     /// Take the decision back

@@ -9,12 +9,24 @@ use crate::engine::EngineError;
 use crate::engine::decide::{self, DecideError, Decided, Released};
 use crate::store::{Reference, Store, StoreError};
 
-use super::render::{decided_json, released_json, render_decided, render_released};
-use super::{ChoiceArgs, Exit, Failure, LinkArgs, ReleaseArgs, print, session};
+use super::render::{decided_json, released_json, render_decided, render_disapproved, render_released};
+use super::{ApproveArgs, ChoiceArgs, Exit, Failure, LinkArgs, ReleaseArgs, print, session};
 
 /// Lets held operations through.
-pub(super) async fn approve(settings: &Settings, args: &ReleaseArgs) -> Result<Exit, Failure> {
+pub(super) async fn approve(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
     let store = open(settings).await?;
+    let ApproveArgs { released: args, undo } = args;
+    if *undo {
+        let count = decide::disapprove(&store, &args.references).await;
+        store.close().await;
+        let count = count?;
+        if args.json {
+            print::show_json(&serde_json::json!({ "undone": true, "taken_back": count }))?;
+        } else {
+            print::show(&render_disapproved(count))?;
+        }
+        return Ok(Exit::Done);
+    }
     let released = decide::approve(&store, &args.references).await;
     store.close().await;
     tell_released("approved", &released?, args.json)
@@ -115,6 +127,7 @@ impl From<DecideError> for Failure {
             | DecideError::NoObject(_)
             | DecideError::OtherKind { .. }
             | DecideError::NotPivotal(_) => "usage",
+            DecideError::NotThere(_) => "not_found",
             DecideError::Engine(error) => error.kind(),
         };
         Self::new(kind, error.to_string(), error.hint())

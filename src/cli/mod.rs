@@ -31,9 +31,9 @@ use std::path::Path;
 use crate::config::{self, Settings};
 
 pub use args::{
-    BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs, ExportFormat, ExportKind,
-    ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit, ReleaseArgs, RunsArgs, SandboxArgs,
-    StatusArgs, SyncArgs, WhyArgs,
+    ApproveArgs, BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs, ExportFormat,
+    ExportKind, ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit, ReleaseArgs, RunsArgs,
+    SandboxArgs, StatusArgs, SyncArgs, WhyArgs,
 };
 pub use failure::{Exit, Failure};
 pub use progress::{Progress, progress};

@@ -12,6 +12,7 @@ mod facts;
 mod fault;
 mod fields;
 mod ids;
+mod keeps;
 mod money;
 mod operation;
 mod record;
@@ -28,6 +29,7 @@ pub use fields::{Change, Changes, Fields};
 pub use ids::{
     EntityId, ExternalId, IdempotencyKey, Kind, ParseKeyError, PivotalId, Role, RunId, SourceKey, SourceName, Stream,
 };
+pub use keeps::Keeps;
 pub use money::MrrUnit;
 pub use operation::{Action, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};

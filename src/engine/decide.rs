@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Approval, Choice, Chosen, EntityId, Fault, Kind, PivotalId, SourceKey, Timestamp, Verb};
+use crate::domain::{
+    Approval, Choice, Chosen, EntityId, Fault, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
+};
 use crate::ports::Target;
 use crate::reconcile;
 use crate::store::{DecisionRow, OperationRow, Reference, Store, StoreError, Story, StoryRecord};
@@ -46,6 +48,9 @@ pub enum DecideError {
     /// What a record is linked to must be in Pivotal.
     #[error("{0} is no Pivotal object")]
     NotPivotal(Reference),
+    /// A record that stands for nothing in Pivotal yet.
+    #[error("{0} is not in Pivotal yet")]
+    NotThere(Reference),
     /// Pivotal does not have it.
     #[error("Pivotal has no {kind} {object}")]
     Missing {
@@ -83,7 +88,10 @@ impl DecideError {
             Self::Several { .. } => "name one of them".to_owned(),
             Self::NoObject(_) => "name the account's record; `pivotal-sync why` shows it".to_owned(),
             Self::OtherKind { wanted, .. } => format!("name a {wanted}, such as pivotal:{wanted}:42"),
-            Self::NotPivotal(_) => "write pivotal:customer:42, or the object's id as Pivotal shows it".to_owned(),
+            Self::NotPivotal(_) => {
+                "write pivotal:customer:42, its id, or a record that stands for it, like hubspot:company:123".to_owned()
+            }
+            Self::NotThere(_) => "run `pivotal-sync sync` first, or name another".to_owned(),
             Self::Missing { .. } => {
                 "look it up in Pivotal: the number in the address of its page is the one to name".to_owned()
             }
@@ -100,6 +108,8 @@ pub struct Decided {
     pub row: DecisionRow,
     /// What people call the record.
     pub name: String,
+    /// The records that stand for the same object already.
+    pub others: Vec<SourceKey>,
 }
 
 /// What `approve` and `retry` did.
@@ -132,6 +142,7 @@ pub async fn link(
         }
         Reference::Display(_, number) => PivotalId::new(number.to_string()),
         Reference::Cuid(id) => id.clone(),
+        Reference::Record(_) => object_of(store, object, kind).await?,
         other => return Err(DecideError::NotPivotal(other.clone())),
     };
     super::identify(store, target, workspace).await?;
@@ -140,10 +151,27 @@ pub async fn link(
         _ => EngineError::from(error).into(),
     })?;
     let choice = Choice::Link { pivotal_id: found.id.clone() };
+    let others = others(store, &found.id, &record.key).await?;
     store.save_remote(&[found], now).await?;
     let row = decision(&record, choice, now);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { row, name })
+    Ok(Decided { row, name, others })
+}
+
+/// The object that a record stands for.
+async fn object_of(store: &Store, reference: &Reference, kind: Kind) -> Result<PivotalId, DecideError> {
+    let stories = stories(store, reference).await?;
+    let entities = stories.into_iter().filter_map(|story| story.entity).filter(|entity| entity.entity.kind == kind);
+    let mut objects = entities.filter_map(|entity| entity.entity.mirror).filter(|m| m.state == MirrorState::Live);
+    objects.next().map(|mirror| mirror.id).ok_or_else(|| DecideError::NotThere(reference.clone()))
+}
+
+/// The live records that stand for an object, besides one.
+async fn others(store: &Store, object: &PivotalId, but: &SourceKey) -> Result<Vec<SourceKey>, DecideError> {
+    let stories = store.explain(&Reference::Cuid(object.clone())).await?;
+    let records = stories.into_iter().flat_map(|story| story.records);
+    let standing = records.filter(|record| record.state == "live" && record.key.stream.kind().is_some());
+    Ok(standing.map(|record| record.key).filter(|key| key != but).collect())
 }
 
 /// Says that records stand alone: not for the object they stand for now, nor with the records they are with.
@@ -174,7 +202,8 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     };
     let keys: Vec<SourceKey> = named.keys().cloned().collect();
     let rows = store.take_back(&keys).await?;
-    let told = rows.into_iter().map(|row| Decided { name: named.get(&row.key).cloned().unwrap_or_default(), row });
+    let name = |key: &SourceKey| named.get(key).cloned().unwrap_or_default();
+    let told = rows.into_iter().map(|row| Decided { name: name(&row.key), row, others: Vec::new() });
     Ok(told.collect())
 }
 
@@ -200,6 +229,19 @@ pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released
     }
     store.approve(&approvals.into_iter().collect::<Vec<_>>()).await?;
     Ok(released)
+}
+
+/// Takes back what was let through and is not done yet: all of it, or that of what is named. Answers of how many things.
+///
+/// # Errors
+/// [`DecideError`]: then nothing is taken back.
+pub async fn disapprove(store: &Store, references: &[Reference]) -> Result<u64, DecideError> {
+    let mut entities = Vec::new();
+    for reference in references {
+        entities.extend(stories(store, reference).await?.into_iter().filter_map(|story| Some(story.entity?.entity.id)));
+    }
+    let all = references.is_empty();
+    Ok(store.take_back_approvals((!all).then_some(entities.as_slice())).await?)
 }
 
 /// Has what Pivotal refused tried again: all of it, or what is named.
@@ -238,7 +280,7 @@ async fn decide(
 ) -> Result<Vec<Decided>, DecideError> {
     let mut decided = Vec::new();
     for (object, record, name) in records(store, reference).await? {
-        decided.push(Decided { row: decision(&record, choice(object), now), name });
+        decided.push(Decided { row: decision(&record, choice(object), now), name, others: Vec::new() });
     }
     let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
     store.decide(&rows).await?;

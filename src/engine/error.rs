@@ -46,6 +46,17 @@ pub enum EngineError {
         /// Why it stopped.
         why: String,
     },
+    /// A rule reads what was not kept of a stream, and the stream was not read anew.
+    #[error(
+        "a rule reads a property of {stream} that was not kept so far, and {stream} was not read anew; nothing is planned, \
+         because what was not read is not empty. {why}"
+    )]
+    NotKept {
+        /// The stream.
+        stream: Stream,
+        /// Why it stopped, if it was tried.
+        why: String,
+    },
     /// A saved plan that may not be applied.
     #[error(transparent)]
     Plan(#[from] PlanRefused),
@@ -69,7 +80,7 @@ impl EngineError {
                 _ => "api",
             },
             Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
-            Self::NeverRead { .. } => "source",
+            Self::NeverRead { .. } | Self::NotKept { .. } => "source",
             Self::Plan(_) => "plan",
             Self::Offline(_) => "offline",
             Self::Interrupted => "interrupted",
@@ -91,6 +102,10 @@ impl EngineError {
             ),
             Self::OtherWorkspacesStore { .. } => {
                 "give each workspace its own store.path; never point two workspaces at one store".to_owned()
+            }
+            Self::NotKept { .. } => {
+                "run `pivotal-sync check`, which proves the names that rules read; then run again, without --source"
+                    .to_owned()
             }
             Self::NeverRead { stream, .. } => format!(
                 "mend that and run again; or set {}.enabled = false if that source is not to be used",

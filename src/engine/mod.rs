@@ -35,7 +35,7 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ErrorReport, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
+    ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
 };
 use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
@@ -164,9 +164,7 @@ impl Engine {
     async fn up_to_the_plan(&self, ask: &Ask, run: &mut Run) -> Result<Vec<plan::Planned>, EngineError> {
         let fresh = self.store.fact("filled_at").await?.is_none();
         self.pull(ask, run).await?;
-        if run.failed_sources {
-            self.know_every_source(run).await?;
-        }
+        self.know_every_source(run).await?;
         let walked = fresh && self.walk_all().await?;
         self.bind(run).await?;
         if fresh {
@@ -181,13 +179,22 @@ impl Engine {
     }
 
     /// A source that is down leaves its older facts valid, but one that was never read has none: two records of one company
-    /// would each become a customer.
+    /// would each become a customer. Nor has one of which a rule reads what was not kept: what was not read is not empty.
     async fn know_every_source(&self, run: &Run) -> Result<(), EngineError> {
-        for stream in self.sources.iter().flat_map(|source| source.streams()) {
-            let known = self.store.stream_state(stream).await?.is_some_and(|state| state.complete_at.is_some());
-            if !known {
-                let why = run.report.streams.values().find_map(|counts| counts.error.clone()).unwrap_or_default();
-                return Err(EngineError::NeverRead { stream, why });
+        for source in &self.sources {
+            for stream in source.streams() {
+                let told = || run.report.streams.values().find_map(|counts| counts.error.clone()).unwrap_or_default();
+                match self.store.stream_state(stream).await? {
+                    None if run.failed_sources => return Err(EngineError::NeverRead { stream, why: told() }),
+                    None => {}
+                    Some(state) if !Keeps::read(&state.keeps).covers(&source.keeps(stream)) => {
+                        return Err(EngineError::NotKept { stream, why: told() });
+                    }
+                    Some(state) if state.complete_at.is_none() => {
+                        return Err(EngineError::NeverRead { stream, why: told() });
+                    }
+                    Some(_) => {}
+                }
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! A plan from what is known already: no request leaves, so it shows what a changed rule alone would do.
 
-use crate::domain::{Report, RunKind};
+use crate::domain::{Keeps, Report, RunKind};
 
 use super::plan::Asking;
 use super::{Ask, Engine, EngineError};
@@ -43,7 +43,7 @@ impl Engine {
                 let Some(state) = self.store.stream_state(stream).await? else {
                     return Err(EngineError::Offline(format!("{stream} was never read")));
                 };
-                if state.keeps != source.keeps(stream) {
+                if !Keeps::read(&state.keeps).covers(&source.keeps(stream)) {
                     let why = format!("{stream} must be read anew: a rule reads a property that was not kept so far");
                     return Err(EngineError::Offline(why));
                 }

@@ -8,7 +8,7 @@ use crate::domain::{
     Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Known, ParentState, Population, Subject, Survivor, Tripped, Wanted,
+    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Population, Subject, Survivor, Tripped, Wanted,
     fingerprint_of, order,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
@@ -38,6 +38,8 @@ pub(super) struct Parents {
 enum Fate {
     /// Will be adopted under this id.
     Adopted(PivotalId),
+    /// Will be created, though Pivotal had it before.
+    Anew,
     /// Waits, is held or refused.
     Blocked(String),
 }
@@ -303,6 +305,7 @@ impl Parents {
         for operation in operations {
             let fate = match (&operation.standing, &operation.action) {
                 (Standing::Ready, Action::Adopt { id, .. }) => Fate::Adopted(id.clone()),
+                (Standing::Ready, Action::Create { .. }) => Fate::Anew,
                 (Standing::Ready, _) => continue,
                 // An update that rests does not keep children from an existing customer.
                 (_, Action::Update { .. }) => continue,
@@ -335,17 +338,24 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
             _ => None,
         };
         let blocked = match (parent.state, fate) {
+            (Some(MirrorState::Lost), Some(Fate::Anew)) => None,
             (Some(MirrorState::Lost), _) => Some("its customer is no longer in Pivotal".to_owned()),
             (_, Some(Fate::Blocked(why))) if parent.pivotal_id.is_none() => Some(why.clone()),
             _ => None,
         };
-        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: parent.pivotal_id.or(planned), blocked }
+        let there = parent.pivotal_id.filter(|_| !matches!(fate, Some(Fate::Anew)));
+        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), blocked }
     });
     let mut survivors = row.survivors;
     let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
     let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
     let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
-    Subject { entity: row.entity, records, parent, torn }
+    let home = match (row.left_out, torn) {
+        (true, _) => Home::LeftOut,
+        (false, true) => Home::Torn,
+        (false, false) => Home::Free,
+    };
+    Subject { entity: row.entity, records, parent, home }
 }
 
 fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {

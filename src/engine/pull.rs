@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 
-use crate::domain::{ApiError, Cursor, Fault, PullMode, Pulled, Stream, StreamCounts};
+use crate::domain::{ApiError, Cursor, Fault, Keeps, PullMode, Pulled, Stream, StreamCounts};
 use crate::ports::{Page, PageEnd, PullRequest, Source};
 use crate::store::{PageEffect, PageRow, PageToSave};
 
@@ -86,8 +86,13 @@ impl Engine {
         counts: &mut StreamCounts,
         note: &mut Option<String>,
     ) -> Result<(), Stopped> {
-        let keeps = source.keeps(stream);
-        let state = self.store.stream_state(stream).await?.filter(|state| state.keeps == keeps);
+        let wanted = source.keeps(stream);
+        let keeps = wanted.to_string();
+        let known = self.store.stream_state(stream).await?;
+        let state = known.filter(|state| Keeps::read(&state.keeps).covers(&wanted));
+        if state.is_none() {
+            self.store.forget_complete(stream).await?;
+        }
         let mut listing = state.as_ref().filter(|s| source.is_listing(stream, &s.cursor)).and_then(|s| s.listing);
         let mut cursor = state.map(|state| state.cursor);
         let mut listed = false;

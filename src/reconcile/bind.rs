@@ -258,8 +258,9 @@ impl<'a> Cluster<'a> {
         let key = &self.records[anchor].key;
         Place::Unclear {
             why: format!(
-                "{key} could be the account of {names}, and Pivotal has these as customers that do not fit together; \
-                 say which with `pivotal-sync link {key} PIVOTAL-REF`, or leave it out with `pivotal-sync ignore {key}`"
+                "{key} could be the account of {names}, and Pivotal has these as customers that do not fit together. {}, \
+                 or leave it out with `pivotal-sync ignore {key}`",
+                links(key, &candidates)
             ),
             candidates,
         }
@@ -290,10 +291,10 @@ impl<'a> Cluster<'a> {
                 let candidates = keys(several);
                 Place::Unclear {
                     why: format!(
-                        "{key} could belong to {}: {} each of them; say which with `pivotal-sync link {key} \
-                         PIVOTAL-REF`, or leave it out with `pivotal-sync ignore {key}`",
+                        "{key} could belong to {}: {} each of them. {}, or leave it out with `pivotal-sync ignore {key}`",
                         spell(&candidates),
-                        found.by
+                        found.by,
+                        links(key, &candidates)
                     ),
                     candidates,
                 }
@@ -305,6 +306,13 @@ impl<'a> Cluster<'a> {
 struct Evidence {
     anchors: Vec<usize>,
     by: &'static str,
+}
+
+/// The commands that say which one it is.
+fn links(key: &SourceKey, candidates: &[SourceKey]) -> String {
+    let commands: Vec<String> =
+        candidates.iter().map(|candidate| format!("`pivotal-sync link {key} {candidate}`")).collect();
+    format!("Say which with {}", commands.join(" or "))
 }
 
 fn spell(keys: &[SourceKey]) -> String {

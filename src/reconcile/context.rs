@@ -58,6 +58,12 @@ impl Scope {
         scope
     }
 
+    /// Whether the record of this name is there, and this property of it was never read. A null was read.
+    pub(super) fn lacks(&self, namespace: &str, property: &str) -> bool {
+        let record = self.names.get(namespace).and_then(Seen::downcast_object_ref::<Properties>);
+        record.is_some_and(|record| !record.0.contains_key(property))
+    }
+
     /// What minijinja evaluates in.
     pub(super) fn root(&self) -> Seen {
         Seen::from_object(Names(self.names.clone()))

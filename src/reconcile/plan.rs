@@ -17,7 +17,7 @@ use crate::domain::{
 use super::adopt::Adoption;
 use super::owner;
 use super::settings::{OnLeave, OnSourceDelete, Settings};
-use super::types::{Candidate, Decision, Desired, Known, Note, Subject, Wanted};
+use super::types::{Candidate, Decision, Desired, Home, Known, Note, Subject, Wanted};
 
 const STATUS: &str = "status";
 const ARCHIVED: &str = "archived";
@@ -187,7 +187,7 @@ impl Case<'_> {
     /// the old one goes first; and not before the new customer is there, lest the person be lost between the two.
     fn moved(&self, fields: &Fields, mirror: &Mirror) -> Option<Decision> {
         // Where a person put it, it stays.
-        if self.kind() != Kind::Contact || mirror.origin == Origin::Linked {
+        if self.kind() != Kind::Contact || mirror.origin == Origin::Linked || self.subject.home == Home::LeftOut {
             return None;
         }
         let parent = self.subject.parent.as_ref()?;
@@ -205,7 +205,7 @@ impl Case<'_> {
             operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, moves()));
         }
         operations.push(create);
-        if self.subject.torn {
+        if self.subject.home == Home::Torn {
             let why = "its customer turned out to be one with another, and a person must say which of the two stays";
             for operation in &mut operations {
                 operation.standing = Standing::Waiting(why.to_owned());
@@ -264,8 +264,8 @@ impl Case<'_> {
 
     fn left(&self, why: &str, mirror: &Mirror) -> Decision {
         // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked, or is left out.
-        let speaks = |known: &Known| known.record.key.stream.role() == Role::Account && !known.is_ignored();
-        let spoken_of = self.subject.records.iter().any(speaks);
+        let accounts = || self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
+        let spoken_of = accounts().next().is_some() && !accounts().any(Known::is_ignored);
         if self.kind() != Kind::Customer || !spoken_of {
             return Decision::default();
         }

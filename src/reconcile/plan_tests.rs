@@ -248,7 +248,15 @@ fn a_contact_that_changes_company_moves() {
     assert_eq!(told(&decide(&adopted)), [format!("create: {reason}")]);
     let mut early = moving;
     early.parent = Some(parent(None));
-    assert_eq!(told(&decide(&early)), [format!("delete waiting: {reason}"), format!("create waiting: {reason}")]);
+    let decision = decide(&early);
+    assert!(decision.operations.iter().all(Operation::is_ready), "its customer is created in the same plan");
+    let Action::Create { parent, .. } = &decision.operations[1].action else { panic!("{decision:?}") };
+    assert_eq!(parent, &Some(Parent::Planned(EntityId(9))));
+    let mut torn = contact_under("cust-1");
+    torn.home = Home::Torn;
+    assert_eq!(told(&decide(&torn)), [format!("delete waiting: {reason}"), format!("create waiting: {reason}")]);
+    torn.home = Home::LeftOut;
+    assert_eq!(decide(&torn), Decision::default(), "what is in Pivotal stays");
 }
 
 #[test]

@@ -117,6 +117,12 @@ impl Rule {
         self.run(scope).map(|value| value.is_true())
     }
 
+    /// What the rule looks at and was never read of this record, as `company.plan`: missing is not empty.
+    pub(super) fn unread(&self, scope: &Scope) -> Option<String> {
+        let lacking = self.names.iter().find(|(namespace, property)| scope.lacks(namespace, property));
+        lacking.map(|(namespace, property)| format!("{namespace}.{property}"))
+    }
+
     /// What the rule looks at, by name: `company.name`. Where it goes through all records of an account, the primary's.
     pub(super) fn read(&self, scope: &Scope) -> Vec<(String, Value)> {
         let value = |namespace: &str, property: &str| {

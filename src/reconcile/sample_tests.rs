@@ -7,7 +7,7 @@ use crate::domain::{
     Origin, PersonFacts, PivotalId, Record, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value,
 };
 
-use super::{Known, ParentState, Reconciler, Settings, Subject};
+use super::{Home, Known, ParentState, Reconciler, Settings, Subject};
 
 pub(super) fn at(text: &str) -> Timestamp {
     format!("{text}T00:00:00Z").parse().unwrap()
@@ -52,7 +52,17 @@ pub(super) fn stripe_key(id: &str) -> SourceKey {
 }
 
 fn record(key: SourceKey, facts: Facts, properties: &[(&str, Value)]) -> Record {
-    let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    // A source answers what it is asked for, if only with null.
+    let asked: &[&str] = match key.stream {
+        Stream::HubspotCompanies => &["name", "domain", "lifecyclestage"],
+        Stream::HubspotContacts => &["email", "firstname", "jobtitle", "lastname"],
+        Stream::HubspotDeals => &["hs_is_closed_won", "hs_object_id"],
+        Stream::StripeCustomers => &["name"],
+        Stream::StripeSubscriptions => &[],
+    };
+    let empty = asked.iter().map(|name| ((*name).to_owned(), Value::Null));
+    let given = properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let properties = empty.chain(given).collect();
     Record { key, facts, properties, changed_at: None }
 }
 
@@ -130,7 +140,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         quarantine: None,
         approval: Approval::default(),
     };
-    Subject { entity, records, parent: None, torn: false }
+    Subject { entity, records, parent: None, home: Home::Free }
 }
 
 pub(super) fn customer(records: impl IntoIterator<Item = Record>) -> Subject {

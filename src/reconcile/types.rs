@@ -75,8 +75,20 @@ pub struct Subject {
     pub records: Vec<Known>,
     /// The account it belongs to, for contacts and onboardings; `None` when its account is not known.
     pub parent: Option<ParentState>,
-    /// Whether the customer it lives under in Pivotal turned out to be one with another, and a person must say which stays.
-    pub torn: bool,
+    /// Whether it may leave the customer it lives under in Pivotal.
+    pub home: Home,
+}
+
+/// Whether a contact may leave the customer it lives under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Home {
+    /// It may.
+    #[default]
+    Free,
+    /// That customer turned out to be one with another, and a person must say which of the two stays.
+    Torn,
+    /// A person left that customer out: what is there stays.
+    LeftOut,
 }
 
 /// What a child needs to know of its account.

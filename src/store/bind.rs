@@ -304,7 +304,7 @@ async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(),
         return Ok(());
     }
     touch_sharing(tx, &moves.dependents).await?;
-    repoint(tx, &moves.moved).await?;
+    repoint(tx, &json(&moves.moved)?).await?;
     retire(tx, &moves.left).await
 }
 
@@ -322,8 +322,7 @@ pub(super) async fn touch_sharing(tx: &mut SqliteConnection, tokens: &[String]) 
 }
 
 /// Mappings follow their records: a merge re-points them (design section 6).
-async fn repoint(tx: &mut SqliteConnection, moved: &[Named<'_>]) -> Result<(), Trouble> {
-    let moved = json(moved)?;
+pub(super) async fn repoint(tx: &mut SqliteConnection, moved: &str) -> Result<(), Trouble> {
     sqlx::query!(
         "DELETE FROM mapping WHERE (stream, external_id) IN
              (SELECT value ->> '$.stream', value ->> '$.id' FROM json_each(?))",

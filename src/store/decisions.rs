@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::bind::touch_sharing;
+use super::bind::{repoint, touch_sharing};
 use super::error::Trouble;
 use super::pull::mark_dirty;
+use super::settle::forget_objects;
 use super::{Store, StoreError, json, rows, time};
 use crate::domain::{Approval, Choice, Chosen, EntityId, ExternalId, PivotalId, SourceKey};
 
@@ -65,9 +66,11 @@ impl Store {
             let rows = json(&decisions.iter().map(Row::from).collect::<Vec<_>>())?;
             let mut tx = self.begin().await?;
             sqlx::query!(
-                "INSERT INTO decision (stream, external_id, choice, pivotal_id, said, decided_at)
+                "INSERT INTO decision (stream, external_id, choice, pivotal_id, said, decided_at, was_entity)
                  SELECT value ->> '$.stream', value ->> '$.id', value ->> '$.choice', value ->> '$.pivotal_id',
-                        value ->> '$.said', value ->> '$.at'
+                        value ->> '$.said', value ->> '$.at',
+                        (SELECT r.entity_id FROM record r
+                         WHERE r.stream = value ->> '$.stream' AND r.external_id = value ->> '$.id')
                  FROM json_each(?) WHERE true
                  ON CONFLICT (stream, external_id) DO UPDATE SET
                      choice = excluded.choice, pivotal_id = excluded.pivotal_id, said = excluded.said,
@@ -82,7 +85,7 @@ impl Store {
         .await
     }
 
-    /// Takes decisions back; answers those that there were.
+    /// Takes decisions back; answers those that there were. Their records go back to where they were.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -93,6 +96,7 @@ impl Store {
         self.told(async {
             let rows = json(&found.iter().map(Row::from).collect::<Vec<_>>())?;
             let mut tx = self.begin().await?;
+            go_back(&mut tx, &rows).await?;
             sqlx::query!(
                 "DELETE FROM decision WHERE (stream, external_id) IN
                      (SELECT value ->> '$.stream', value ->> '$.id' FROM json_each(?))",
@@ -223,22 +227,39 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
+            // Those who lived under a customer that is lost come back with it.
+            sqlx::query!(
+                "UPDATE entity SET dirty = 1 WHERE parent_id IN
+                     (SELECT n.id FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ->> 0 WHERE n.state = 'lost')",
+                rows
+            )
+            .execute(&mut *tx)
+            .await?;
+            let lost = sqlx::query_scalar!(
+                r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity c ON c.id = j.value ->> 0 AND c.state = 'lost'
+                   CROSS JOIN entity n ON n.parent_id = c.id
+                   WHERE n.object = 'onboarding' AND n.state = 'live' AND n.pivotal_parent = c.pivotal_id"#,
+                rows
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            forget_objects(&mut tx, &json(&lost)?).await?;
             Ok(tx.commit().await?)
         })
         .await
     }
 
-    /// Takes back what was let through and is not done yet; answers how many entities that was.
+    /// Takes back what was let through and is not done yet, of these entities or of all; answers how many entities that was.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn take_back_approvals(&self, entities: &[EntityId]) -> Result<u64, StoreError> {
+    pub async fn take_back_approvals(&self, entities: Option<&[EntityId]>) -> Result<u64, StoreError> {
         self.told(async {
-            let ids = json(&entities.iter().map(|e| e.0).collect::<Vec<_>>())?;
+            let ids = entities.map(|ids| json(&ids.iter().map(|e| e.0).collect::<Vec<_>>())).transpose()?;
             let mut tx = self.begin().await?;
             let done = sqlx::query!(
                 "UPDATE entity SET dirty = 1, approved = NULL
-                 WHERE approved IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+                 WHERE approved IS NOT NULL AND (?1 IS NULL OR id IN (SELECT value FROM json_each(?1)))",
                 ids
             )
             .execute(&mut *tx)
@@ -267,6 +288,35 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records go back to the entity they spoke of before anything was decided about them, and their mappings with them.
+async fn go_back(tx: &mut sqlx::SqliteConnection, rows: &str) -> Result<(), Trouble> {
+    let moved = sqlx::query!(
+        r#"SELECT r.stream, r.external_id, r.entity_id AS "from: i64", d.was_entity AS "back!: i64" FROM json_each(?) j
+           CROSS JOIN decision d ON d.stream = j.value ->> '$.stream' AND d.external_id = j.value ->> '$.id'
+           CROSS JOIN record r ON r.stream = d.stream AND r.external_id = d.external_id
+           WHERE d.was_entity IS NOT NULL AND r.entity_id IS NOT d.was_entity"#,
+        rows
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &moved {
+        sqlx::query!(
+            "UPDATE record SET entity_id = ? WHERE stream = ? AND external_id = ?",
+            row.back,
+            row.stream,
+            row.external_id
+        )
+        .execute(&mut *tx)
+        .await?;
+        let names = json(&[Name { stream: &row.stream, id: &row.external_id }])?;
+        repoint(tx, &names).await?;
+        let key = SourceKey { stream: rows::stream("record", &row.stream)?, id: ExternalId::new(&row.external_id) };
+        touch_sharing(tx, &[format!("of:{key}")]).await?;
+        mark_dirty(tx, &row.from.into_iter().chain([row.back]).collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 /// Has binding look at records again, at all that share evidence with them, and at their entities.

@@ -75,6 +75,7 @@ impl Store {
         let mut deals = if customers { self.deals_of(&ids).await? } else { HashMap::new() };
         let parents = self.parents(&json(&parents)?).await?;
         let mut survivors = self.survivors(&records).await?;
+        let left_out = self.left_out(&ids).await?;
         entities
             .into_iter()
             .map(|mut raw| {
@@ -84,8 +85,9 @@ impl Store {
                 let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
                 let wanted_before = raw.wanted.take();
                 let survivors = survivors.remove(&raw.id).unwrap_or_default();
+                let left_out = left_out.contains(&raw.id);
                 let entity = raw.entity(gone_since)?;
-                Ok(SubjectRow { entity, wanted_before, records, parent, survivors })
+                Ok(SubjectRow { entity, wanted_before, records, parent, left_out, survivors })
             })
             .collect()
     }
@@ -210,6 +212,21 @@ impl Store {
             survivors.entry(row.entity_id).or_default().insert(SourceKey::new(stream, row.external_id), survivor);
         }
         Ok(survivors)
+    }
+
+    /// Contacts that live under a customer of another account, which a person left out.
+    async fn left_out(&self, ids: &str) -> Result<HashSet<i64>, Trouble> {
+        let found = sqlx::query_scalar!(
+            r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value
+               CROSS JOIN entity c ON c.pivotal_id = n.pivotal_parent
+               WHERE n.object = 'contact' AND n.parent_id IS NOT c.id AND EXISTS
+                   (SELECT 1 FROM record r CROSS JOIN decision d ON d.stream = r.stream AND d.external_id = r.external_id
+                    WHERE r.entity_id = c.id AND d.choice = 'ignore')"#,
+            ids
+        )
+        .fetch_all(self.read())
+        .await?;
+        Ok(found.into_iter().collect())
     }
 
     async fn parents(&self, ids: &str) -> Result<HashMap<i64, ParentRow>, Trouble> {

@@ -38,6 +38,22 @@ impl Store {
         .await
     }
 
+    /// The stream counts as never read in full: what is kept of its records is no longer enough.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn forget_complete(&self, stream: Stream) -> Result<(), StoreError> {
+        let name = stream.as_str();
+        self.told(async {
+            let mut tx = self.begin().await?;
+            sqlx::query!("UPDATE cursor SET complete_at = NULL WHERE stream = ? AND complete_at IS NOT NULL", name)
+                .execute(&mut *tx)
+                .await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
     /// The number for a new complete listing of the stream, above that of every record: one that was cut off before its cursor
     /// was stored has left its number on records all the same.
     ///

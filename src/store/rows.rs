@@ -38,6 +38,8 @@ pub struct SubjectRow {
     pub records: Vec<KnownRow>,
     /// Its account, for contacts and onboardings.
     pub parent: Option<ParentRow>,
+    /// Whether it is a contact under a customer that is not its account's, and that a person left out.
+    pub left_out: bool,
     /// Of its records, those that were merged into a record that speaks of another live Pivotal object.
     pub survivors: HashMap<SourceKey, SurvivorRow>,
 }

@@ -275,19 +275,25 @@ async fn delete(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Troub
     .await?;
     let entities: Vec<i64> = entities.iter().copied().chain(along).collect();
     let ids = json(&entities)?;
-    forget_remote(tx, &ids).await?;
+    let done = forget_objects(tx, &ids).await?;
+    all_found("entity", done, entities.len())
+}
+
+/// Entities whose objects are no longer in Pivotal have none. Answers how many there were.
+pub(super) async fn forget_objects(tx: &mut SqliteConnection, ids: &str) -> Result<u64, Trouble> {
+    forget_remote(tx, ids).await?;
     sqlx::query!("UPDATE mapping SET state = 'deleted' WHERE entity_id IN (SELECT value FROM json_each(?))", ids)
         .execute(&mut *tx)
         .await?;
     let done = sqlx::query!(
         "UPDATE entity SET state = 'deleted', pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-             written = NULL, written_at = NULL, refused = NULL, approved = NULL
+             written = NULL, written_at = NULL, refused = NULL, approved = NULL, dirty = 1
          WHERE id IN (SELECT value FROM json_each(?))",
         ids
     )
     .execute(tx)
     .await?;
-    all_found("entity", done.rows_affected(), entities.len())
+    Ok(done.rows_affected())
 }
 
 /// An entity without open operations is owed nothing.

@@ -11,7 +11,7 @@ use crate::ports::{Heard, Prepared};
 pub struct StreamState {
     /// How far it has been pulled.
     pub cursor: Cursor,
-    /// Fingerprint of what was kept of each record.
+    /// What was kept of each record, as [`Keeps`](crate::domain::Keeps) writes it.
     pub keeps: String,
     /// Number of the complete listing under way.
     pub listing: Option<i64>,
@@ -39,7 +39,7 @@ pub struct PageToSave<'a> {
     pub rows: &'a [PageRow],
     /// Where to go on from; `None` when records were read by id and the cursor stays.
     pub cursor: Option<&'a Cursor>,
-    /// Fingerprint of what is kept of each record.
+    /// What is kept of each record, as [`Keeps`](crate::domain::Keeps) writes it.
     pub keeps: &'a str,
     /// Number of the complete listing that shows them.
     pub listing: Option<i64>,

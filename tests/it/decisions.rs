@@ -1,127 +1,12 @@
-//! What a person decides, typed as a person types it: the real binary against the whole sandbox.
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Output;
+//! What a person decides, typed as a person types it.
 
 use chrono::{TimeDelta, Utc};
-use pivotal_sync::sandbox::hubspot::{CompanySeed, ObjectType};
-use pivotal_sync::sandbox::pivotal::{self, Object};
-use pivotal_sync::sandbox::stripe::CustomerSeed;
-use pivotal_sync::sandbox::{Options, Sandbox};
-use serde_json::{Value, json};
+use pivotal_sync::sandbox::hubspot::{ContactSeed, ObjectType};
+use pivotal_sync::sandbox::pivotal::Object;
+use serde_json::json;
 
-use super::rig::{KEYS, binary};
-
-/// A desk with both sources and Pivotal, empty but for what a test puts there.
-struct Desk {
-    sandbox: Sandbox,
-    folder: tempfile::TempDir,
-    more: &'static str,
-}
-
-/// One command's end: exit code, what it printed, and that as JSON where it is.
-struct Said {
-    code: i32,
-    text: String,
-    json: Value,
-}
-
-impl Desk {
-    async fn with(more: &'static str) -> Self {
-        let sandbox = Sandbox::start(Options { size: 0, ..Options::default() }).await.unwrap();
-        sandbox.lift_limits();
-        let desk = Self { sandbox, folder: tempfile::tempdir().unwrap(), more };
-        std::fs::write(desk.folder.path().join("config.toml"), desk.configuration()).unwrap();
-        desk
-    }
-
-    fn configuration(&self) -> String {
-        format!(
-            "[store]\npath = \"state.db\"\n[pivotal]\nbase_url = \"{}\"\nworkspace = \"acme\"\n\
-             [hubspot]\nbase_url = \"{}\"\nlag = \"0s\"\n[stripe]\nbase_url = \"{}\"\nlag = \"0s\"\n\
-             [onboardings]\nenabled = false\n[customers]\nwhere = \"company.name or stripe.name\"\n\
-             delete_grace = \"0s\"\n{}",
-            self.sandbox.pivotal_url(),
-            self.sandbox.hubspot_url(),
-            self.sandbox.stripe_url(),
-            self.more
-        )
-    }
-
-    fn company(&self, name: &str, domain: &str) -> String {
-        let id = self.sandbox.hubspot().add_company(CompanySeed {
-            name: name.to_owned(),
-            domain: Some(domain.to_owned()),
-            properties: BTreeMap::new(),
-            created: Utc::now() - TimeDelta::days(30),
-        });
-        format!("hubspot:company:{id}")
-    }
-
-    fn payer(&self, name: &str, email: &str) -> String {
-        let seed = CustomerSeed {
-            id: None,
-            name: Some(name.to_owned()),
-            email: Some(email.to_owned()),
-            metadata: BTreeMap::new(),
-            created: Utc::now() - TimeDelta::days(30),
-            test_clock: None,
-        };
-        format!("stripe:customer:{}", self.sandbox.stripe().add_customer(seed))
-    }
-
-    async fn run(&self, words: &[&str]) -> Said {
-        let mut command = std::process::Command::new(binary());
-        command.args(["--config", "config.toml"]).args(words).current_dir(self.folder.path());
-        command.env_clear().envs(KEYS).stdin(std::process::Stdio::null());
-        let Output { status, stdout, stderr } =
-            tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
-        let json = serde_json::from_str(&out).unwrap_or_default();
-        Said { code: status.code().unwrap(), text: format!("{out}{err}"), json }
-    }
-
-    /// Runs a command that must end with this code.
-    async fn ends(&self, code: i32, line: &str) -> Said {
-        let said = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
-        assert_eq!(said.code, code, "{line}\n{}", said.text);
-        said
-    }
-
-    /// The customer a field names, as `pivotal:customer:42` and as the row.
-    fn customer(&self, field: &str, reference: &str) -> Option<(String, Value)> {
-        let id = reference.rsplit(':').next().unwrap();
-        let pivotal = self.sandbox.pivotal();
-        let row = pivotal.customer_with(field, id)?;
-        Some((format!("pivotal:customer:{}", row.display_id), json!({ "id": row.id, "name": row.text("name") })))
-    }
-
-    fn customers(&self) -> usize {
-        self.sandbox.pivotal().visible(Object::Customer).count()
-    }
-
-    /// What a person does in Pivotal's own screen.
-    async fn in_pivotal(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
-        let request = reqwest::Client::new().request(method, format!("{}{path}", self.sandbox.pivotal_url()));
-        let request = request.bearer_auth(pivotal::TEST_KEY).json(&body);
-        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap_or_default()
-    }
-
-    fn store(&self) -> PathBuf {
-        self.folder.path().join("state.db")
-    }
-
-    /// In step: nothing is written and nothing waits.
-    async fn is_quiet(&self) {
-        self.sandbox.log.clear();
-        let said = self.ends(0, "sync --json").await;
-        assert_eq!(said.json["requests"]["pivotal"], 1, "{}", said.text);
-    }
-}
-
-const BY_COMPANY: &str = "hubspot_company_id";
-const BY_PAYER: &str = "stripe_customer_id";
+use super::desk::{BY_COMPANY, BY_PAYER, Desk};
+use super::rig::text;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_billing_customer_of_two_companies_waits_until_a_link_says_which() {
@@ -129,13 +14,14 @@ async fn a_billing_customer_of_two_companies_waits_until_a_link_says_which() {
     let (one, two) = (desk.company("Acme Europe", "acme.com"), desk.company("Acme America", "acme.com"));
     let payer = desk.payer("Acme", "billing@acme.com");
     let said = desk.ends(3, "sync").await;
-    for part in [&one, &two, &payer, &format!("pivotal-sync link {payer} PIVOTAL-REF")] {
+    for part in [&one, &two, &payer, &format!("pivotal-sync link {payer} {two}")] {
         assert!(desk.ends(0, "plan").await.text.contains(part.as_str()), "{part}: {}", said.text);
     }
     assert_eq!((desk.customers(), desk.customer(BY_PAYER, &payer)), (2, None));
 
     let (american, _) = desk.customer(BY_COMPANY, &two).unwrap();
-    let said = desk.ends(0, &format!("link {payer} {american}")).await;
+    let said = desk.ends(0, &format!("link {payer} {two}")).await;
+    assert!(said.text.contains(&format!("{two} stands for it already")), "{}", said.text);
     assert!(said.text.contains(&payer) && said.text.contains("next: pivotal-sync plan"), "{}", said.text);
     desk.ends(0, "sync").await;
     assert_eq!((desk.customers(), desk.customer(BY_PAYER, &payer).unwrap().0), (2, american.clone()));
@@ -268,7 +154,7 @@ async fn a_link_that_makes_no_sense_is_refused_with_the_reason() {
     for (line, code, part) in [
         (format!("link {acme} pivotal:customer:9999"), 1, "Pivotal has no customer pivotal:customer:9999"),
         (format!("link {acme} pivotal:contact:1"), 2, "becomes a customer in Pivotal"),
-        (format!("link {acme} {acme}"), 2, "is no Pivotal object"),
+        (format!("link {acme} acme.com"), 2, "is no Pivotal object"),
         ("link hubspot:company:404404 pivotal:customer:1".to_owned(), 1, "nothing here is known as"),
         ("unlink nowhere.com".to_owned(), 1, "nothing here is known as"),
     ] {
@@ -360,4 +246,109 @@ async fn what_pivotal_refused_is_tried_again_when_asked() {
     let said = desk.ends(1, &format!("retry {acme}")).await;
     assert!(said.text.contains("nothing is quarantined for"), "{}", said.text);
     assert!(desk.ends(0, "retry --all").await.text.contains("0 operations"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_a_link_back_undoes_it_even_after_a_plan_and_a_sync() {
+    let desk = Desk::with("").await;
+    let (one, two) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
+    desk.ends(0, "sync").await;
+    let (beta, row) = desk.customer(BY_COMPANY, &two).unwrap();
+    for between in ["plan", "sync"] {
+        desk.ends(0, &format!("link {one} {two}")).await;
+        desk.ends(0, between).await;
+        desk.ends(0, &format!("link {one} --undo")).await;
+        desk.ends(0, "sync").await;
+        assert_eq!(desk.customers(), 2);
+        let after = desk.customer(BY_COMPANY, &two).unwrap();
+        assert_eq!((&after.0, &after.1), (&beta, &row), "{between}");
+        assert_eq!(desk.customer(BY_COMPANY, &one).unwrap().1["name"], "Acme", "{between}");
+        desk.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ignoring_half_of_a_customer_leaves_what_is_in_pivotal() {
+    let desk = Desk::with("").await;
+    let (acme, payer) = (desk.company("Acme", "acme.com"), desk.payer("Acme", "billing@acme.com"));
+    desk.ends(0, "sync").await;
+    let (customer, _) = desk.customer(BY_COMPANY, &acme).unwrap();
+    assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().0, customer);
+    desk.ends(0, &format!("ignore {acme}")).await;
+    desk.is_quiet().await;
+    desk.ends(0, "sync --full").await;
+    assert_eq!(desk.customer(BY_COMPANY, &acme).unwrap().0, customer, "its id and its domain stay");
+    desk.ends(0, &format!("ignore {acme} --undo")).await;
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_can_be_taken_back_before_it_is_used() {
+    let desk = Desk::with("[guard]\nmax_deletes = 0\n").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "sync").await;
+    desk.sandbox.hubspot().archive(ObjectType::Company, acme.rsplit(':').next().unwrap()).unwrap();
+    desk.ends(3, "sync").await;
+    desk.ends(0, "approve --all").await;
+    let said = desk.ends(0, "approve --all --undo").await;
+    assert!(said.text.contains("1 approval no longer approved"), "{}", said.text);
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_read_empties_nothing() {
+    // A rule that begins to read a property, and a source that cannot be read: nothing is known of it, which is not empty.
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "sync").await;
+    let with = |rule: &str| {
+        let text = format!("{}[customers.fields]\n{rule}\n", desk.configuration());
+        std::fs::write(desk.folder.path().join("config.toml"), text).unwrap();
+    };
+    with("domain = \"\"");
+    desk.ends(0, "sync").await;
+    with("plan = 'company.industry'");
+    desk.sandbox.hubspot().set_token("another");
+    desk.sandbox.log.clear();
+    let said = desk.ends(1, "sync").await;
+    assert!(said.text.contains("what was not read is not empty"), "{}", said.text);
+    let writes = desk.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method != "GET").count();
+    assert_eq!(writes, 0, "{}", said.text);
+    desk.sandbox.hubspot().set_token("pat-na1-sandbox");
+    // One rule less needs no reading, not even one that was there before.
+    with("");
+    assert!(desk.ends(0, "sync").await.text.contains("in step") || desk.customers() == 1);
+    for (rule, name) in [("plan = 'stripe.plann'", "stripe.plann"), ("plan = 'company.plann'", "company.plann")] {
+        with(rule);
+        desk.sandbox.log.clear();
+        let said = desk.run(&["sync"]).await;
+        assert_ne!(said.code, 0, "{rule}");
+        assert!(said.text.contains(name.split('.').nth(1).unwrap()), "{}", said.text);
+        let writes = desk.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method != "GET").count();
+        assert_eq!(writes, 0, "{}", said.text);
+    }
+    assert!(desk.customer(BY_COMPANY, &acme).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_is_created_anew_brings_its_people_at_once() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    let id = acme.rsplit(':').next().unwrap().to_owned();
+    desk.sandbox.hubspot().add_contact(ContactSeed {
+        properties: text([("email", "ann@acme.com"), ("firstname", "Ann"), ("lastname", "Lee")]),
+        created: Utc::now() - TimeDelta::days(3),
+        company: Some((id.clone(), true)),
+    });
+    desk.ends(0, "sync").await;
+    let (_, row) = desk.customer(BY_COMPANY, &acme).unwrap();
+    desk.in_pivotal(reqwest::Method::DELETE, &format!("/customers/{}", row["id"].as_str().unwrap()), json!({})).await;
+    desk.sandbox.hubspot().set_property(ObjectType::Company, &id, "name", "Renamed").unwrap();
+    desk.ends(3, "sync").await;
+    desk.ends(0, &format!("approve {acme}")).await;
+    desk.ends(0, "sync").await;
+    let (customer, _) = desk.customer(BY_COMPANY, &acme).unwrap();
+    assert_eq!((desk.customers(), desk.sandbox.pivotal().visible(Object::Contact).count()), (1, 1), "{customer}");
+    desk.is_quiet().await;
 }

@@ -7,6 +7,7 @@ mod commands;
 mod contract;
 mod crash;
 mod decisions;
+mod desk;
 mod floors;
 mod guards;
 mod hubspot;

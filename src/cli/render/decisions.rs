@@ -15,7 +15,8 @@ const NEXT: &str = "next: pivotal-sync plan shows what follows, pivotal-sync syn
 /// Decisions that were written down, or taken back.
 pub fn render_decided(decided: &[Decided], undone: bool) -> String {
     let mut out = String::new();
-    for Decided { row, name } in decided {
+    for decided in decided {
+        let Decided { row, name, .. } = decided;
         let key = visible(&row.key.to_string());
         let who = if name.is_empty() || *name == key { key } else { format!("{key} ({})", visible(name)) };
         let said = match &row.chosen.choice {
@@ -28,6 +29,11 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
             true => writeln!(out, "{} that {who} {said}", paint(YELLOW, "taken back:")),
             false => writeln!(out, "{} {who} {said}", paint(GREEN, "noted:")),
         };
+        if !decided.others.is_empty() {
+            let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
+            let others = others.join(" and ");
+            let _ = writeln!(out, "  {others} stands for it already: from the next run on they are one there");
+        }
     }
     out + NEXT
 }
@@ -72,6 +78,11 @@ fn rest(out: &mut String, all: usize, shown: usize) {
     if all > shown {
         let _ = writeln!(out, "{}", paint(DIM, format!("  … and {} more", all - shown)));
     }
+}
+
+/// How much of what was approved was taken back.
+pub fn render_disapproved(count: u64) -> String {
+    format!("{} no longer approved; what is held stays held\n", counted(count, "approval"))
 }
 
 /// The object that `approve` and `retry` print with `--json`.

@@ -17,7 +17,9 @@ mod text;
 mod why;
 mod why_json;
 
-pub use decisions::{decided_json, released_json, render_decided, render_imported, render_released};
+pub use decisions::{
+    decided_json, released_json, render_decided, render_disapproved, render_imported, render_released,
+};
 pub use failure::{failure_json, render_failure};
 pub use findings::{findings_json, render_findings, verdict_of};
 pub use json::{plan_json, report_json};

@@ -46,7 +46,7 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
     }
     let rules = &reconciler.contacts;
     let scope = Scope::of_record(record);
-    match rules.selection().holds(&scope) {
+    match rules.selects(&scope) {
         Err(why) => return held(why),
         Ok(false) => return no(format!("contacts.where does not hold for {}", record.key)),
         Ok(true) => {}

@@ -15,6 +15,11 @@ fn speaks(stream: Stream) -> bool {
 /// What Pivotal should say about an account.
 pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp) -> Desired {
     let start = Start::new(subject, speaks);
+    // Whatever else speaks of it: what is in Pivotal stays as it is.
+    if start.exists() && subject.records.iter().any(|known| speaks(known.record.key.stream) && known.is_ignored()) {
+        let why = start.unspoken(speaks);
+        return start.end(why, Vec::new());
+    }
     if let Some(why) = double::doubled(subject, speaks) {
         return start.end(Wanted::Doubled(why), Vec::new());
     }
@@ -29,7 +34,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     let scope = Scope::of_account(&start.view);
     let key = start.key.clone();
     let held = |why: String| Wanted::Held(format!("{why} ({key})"));
-    match rules.selection().holds(&scope) {
+    match rules.selects(&scope) {
         Err(why) => return start.end(held(why), Vec::new()),
         Ok(false) => {
             let why = format!("customers.where does not hold for {key}");

@@ -129,11 +129,26 @@ fn of_several_companies_the_lowest_id_speaks_however_young() {
 }
 
 #[test]
+fn what_was_not_read_is_not_empty() {
+    // hubspot-api.md trap 18; the other record has it, and was read.
+    let without = |name: &str| {
+        let mut account = customer([acme("1")]);
+        account.records[0].record.properties.remove(name);
+        desire(&account)
+    };
+    let desired = without("domain");
+    assert!(desired.notes[0].message.contains("company.domain was not read; domain is left as it is"), "{desired:?}");
+    let said = fields(desired);
+    assert_eq!((said.get("domain"), said.text("name")), (None, Some("Acme")));
+    assert!(refusal(without("lifecyclestage")).contains("customers.where needs company.lifecyclestage"));
+}
+
+#[test]
 fn an_ambiguous_account_is_held_only_if_it_would_be_a_customer() {
     let mut account = customer([acme("1")]);
     account.records[0].problem = Some("could be two".to_owned());
     assert_eq!(refusal(desire(&account)), "held: could be two");
-    account.records[0].record.properties.clear();
+    account.records[0].record.properties.insert("lifecyclestage".to_owned(), Value::Null);
     assert!(refusal(desire(&account)).starts_with("no: "));
 }
 

@@ -63,7 +63,7 @@ fn wanted(
         None => (Wanted::Held(format!("{why} ({})", record.key)), Vec::new()),
     };
     let scope = Scope::of_record(record);
-    match rules.selection().holds(&scope) {
+    match rules.selects(&scope) {
         Err(why) => return failed(why),
         Ok(false) => return no(format!("onboardings.where does not hold for {}", record.key)),
         Ok(true) => {}
@@ -127,7 +127,7 @@ pub(super) fn newest_deal<'a>(reconciler: &Reconciler, view: &View<'a>, now: Tim
     let rules = reconciler.onboardings.as_ref()?;
     let opening = view.role(Role::Deal).into_iter().filter_map(|record| {
         let deal = facts_of(record)?;
-        let opens = won_lately(reconciler, deal, now) && rules.selection().holds(&Scope::of_record(record)).ok()?;
+        let opens = won_lately(reconciler, deal, now) && rules.selects(&Scope::of_record(record)).ok()?;
         opens.then(|| (won_at(deal, now), &record.key))
     });
     opening.max_by(|a, b| a.0.cmp(&b.0).then_with(|| identity::key_order(a.1, b.1))).map(|(_, key)| key)

@@ -66,6 +66,14 @@ impl RuleSet {
         Some(Self { selection: selection?, fields: rules })
     }
 
+    /// Whether an entity fits the selection. The error says why that cannot be said.
+    pub(super) fn selects(&self, scope: &Scope) -> Result<bool, String> {
+        match self.selection.unread(scope) {
+            Some(name) => Err(format!("{} needs {name}, which was not read", self.selection.key)),
+            None => self.selection.holds(scope),
+        }
+    }
+
     /// The rule that selects.
     pub(in super::super) fn selection(&self) -> &Rule {
         &self.selection
@@ -95,6 +103,10 @@ impl RuleSet {
         let mut notes = Vec::new();
         for FieldRule { field, rule, words } in &self.fields {
             if field.form == Form::Money && unit.is_none() {
+                continue;
+            }
+            if let Some(name) = rule.unread(scope) {
+                notes.push(format!("{name} was not read; {} is left as it is", field.name));
                 continue;
             }
             let mut value = rule.value(scope)?;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    AccountFacts, AccountLink, DealFacts, ExternalId, Facts, Gone, PersonFacts, Pulled, Record, Role, SourceKey,
+    AccountFacts, AccountLink, DealFacts, ExternalId, Facts, Gone, Keeps, PersonFacts, Pulled, Record, Role, SourceKey,
     Stream, Value,
 };
 
@@ -91,19 +90,11 @@ impl Shape {
         own.chain(stages).chain(reads).chain(self.payers.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Fingerprint of what is kept.
-    pub fn keeps(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(format!("hubspot {FACTS_VERSION} {}", self.object));
-        for name in &self.reads {
-            hash.update([0]);
-            hash.update(name);
-        }
-        for name in &self.payers {
-            hash.update([1]);
-            hash.update(name);
-        }
-        hex::encode(&hash.finalize()[..8])
+    /// What is kept: who pays is part of the facts.
+    pub fn keeps(&self) -> Keeps {
+        let payers: Vec<&str> = self.payers.iter().map(String::as_str).collect();
+        let facts = format!("hubspot {FACTS_VERSION} {} {}", self.object, payers.join(" "));
+        Keeps { facts, properties: self.reads.clone() }
     }
 
     /// What rules and settings read and the portal does not know (trap 19).

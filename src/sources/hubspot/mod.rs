@@ -54,7 +54,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::domain::{ApiError, Cursor, ExternalId, Fault, Pulled, SourceKey, SourceName, Span, Stream};
+use crate::domain::{ApiError, Cursor, ExternalId, Fault, Keeps, Pulled, SourceKey, SourceName, Span, Stream};
 use crate::http::BuildError;
 use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 
@@ -197,7 +197,7 @@ impl Source for Hubspot {
         self.shapes.iter().map(|shape| shape.stream).collect()
     }
 
-    fn keeps(&self, stream: Stream) -> String {
+    fn keeps(&self, stream: Stream) -> Keeps {
         self.shapes.iter().find(|shape| shape.stream == stream).map(Shape::keeps).unwrap_or_default()
     }
 

@@ -6,7 +6,6 @@ use crate::ports::{Finding, Verdict};
 
 use super::Stripe;
 use super::api::{KeyKind, mode};
-use super::facts::{PROPERTIES, property};
 
 /// Path below `/v1`, the Dashboard's row, the permission id, and what is lost without it.
 const PROBES: [(&str, &str, &str, &str); 6] = [
@@ -21,13 +20,9 @@ const PROBES: [(&str, &str, &str, &str); 6] = [
 /// The version of the API whose shapes are known here (stripe-api.md 1).
 const BUILT_FOR: &str = "2026-10-28.endive";
 
-/// What rules may read of `stripe` besides the customer's own fields: it is derived from the subscriptions.
-const DERIVED: [&str; 6] = ["id", "mrr", "currency", "plan", "status", "since"];
-
 impl Stripe {
     pub(super) async fn findings(&self) -> Vec<Finding> {
         let mut findings = vec![self.key_kind(), self.version()];
-        findings.extend(self.unknown_properties());
         let mut live = None;
         for (resource, row, permission, loss) in PROBES {
             let reply = self.api.send(&Request::get(format!("/v1/{resource}")).query("limit", "1")).await;
@@ -98,18 +93,6 @@ impl Stripe {
             },
         };
         Finding { what: "stripe mode".to_owned(), verdict }
-    }
-
-    fn unknown_properties(&self) -> impl Iterator<Item = Finding> {
-        let names = self.reads.iter().map(|read| property(read));
-        let unknown = names.filter(|name| !PROPERTIES.contains(name) && !DERIVED.contains(name));
-        unknown.map(|name| Finding {
-            what: format!("stripe property {name}"),
-            verdict: Verdict::Bad {
-                found: "a rule reads it, and Stripe customers have no such field".to_owned(),
-                remedy: format!("use one of: {}, {}", DERIVED.join(", "), PROPERTIES.join(", ")),
-            },
-        })
     }
 }
 

@@ -61,7 +61,7 @@ use secrecy::SecretString;
 
 pub use settings::*;
 
-use crate::domain::{ApiError, Cursor, ExternalId, PullMode, Pulled, SourceKey, SourceName, Stream};
+use crate::domain::{ApiError, Cursor, ExternalId, Keeps, PullMode, Pulled, SourceKey, SourceName, Stream};
 use crate::http::{BuildError, Patience};
 use crate::ports::{Finding, Page, PullRequest, Source, Spent};
 
@@ -90,6 +90,20 @@ pub struct Stripe {
     company_id_metadata: Vec<String>,
     /// What rules read of `stripe`.
     reads: BTreeSet<String>,
+}
+
+/// What rules may read besides a customer's own fields: its id, and what follows from its subscriptions.
+const DERIVED: [&str; 6] = ["id", "mrr", "currency", "plan", "status", "since"];
+
+/// What rules read of Stripe's customers and those do not have: what they read instead, in words. Found before anything runs,
+/// because Stripe answers with whatever fields it has and would never say so.
+pub fn unknown<'a>(reads: &'a BTreeMap<&'static str, BTreeSet<String>>) -> impl Iterator<Item = (&'a str, String)> {
+    let names = reads.get(Stream::StripeCustomers.namespace()).into_iter().flatten().map(|read| facts::property(read));
+    let unknown = names.filter(|name| !facts::PROPERTIES.contains(name) && !DERIVED.contains(name));
+    unknown.map(|name| {
+        let known = [&DERIVED[..], &facts::PROPERTIES[..]].concat().join(", ");
+        (name, format!("Stripe's customers have no such field; they have {known}"))
+    })
 }
 
 impl Stripe {
@@ -134,17 +148,15 @@ impl Source for Stripe {
         vec![Stream::StripeCustomers, Stream::StripeSubscriptions]
     }
 
-    fn keeps(&self, stream: Stream) -> String {
-        let of_customers = || {
-            let properties: BTreeSet<_> = self.reads.iter().map(|read| facts::property(read)).collect();
-            let properties = properties.into_iter().filter(|name| facts::PROPERTIES.contains(name));
-            format!(" {}; {}", properties.collect::<Vec<_>>().join(" "), self.company_id_metadata.join(" "))
-        };
-        let kept = match stream {
-            Stream::StripeCustomers => of_customers(),
-            _ => format!(" {:?}", self.mrr),
-        };
-        format!("{stream} {FACTS_VERSION}{kept}")
+    fn keeps(&self, stream: Stream) -> Keeps {
+        if stream != Stream::StripeCustomers {
+            return Keeps { facts: format!("{stream} {FACTS_VERSION} {:?}", self.mrr), ..Keeps::default() };
+        }
+        let properties = self.reads.iter().map(|read| facts::property(read));
+        Keeps {
+            facts: format!("{stream} {FACTS_VERSION} {}", self.company_id_metadata.join(" ")),
+            properties: properties.filter(|name| facts::PROPERTIES.contains(name)).map(str::to_owned).collect(),
+        }
     }
 
     async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ApiError> {

@@ -1,0 +1,124 @@
+//! A person at the desk: the real binary, typed, against the whole sandbox.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Output;
+
+use chrono::{TimeDelta, Utc};
+use pivotal_sync::sandbox::hubspot::CompanySeed;
+use pivotal_sync::sandbox::pivotal::{self, Object};
+use pivotal_sync::sandbox::stripe::CustomerSeed;
+use pivotal_sync::sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+
+use super::rig::{KEYS, binary};
+
+/// A desk with both sources and Pivotal, empty but for what a test puts there.
+pub struct Desk {
+    pub sandbox: Sandbox,
+    pub folder: tempfile::TempDir,
+    more: &'static str,
+}
+
+/// One command's end: exit code, what it printed, and that as JSON where it is.
+pub struct Said {
+    pub code: i32,
+    pub text: String,
+    pub json: Value,
+}
+
+impl Desk {
+    pub async fn with(more: &'static str) -> Self {
+        let sandbox = Sandbox::start(Options { size: 0, ..Options::default() }).await.unwrap();
+        sandbox.lift_limits();
+        let desk = Self { sandbox, folder: tempfile::tempdir().unwrap(), more };
+        std::fs::write(desk.folder.path().join("config.toml"), desk.configuration()).unwrap();
+        desk
+    }
+
+    pub fn configuration(&self) -> String {
+        format!(
+            "[store]\npath = \"state.db\"\n[pivotal]\nbase_url = \"{}\"\nworkspace = \"acme\"\n\
+             [hubspot]\nbase_url = \"{}\"\nlag = \"0s\"\n[stripe]\nbase_url = \"{}\"\nlag = \"0s\"\n\
+             [onboardings]\nenabled = false\n[customers]\nwhere = \"company.name or stripe.name\"\n\
+             delete_grace = \"0s\"\n{}",
+            self.sandbox.pivotal_url(),
+            self.sandbox.hubspot_url(),
+            self.sandbox.stripe_url(),
+            self.more
+        )
+    }
+
+    pub fn company(&self, name: &str, domain: &str) -> String {
+        let id = self.sandbox.hubspot().add_company(CompanySeed {
+            name: name.to_owned(),
+            domain: Some(domain.to_owned()),
+            properties: BTreeMap::new(),
+            created: Utc::now() - TimeDelta::days(30),
+        });
+        format!("hubspot:company:{id}")
+    }
+
+    pub fn payer(&self, name: &str, email: &str) -> String {
+        let seed = CustomerSeed {
+            id: None,
+            name: Some(name.to_owned()),
+            email: Some(email.to_owned()),
+            metadata: BTreeMap::new(),
+            created: Utc::now() - TimeDelta::days(30),
+            test_clock: None,
+        };
+        format!("stripe:customer:{}", self.sandbox.stripe().add_customer(seed))
+    }
+
+    pub async fn run(&self, words: &[&str]) -> Said {
+        let mut command = std::process::Command::new(binary());
+        command.args(["--config", "config.toml"]).args(words).current_dir(self.folder.path());
+        command.env_clear().envs(KEYS).stdin(std::process::Stdio::null());
+        let Output { status, stdout, stderr } =
+            tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+        let json = serde_json::from_str(&out).unwrap_or_default();
+        Said { code: status.code().unwrap(), text: format!("{out}{err}"), json }
+    }
+
+    /// Runs a command that must end with this code.
+    pub async fn ends(&self, code: i32, line: &str) -> Said {
+        let said = self.run(&line.split_whitespace().collect::<Vec<_>>()).await;
+        assert_eq!(said.code, code, "{line}\n{}", said.text);
+        said
+    }
+
+    /// The customer a field names, as `pivotal:customer:42` and as the row.
+    pub fn customer(&self, field: &str, reference: &str) -> Option<(String, Value)> {
+        let id = reference.rsplit(':').next().unwrap();
+        let pivotal = self.sandbox.pivotal();
+        let row = pivotal.customer_with(field, id)?;
+        Some((format!("pivotal:customer:{}", row.display_id), json!({ "id": row.id, "name": row.text("name") })))
+    }
+
+    pub fn customers(&self) -> usize {
+        self.sandbox.pivotal().visible(Object::Customer).count()
+    }
+
+    /// What a person does in Pivotal's own screen.
+    pub async fn in_pivotal(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
+        let request = reqwest::Client::new().request(method, format!("{}{path}", self.sandbox.pivotal_url()));
+        let request = request.bearer_auth(pivotal::TEST_KEY).json(&body);
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap_or_default()
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("state.db")
+    }
+
+    /// In step: nothing is written and nothing waits.
+    pub async fn is_quiet(&self) {
+        self.sandbox.log.clear();
+        let said = self.ends(0, "sync --json").await;
+        assert_eq!(said.json["requests"]["pivotal"], 1, "{}", said.text);
+    }
+}
+
+pub const BY_COMPANY: &str = "hubspot_company_id";
+pub const BY_PAYER: &str = "stripe_customer_id";
