@@ -36,7 +36,12 @@ fn not_here(settings: &Settings, reference: &Reference, absent: &Absent) -> Fail
         SourceName::Hubspot => !settings.hubspot.enabled,
         SourceName::Stripe => !settings.stripe.enabled,
     };
+    let shown = |reference: &Reference| matches!(reference, Reference::Record(key) if key.stream.shown_by().is_some());
     let (message, hint) = match absent {
+        Absent::NotShown { .. } if shown(reference) && !settings.contacts.billing.enabled => (
+            format!("{reference} is not known here: contacts.billing.enabled is false"),
+            "set it to true, and run `pivotal-sync plan`".to_owned(),
+        ),
         Absent::NeverRead(stream) if off(stream.source()) => (
             format!(
                 "{reference} is not known here: {stream} is not read, because {}.enabled is false",

@@ -87,6 +87,8 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("customers.delete_grace", Shape::Duration),
     ("customers.on_leave", Shape::OneOf(&["keep", "archive", "delete"])),
     ("contacts.where", Shape::Condition),
+    ("contacts.billing.enabled", Shape::Switch),
+    ("contacts.billing.where", Shape::Condition),
     ("onboardings.enabled", Shape::Switch),
     ("onboardings.where", Shape::Condition),
     ("onboardings.won_within", Shape::Duration),
@@ -108,11 +110,13 @@ const OWNERS: Shape = Shape::OneOf(&["source", "pivotal", "report", "fill-if-emp
 /// The tables whose keys a person chooses, Pivotal's fields, and what stands behind each.
 pub(super) const TABLES: &[(&str, Shape)] = &[
     ("customers.fields", Shape::Rule),
+    ("customers.metadata", Shape::Rule),
     ("customers.owner", OWNERS),
     ("customers.values", Shape::Words),
     ("contacts.fields", Shape::Rule),
     ("contacts.owner", OWNERS),
     ("contacts.values", Shape::Words),
+    ("contacts.billing.fields", Shape::Rule),
     ("onboardings.fields", Shape::Rule),
     ("onboardings.owner", OWNERS),
     ("onboardings.values", Shape::Words),

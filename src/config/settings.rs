@@ -57,7 +57,14 @@ impl Settings {
 
     /// A rule set to nothing takes its field out (see `config/example.toml`).
     pub(super) fn drop_empty_rules(&mut self) {
-        for fields in [&mut self.customers.fields, &mut self.contacts.fields, &mut self.onboardings.fields] {
+        let Self { customers, contacts, onboardings, .. } = self;
+        for fields in [
+            &mut customers.fields,
+            &mut customers.metadata,
+            &mut contacts.fields,
+            &mut contacts.billing.fields,
+            &mut onboardings.fields,
+        ] {
             fields.retain(|_, rule| !rule.trim().is_empty());
         }
     }

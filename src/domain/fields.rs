@@ -12,6 +12,21 @@ use super::Value;
 pub struct Fields(pub BTreeMap<String, Value>);
 
 impl Fields {
+    /// What the names of metadata begin with: each key of it is a field of its own.
+    pub const METADATA: &str = "metadata.";
+
+    /// The metadata alone.
+    pub fn metadata(&self) -> Self {
+        let own = self.0.iter().filter(|(name, _)| name.starts_with(Self::METADATA));
+        Self(own.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// Everything but the metadata.
+    pub fn without_metadata(&self) -> Self {
+        let rest = self.0.iter().filter(|(name, _)| !name.starts_with(Self::METADATA));
+        Self(rest.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// No fields.
     pub fn new() -> Self {
         Self::default()
@@ -97,6 +112,12 @@ pub struct Change {
 pub struct Changes(pub BTreeMap<String, Change>);
 
 impl Changes {
+    /// All but those of metadata.
+    pub fn without_metadata(&self) -> Self {
+        let rest = self.0.iter().filter(|(name, _)| !name.starts_with(Fields::METADATA));
+        Self(rest.map(|(name, change)| (name.clone(), change.clone())).collect())
+    }
+
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -67,16 +67,19 @@ pub enum Stream {
     StripeCustomers,
     /// `stripe.subscriptions`
     StripeSubscriptions,
+    /// `stripe.contacts`: the people that bills are sent to. Stripe has no such object: its customers show them.
+    StripeContacts,
 }
 
 impl Stream {
     /// Every stream, in pull order: what others refer to comes first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::HubspotCompanies,
         Self::HubspotContacts,
         Self::HubspotDeals,
         Self::StripeCustomers,
         Self::StripeSubscriptions,
+        Self::StripeContacts,
     ];
 
     /// The name in the store, in reports and in logs, e.g. `hubspot.companies`.
@@ -87,6 +90,7 @@ impl Stream {
             Self::HubspotDeals => "hubspot.deals",
             Self::StripeCustomers => "stripe.customers",
             Self::StripeSubscriptions => "stripe.subscriptions",
+            Self::StripeContacts => "stripe.contacts",
         }
     }
 
@@ -94,7 +98,7 @@ impl Stream {
     pub const fn source(self) -> SourceName {
         match self {
             Self::HubspotCompanies | Self::HubspotContacts | Self::HubspotDeals => SourceName::Hubspot,
-            Self::StripeCustomers | Self::StripeSubscriptions => SourceName::Stripe,
+            Self::StripeCustomers | Self::StripeSubscriptions | Self::StripeContacts => SourceName::Stripe,
         }
     }
 
@@ -102,7 +106,7 @@ impl Stream {
     pub const fn noun(self) -> &'static str {
         match self {
             Self::HubspotCompanies => "company",
-            Self::HubspotContacts => "contact",
+            Self::HubspotContacts | Self::StripeContacts => "contact",
             Self::HubspotDeals => "deal",
             Self::StripeCustomers => "customer",
             Self::StripeSubscriptions => "subscription",
@@ -115,7 +119,7 @@ impl Stream {
             Self::HubspotCompanies => "company",
             Self::HubspotContacts => "contact",
             Self::HubspotDeals => "deal",
-            Self::StripeCustomers | Self::StripeSubscriptions => "stripe",
+            Self::StripeCustomers | Self::StripeSubscriptions | Self::StripeContacts => "stripe",
         }
     }
 
@@ -125,7 +129,7 @@ impl Stream {
             Self::HubspotCompanies => "companies",
             Self::HubspotContacts => "contacts",
             Self::HubspotDeals => "deals",
-            Self::StripeCustomers | Self::StripeSubscriptions => "stripes",
+            Self::StripeCustomers | Self::StripeSubscriptions | Self::StripeContacts => "stripes",
         }
     }
 
@@ -134,7 +138,7 @@ impl Stream {
         match self {
             Self::HubspotCompanies => Some("hubspot_company_id"),
             Self::StripeCustomers => Some("stripe_customer_id"),
-            Self::HubspotContacts | Self::HubspotDeals | Self::StripeSubscriptions => None,
+            Self::HubspotContacts | Self::HubspotDeals | Self::StripeSubscriptions | Self::StripeContacts => None,
         }
     }
 
@@ -142,9 +146,17 @@ impl Stream {
     pub const fn role(self) -> Role {
         match self {
             Self::HubspotCompanies | Self::StripeCustomers => Role::Account,
-            Self::HubspotContacts => Role::Person,
+            Self::HubspotContacts | Self::StripeContacts => Role::Person,
             Self::HubspotDeals => Role::Deal,
             Self::StripeSubscriptions => Role::Subscription,
+        }
+    }
+
+    /// The stream whose records this one's are made of, under the same ids, where it is not pulled by itself.
+    pub const fn shown_by(self) -> Option<Self> {
+        match self {
+            Self::StripeContacts => Some(Self::StripeCustomers),
+            _ => None,
         }
     }
 

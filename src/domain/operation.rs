@@ -156,6 +156,20 @@ impl Operation {
         }
     }
 
+    /// Leaves metadata off what it sends. Answers whether nothing is left of it.
+    pub fn leave_metadata(&mut self) -> bool {
+        match &mut self.action {
+            Action::Create { fields, .. } => *fields = fields.without_metadata(),
+            Action::Update { changes, .. } => {
+                *changes = changes.without_metadata();
+                return changes.is_empty();
+            }
+            Action::Adopt { changes, .. } => *changes = changes.without_metadata(),
+            Action::Delete { .. } => {}
+        }
+        false
+    }
+
     /// How many write requests it costs: one, or none for an adoption that agrees already.
     pub fn requests(&self) -> u64 {
         match &self.action {

@@ -26,9 +26,9 @@ const AHEAD_MOST: usize = 128;
 const SETTLE_MOST: usize = 256;
 
 /// All operations of one entity, in order.
-struct Group {
+pub(super) struct Group {
     stage: u8,
-    operations: VecDeque<Planned>,
+    pub(super) operations: VecDeque<Planned>,
 }
 
 impl Engine {
@@ -61,6 +61,7 @@ impl Engine {
         self.watch.tell(Event::Applying { operations: ready().count() as u64, estimate });
         let shared = Shared::new(writer, plan, run.report.run);
         let mut groups = group(plan, planned, run);
+        self.prove_metadata(&shared, &mut groups, run).await?;
         let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
         stages.dedup();
         for stage in stages {
@@ -80,7 +81,7 @@ impl Engine {
         }
     }
 
-    async fn apply_stage(
+    pub(super) async fn apply_stage(
         &self,
         shared: &Shared<'_>,
         groups: VecDeque<Group>,
@@ -123,6 +124,7 @@ impl Engine {
                 }
                 batch.extend(self.ready(shared, group, &settle));
             }
+            let batch = self.whole(shared, batch, &settle).await;
             let intents: Vec<Intent> = batch.iter().map(|armed| armed.intent(shared.run)).collect();
             let attempts = match self.store.intend(&intents, Utc::now()).await {
                 Ok(attempts) => attempts,
@@ -152,6 +154,11 @@ impl Engine {
         while let Some(planned) = operations.pop_front() {
             let Planned { id: number, at, mirror } = planned;
             let mut operation = shared.plan[at].clone();
+            if shared.leaves_metadata() && operation.leave_metadata() {
+                let why = Settled::Owed("Pivotal was found not to keep metadata, and nothing else differs".to_owned());
+                settle_as(settle, None, Heard::default(), number, operation, why);
+                continue;
+            }
             if let Action::Create { parent: Some(parent), .. } = &mut operation.action
                 && let Parent::Planned(entity) = parent
             {
@@ -259,7 +266,8 @@ impl Engine {
         let operations = std::mem::take(&mut armed.rest);
         let group = Group { stage: 0, operations };
         armed.settle(settle, heard, settled);
-        let mut next = self.ready(shared, group, settle)?;
+        let next = self.ready(shared, group, settle)?;
+        let mut next = self.whole(shared, vec![next], settle).await.pop()?;
         match self.store.intend(&[next.intent(shared.run)], Utc::now()).await {
             Ok(attempts) => {
                 next.attempt = attempts.first().copied();
@@ -318,7 +326,7 @@ impl Engine {
         self.watch.tell(Event::Settled { verb, name: outcome.operation.name.clone(), done });
     }
 
-    fn stopping(&self, shared: &Shared<'_>) -> bool {
+    pub(super) fn stopping(&self, shared: &Shared<'_>) -> bool {
         self.stop.is_cancelled() || shared.halted()
     }
 

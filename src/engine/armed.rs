@@ -6,7 +6,7 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::domain::{Action, IdempotencyKey, Mirror, Operation, Parent, RunId};
+use crate::domain::{Action, Fields, IdempotencyKey, Mirror, Operation, Parent, RunId};
 use crate::ports::{Call, Heard, Prepared, Writer};
 use crate::store::{AttemptId, Intent, OperationId, Settled, Settlement};
 
@@ -36,6 +36,16 @@ impl Armed {
         let call = call(&operation)?;
         let prepared = writer.prepare(&call, fresh_key(&operation));
         Some(Self { attempt: None, id, operation, mirror, prepared, rest, second: false })
+    }
+
+    /// Sends along what others keep in the customer's metadata.
+    pub(super) fn keep(&mut self, writer: &dyn Writer, theirs: &Fields) {
+        if let Some(Call::Update { kind, id, fields }) = call(&self.operation) {
+            let mut whole = theirs.clone();
+            whole.0.extend(fields.0);
+            let key = fresh_key(&self.operation);
+            self.prepared = writer.prepare(&Call::Update { kind, id, fields: whole }, key);
+        }
     }
 
     pub(super) fn intent(&self, run: RunId) -> Intent {

@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::reconcile::Bindable;
 use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery};
 
+use super::billing::Handover;
 use super::{Engine, EngineError, Run};
 
 /// Account records judged at once, before those that share evidence with them are added.
@@ -24,11 +25,13 @@ type Ties = HashMap<SourceKey, Vec<SourceKey>>;
 impl Engine {
     /// Places every touched record: accounts first, since the others belong to accounts.
     pub(super) async fn bind(&self, run: &mut Run) -> Result<(), EngineError> {
+        self.notice_billing().await?;
         loop {
             let touched = self.store.touched(Role::Account, ACCOUNTS).await?;
             if touched.is_empty() {
                 break;
             }
+            self.show_billing(&touched).await?;
             for rift in self.bind_accounts(touched).await? {
                 run.note(rift);
             }
@@ -159,8 +162,14 @@ impl Engine {
         let keys: Vec<SourceKey> = accounts.iter().flatten().cloned().collect();
         let entities: HashMap<SourceKey, EntityId> = self.store.entities_of(&keys).await?;
         let mut heirs = self.heirs(&touched).await?;
+        let handover = match role {
+            Role::Person => self.handover(&touched, &accounts, &entities).await?,
+            _ => Handover::default(),
+        };
+        heirs.extend(handover.heirs.clone());
         let linked = self.linked(touched.iter()).await?;
-        let bound: Vec<Bound> = touched
+        let next = touched.len();
+        let mut bound: Vec<Bound> = touched
             .into_iter()
             .zip(accounts)
             .enumerate()
@@ -185,8 +194,11 @@ impl Engine {
                 Bound { key: placed.known.record.key, place, kind, parent, problem: None }
             })
             .collect();
+        handover.oust(&mut bound, next);
+        // Those of the account a person leaves, and those of the one it comes to.
+        self.look_beside(&bound).await?;
         self.store.bind(&bound, Utc::now()).await?;
-        Ok(())
+        self.look_beside(&bound).await
     }
 
     /// Where a person's decision puts a person or a deal.

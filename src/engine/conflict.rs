@@ -58,6 +58,7 @@ impl Engine {
         }
         let Some(mut next) = Armed::new(shared.writer, armed.id, operation, None, armed.rest) else { return Ok(None) };
         next.second = true;
+        let Some(mut next) = self.whole(shared, vec![next], settle).await.pop() else { return Ok(None) };
         next.attempt = self.store.intend(&[next.intent(shared.run)], Utc::now()).await?.first().copied();
         Ok(Some(next))
     }

@@ -71,9 +71,10 @@ pub async fn explain(
 pub async fn absent(store: &Store, reference: &Reference) -> Result<Absent, StoreError> {
     let query = match reference {
         Reference::Record(key) => {
-            let Some(state) = store.stream_state(key.stream).await? else { return Ok(Absent::NeverRead(key.stream)) };
-            let records = store.live_count(key.stream).await?;
-            return Ok(Absent::NotShown { stream: key.stream, records, state: Box::new(state) });
+            let stream = key.stream.shown_by().unwrap_or(key.stream);
+            let Some(state) = store.stream_state(stream).await? else { return Ok(Absent::NeverRead(stream)) };
+            let records = store.live_count(stream).await?;
+            return Ok(Absent::NotShown { stream, records, state: Box::new(state) });
         }
         Reference::Display(kind, number) => match store.remote_number(*kind, *number).await? {
             Some(id) => vec![RemoteQuery::Ids(*kind, vec![id])],

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain::{Action, ApiError, EntityId, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
@@ -19,6 +20,8 @@ pub(super) struct Shared<'a> {
     /// Customers created in this run, for their children.
     created: Mutex<HashMap<EntityId, PivotalId>>,
     halt: Mutex<Halt>,
+    /// Whether metadata is left off what is still to be sent.
+    no_metadata: AtomicBool,
 }
 
 #[derive(Default)]
@@ -36,7 +39,14 @@ impl<'a> Shared<'a> {
     }
 
     pub(super) fn new(writer: &'a dyn Writer, plan: &'a [Operation], run: RunId) -> Self {
-        Self { writer, plan, run, created: Mutex::default(), halt: Mutex::default() }
+        Self {
+            writer,
+            plan,
+            run,
+            created: Mutex::default(),
+            halt: Mutex::default(),
+            no_metadata: AtomicBool::new(false),
+        }
     }
 
     /// How the writing ended: what stopped it quietly, what failed it.
@@ -70,6 +80,15 @@ impl<'a> Shared<'a> {
                 halt.quietly = Some(format!("Pivotal stopped answering, so the rest waits for the next run: {error}"));
             }
         });
+    }
+
+    /// From now on metadata is left off.
+    pub(super) fn leave_metadata(&self) {
+        self.no_metadata.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn leaves_metadata(&self) -> bool {
+        self.no_metadata.load(Ordering::Relaxed)
     }
 
     pub(super) fn remember(&self, entity: EntityId, id: PivotalId) {

@@ -14,12 +14,14 @@
 mod adopt;
 mod apply;
 mod armed;
+mod billing;
 mod bind;
 mod conflict;
 pub mod decide;
 mod error;
 pub mod explain;
 mod halt;
+mod metadata;
 mod moved;
 mod offline;
 mod outcome;
@@ -41,6 +43,7 @@ use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store};
 
+use metadata::Metadata;
 use plan::Asking;
 
 pub use error::EngineError;
@@ -92,6 +95,8 @@ struct Run {
     failed_sources: bool,
     /// Whether the writing ended before its end.
     halted: bool,
+    /// What is done about metadata.
+    metadata: Metadata,
 }
 
 impl Engine {
@@ -216,7 +221,7 @@ impl Engine {
             error: None,
             plan: Vec::new(),
         };
-        Ok(Run { report, before: self.spent(), failed_sources: false, halted: false })
+        Ok(Run { report, before: self.spent(), failed_sources: false, halted: false, metadata: Metadata::Plain })
     }
 
     async fn identify(&self) -> Result<Identity, EngineError> {

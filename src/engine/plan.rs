@@ -8,11 +8,12 @@ use crate::domain::{
     Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Population, Subject, Survivor, Tripped, Wanted,
-    fingerprint_of, order,
+    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Population, Sibling, Subject, Survivor, Tripped,
+    Wanted, fingerprint_of, order,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
+use super::metadata::Metadata;
 use super::{Engine, EngineError, Event, LOADED, Run};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
@@ -81,6 +82,7 @@ impl Engine {
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
         self.notice_rules(run).await?;
+        run.metadata = self.metadata(full, run).await?;
         let population = self.population().await?;
         let mut draft = Drafting {
             full,
@@ -172,7 +174,11 @@ impl Engine {
         draft: &mut Drafting,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let desired: Vec<Desired> = subjects.iter().map(|s| self.reconciler.desire(s, draft.now)).collect();
+        let desire = |subject: &Subject| match (run.metadata, self.reconciler.desire(subject, draft.now)) {
+            (Metadata::Off, desired) => desired.without_metadata(),
+            (_, desired) => desired,
+        };
+        let desired: Vec<Desired> = subjects.iter().map(desire).collect();
         let candidates = self.candidates(kind, &subjects, &desired, draft).await?;
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
@@ -348,6 +354,8 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     });
     let mut survivors = row.survivors;
     let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
+    let siblings = row.siblings.into_iter();
+    let siblings = siblings.map(|(row, settled)| Sibling { known: known(row, &mut HashMap::new()), settled }).collect();
     let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
     let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
     let home = match (row.left_out, torn) {
@@ -355,7 +363,7 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
         (false, true) => Home::Torn,
         (false, false) => Home::Free,
     };
-    Subject { entity: row.entity, records, parent, home }
+    Subject { entity: row.entity, records, parent, siblings, home }
 }
 
 fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {

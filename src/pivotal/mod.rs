@@ -8,6 +8,7 @@
 //! Reference: pivotal-api.md.
 
 mod errors;
+mod metadata;
 mod read;
 mod settings;
 mod wire;

@@ -7,6 +7,8 @@ use serde_json::{Map, Value as Json};
 use crate::domain::{Fields, Kind, PivotalId, Timestamp, Value};
 use crate::ports::{Identity, RemoteObject};
 
+use super::metadata::unfolded;
+
 /// Fields that say which object it is, not what it says.
 const ENVELOPE: [&str; 6] = ["object", "id", "display_id", "customer_id", "created_at", "updated_at"];
 
@@ -62,7 +64,7 @@ pub(super) fn object(kind: Kind, under: Option<&PivotalId>, json: &Map<String, J
         id: PivotalId::new(id),
         display_id: json.get("display_id").and_then(whole),
         parent: if kind == Kind::Customer { None } else { parent },
-        fields: Fields(fields.map(|(name, value)| (name.clone(), Value::from_api_json(value))).collect()),
+        fields: unfolded(Fields(fields.map(|(name, value)| (name.clone(), Value::from_api_json(value))).collect())),
         created_at: json.get("created_at").and_then(Json::as_str).and_then(instant),
     })
 }

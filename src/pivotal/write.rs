@@ -11,6 +11,7 @@ use crate::domain::{ApiError, Fault, Fields, IdempotencyKey, Kind, PivotalId};
 use crate::http::{Method, Reply, Request};
 use crate::ports::{Answer, Call, Prepared, RemoteObject, Writer};
 
+use super::metadata::folded;
 use super::read::{collection, object_path};
 use super::{API, Api, wire};
 
@@ -38,13 +39,13 @@ impl Writer for PivotalWriter {
             Call::Create { kind, parent, fields } => Prepared {
                 method: Method::Post.as_str().to_owned(),
                 path: create_path(*kind, parent.as_ref()),
-                body: Some(create_body(*kind, parent.as_ref(), fields).to_api_json().to_string()),
+                body: Some(folded(&create_body(*kind, parent.as_ref(), fields)).to_api_json().to_string()),
                 key: Some(fitting(key)),
             },
             Call::Update { kind, id, fields } => Prepared {
                 method: Method::Patch.as_str().to_owned(),
                 path: object_path(*kind, id),
-                body: Some(fields.to_api_json().to_string()),
+                body: Some(folded(fields).to_api_json().to_string()),
                 key: None,
             },
             Call::Delete { kind, id } => Prepared {

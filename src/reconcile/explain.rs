@@ -43,7 +43,11 @@ impl Reconciler {
         let record = |role| view.role(role).into_iter().next();
         let (rules, scope) = match subject.entity.kind {
             Kind::Customer => (Some(&self.customers), record(Role::Account).map(|_| Scope::of_account(&view))),
-            Kind::Contact => (Some(&self.contacts), record(Role::Person).map(Scope::of_record)),
+            Kind::Contact => {
+                let person = record(Role::Person);
+                let rules = person.and_then(|person| self.contact_rules(person)).map(|(_, rules)| rules);
+                (rules, person.map(Scope::of_record))
+            }
             Kind::Onboarding => (self.onboardings.as_ref(), record(Role::Deal).map(Scope::of_record)),
         };
         let looked = rules.zip(scope);
@@ -127,6 +131,9 @@ fn belongs(known: &Known) -> Option<String> {
         None => return Some(format!("{key} belongs to no company")),
         Some(account) => account,
     };
+    if key.stream.shown_by() == Some(account.stream) {
+        return Some(format!("{key} belongs to {account}: its bills go there"));
+    }
     let primary = links.iter().any(|link| link.account == account && link.primary);
     let why = match (primary, links.len()) {
         (true, 1) => "its primary company",

@@ -159,6 +159,20 @@ pub(super) fn fit(form: Form, value: &Value, unit: Unit) -> Result<Fitted, Strin
     }
 }
 
+/// The longest text kept in metadata; what Pivotal takes is UNKNOWN (pivotal-api.md 10.1).
+const LONGEST_METADATA: usize = 1_000;
+
+/// A rule's outcome as one value of metadata: text, a number, true or false.
+pub(super) fn fit_metadata(value: &Value) -> Result<Fitted, String> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Fitted { value: value.clone(), note: None }),
+        Value::Text(text) => Ok(cut(&prose(text), LONGEST_METADATA)),
+        Value::List(_) | Value::Map(_) => {
+            Err("yields several values, and metadata takes one text, number, true or false for each key".to_owned())
+        }
+    }
+}
+
 fn labels(value: &Value, longest: usize) -> Result<Fitted, String> {
     let items = match value {
         Value::List(items) => items.clone(),

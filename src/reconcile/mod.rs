@@ -54,6 +54,10 @@ pub struct Reconciler {
     unit: Unit,
     customers: RuleSet,
     contacts: RuleSet,
+    /// Nothing while there are no billing contacts.
+    billing: Option<RuleSet>,
+    /// What the rules of billing contacts read of a paying customer.
+    billing_reads: BTreeSet<String>,
     /// Nothing when onboardings are not enabled.
     onboardings: Option<RuleSet>,
     reads: Reads,
@@ -63,12 +67,21 @@ pub struct Reconciler {
 impl Reconciler {
     /// Compiles every rule. The error lists every problem of every rule at once.
     ///
-    /// The rules of `[onboardings]` are checked even when it is not enabled, but then read nothing.
+    /// The rules of `[onboardings]` and `[contacts.billing]` are checked even when they are not enabled, but then read nothing.
     pub fn new(settings: &Settings, unit: Unit) -> Result<Self, Vec<RuleProblem>> {
         let mut problems = Vec::new();
         let mut reads = Reads::new();
         let customer_rules = RuleSet::compile(Kind::Customer, settings, &mut reads, &mut problems);
         let contact_rules = RuleSet::compile(Kind::Contact, settings, &mut reads, &mut problems);
+        let mut billing_reads = Reads::new();
+        let billing_rules = RuleSet::of_billing(settings, &mut billing_reads, &mut problems);
+        let billing = settings.contacts.billing.enabled;
+        if billing {
+            for (namespace, properties) in &billing_reads {
+                reads.entry(namespace).or_default().extend(properties.iter().cloned());
+            }
+        }
+        let billing_reads = billing_reads.into_values().flatten().collect();
         let mut idle = Reads::new();
         let enabled = settings.onboardings.enabled;
         let deal_reads = if enabled { &mut reads } else { &mut idle };
@@ -79,6 +92,8 @@ impl Reconciler {
                 unit,
                 customers,
                 contacts,
+                billing: billing_rules.filter(|_| billing),
+                billing_reads,
                 onboardings: onboarding_rules.filter(|_| enabled),
                 reads,
                 own_free: identity::own_free_domains(&settings.identity.free_mail_domains),
@@ -113,6 +128,14 @@ impl Reconciler {
         let mut rules = self.settings.texts();
         rules.insert("pivotal.mrr_unit".to_owned(), format!("{:?}", self.unit));
         rules
+    }
+
+    /// The rules for metadata, as text; empty while nobody wants any.
+    pub fn metadata_rules(&self) -> String {
+        match self.settings.customers.metadata.is_empty() {
+            true => String::new(),
+            false => format!("{:?}", self.settings.customers.metadata),
+        }
     }
 
     /// Evidence tokens of a record: `is:`, `domain:`, `email:` and `of:`, each followed by what it names. Sorted.
@@ -223,3 +246,7 @@ impl Reconciler {
 #[cfg(test)]
 #[path = "sample_tests.rs"]
 mod sample;
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile;

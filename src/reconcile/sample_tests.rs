@@ -57,8 +57,8 @@ fn record(key: SourceKey, facts: Facts, properties: &[(&str, Value)]) -> Record 
         Stream::HubspotCompanies => &["name", "domain", "lifecyclestage"],
         Stream::HubspotContacts => &["email", "firstname", "jobtitle", "lastname"],
         Stream::HubspotDeals => &["hs_is_closed_won", "hs_object_id"],
-        Stream::StripeCustomers => &["name"],
-        Stream::StripeSubscriptions => &[],
+        Stream::StripeCustomers => &["name", "individual_name"],
+        Stream::StripeContacts | Stream::StripeSubscriptions => &[],
     };
     let empty = asked.iter().map(|name| ((*name).to_owned(), Value::Null));
     let given = properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -140,7 +140,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         quarantine: None,
         approval: Approval::default(),
     };
-    Subject { entity, records, parent: None, home: Home::Free }
+    Subject { entity, records, parent: None, siblings: Vec::new(), home: Home::Free }
 }
 
 pub(super) fn customer(records: impl IntoIterator<Item = Record>) -> Subject {

@@ -42,7 +42,7 @@ impl Settings {
                 Section { name: "customers", selection, fields, owner, values }
             }
             Kind::Contact => {
-                let Contacts { r#where: selection, fields, owner, values } = &self.contacts;
+                let Contacts { r#where: selection, fields, owner, values, .. } = &self.contacts;
                 Section { name: "contacts", selection, fields, owner, values }
             }
             Kind::Onboarding => {
@@ -54,9 +54,16 @@ impl Settings {
 }
 
 impl Settings {
+    /// What is said of billing contacts. Who owns a field is said once for all contacts.
+    pub(super) fn billing_section(&self) -> Section<'_> {
+        static NO_VALUES: Values = Values::new();
+        let BillingContacts { r#where: selection, fields, .. } = &self.contacts.billing;
+        Section { name: "contacts.billing", selection, fields, owner: &self.contacts.owner, values: &NO_VALUES }
+    }
+
     /// Every setting that decides what is desired, as the configuration names it, with what it says.
     pub(super) fn texts(&self) -> BTreeMap<String, String> {
-        let Self { customers, contacts: _, onboardings, identity, guard: _ } = self;
+        let Self { customers, contacts, onboardings, identity, guard: _ } = self;
         let mut texts = BTreeMap::new();
         for kind in Kind::ALL {
             let Section { name, selection, fields, owner, values } = self.section(kind);
@@ -76,6 +83,13 @@ impl Settings {
             ("identity", format!("{identity:?}")),
         ];
         texts.extend(others.map(|(key, text)| (key.to_owned(), text)));
+        texts.extend(customers.metadata.iter().map(|(key, rule)| (format!("customers.metadata.{key}"), rule.clone())));
+        if contacts.billing.enabled {
+            let Section { name, selection, fields, .. } = self.billing_section();
+            texts.insert(format!("{name}.enabled"), "true".to_owned());
+            texts.insert(format!("{name}.where"), selection.to_owned());
+            texts.extend(fields.iter().map(|(field, rule)| (format!("{name}.fields.{field}"), rule.clone())));
+        }
         texts
     }
 }
@@ -94,6 +108,9 @@ pub struct Customers {
     pub on_leave: OnLeave,
     /// Pivotal field to minijinja expression.
     pub fields: BTreeMap<String, String>,
+    /// Key of Pivotal's `metadata` to minijinja expression.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
     /// Pivotal field to who has the last word on it.
     #[serde(default)]
     pub owner: Owners,
@@ -116,6 +133,20 @@ pub struct Contacts {
     /// Pivotal field to what its rule's outcomes are called in Pivotal.
     #[serde(default)]
     pub values: Values,
+    /// The people that bills are sent to.
+    pub billing: BillingContacts,
+}
+
+/// `[contacts.billing]`: contacts made of the billing address of a paying customer.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BillingContacts {
+    /// Whether there are such contacts.
+    pub enabled: bool,
+    /// minijinja expression: true for paying customers whose address becomes a contact, of those whose account is a customer.
+    pub r#where: String,
+    /// Pivotal field to minijinja expression over the paying customer.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// `[onboardings]`

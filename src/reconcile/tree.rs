@@ -19,6 +19,8 @@ pub(super) enum Section {
     Customers,
     /// One person.
     Contacts,
+    /// The address of one paying customer.
+    Billing,
     /// One deal.
     Onboardings,
 }
@@ -47,7 +49,8 @@ impl Section {
     fn streams(self) -> impl Iterator<Item = Stream> {
         Stream::ALL.into_iter().filter(move |stream| match self {
             Self::Customers => matches!(stream.role(), Role::Account | Role::Deal),
-            Self::Contacts => stream.role() == Role::Person,
+            Self::Contacts => stream.role() == Role::Person && stream.shown_by().is_none(),
+            Self::Billing => stream.role() == Role::Person && stream.shown_by().is_some(),
             Self::Onboardings => stream.role() == Role::Deal,
         })
     }
@@ -223,8 +226,13 @@ impl Walk<'_, '_> {
 
     fn read(&mut self, namespace: &'static str, name: &str) {
         self.names.insert((namespace, name.to_owned()));
+        let billed = namespace == billing::NAMESPACE && billing::DERIVED.contains(&name);
+        if billed && matches!(self.section, Section::Billing) {
+            let why = "follows from subscriptions, and a billing contact knows only its customer's own fields";
+            self.problem(format!("'{namespace}.{name}' {why}"));
+        }
+        let made_here = name == "id" || billed;
         let own = self.reads.entry(namespace).or_default();
-        let made_here = name == "id" || (namespace == billing::NAMESPACE && billing::DERIVED.contains(&name));
         if !made_here {
             own.insert(name.to_owned());
         }

@@ -75,6 +75,9 @@ pub struct Subject {
     pub records: Vec<Known>,
     /// The account it belongs to, for contacts and onboardings; `None` when its account is not known.
     pub parent: Option<ParentState>,
+    /// For a billing contact: the other persons of its account that show its address, but for those without an object that
+    /// are gone.
+    pub siblings: Vec<Sibling>,
     /// Whether it may leave the customer it lives under in Pivotal.
     pub home: Home,
 }
@@ -89,6 +92,15 @@ pub enum Home {
     Torn,
     /// A person left that customer out: what is there stays.
     LeftOut,
+}
+
+/// Another person of the same account with the same address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sibling {
+    /// The person's record.
+    pub known: Known,
+    /// Whether Pivotal has a contact of that person.
+    pub settled: bool,
 }
 
 /// What a child needs to know of its account.
@@ -126,6 +138,16 @@ pub struct Desired {
     pub because: Vec<SourceKey>,
     /// What a person should know.
     pub notes: Vec<Note>,
+}
+
+impl Desired {
+    /// The same without metadata: Pivotal was found not to keep it.
+    pub fn without_metadata(mut self) -> Self {
+        if let Wanted::Yes(fields) | Wanted::Waiting { fields, .. } = &mut self.wanted {
+            *fields = fields.without_metadata();
+        }
+        self
+    }
 }
 
 /// Whether an entity should exist in Pivotal.

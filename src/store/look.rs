@@ -76,6 +76,7 @@ impl Store {
         let parents = self.parents(&json(&parents)?).await?;
         let mut survivors = self.survivors(&records).await?;
         let left_out = self.left_out(&ids).await?;
+        let mut siblings = self.siblings(&records).await?;
         entities
             .into_iter()
             .map(|mut raw| {
@@ -86,8 +87,9 @@ impl Store {
                 let wanted_before = raw.wanted.take();
                 let survivors = survivors.remove(&raw.id).unwrap_or_default();
                 let left_out = left_out.contains(&raw.id);
+                let siblings = siblings.remove(&raw.id).unwrap_or_default();
                 let entity = raw.entity(gone_since)?;
-                Ok(SubjectRow { entity, wanted_before, records, parent, left_out, survivors })
+                Ok(SubjectRow { entity, wanted_before, records, parent, left_out, survivors, siblings })
             })
             .collect()
     }

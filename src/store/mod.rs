@@ -27,9 +27,11 @@ mod rows;
 mod runs;
 mod settings;
 mod settle;
+mod siblings;
 mod story;
 mod time;
 mod types;
+mod written;
 
 #[cfg(test)]
 mod tests;

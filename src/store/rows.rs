@@ -42,6 +42,8 @@ pub struct SubjectRow {
     pub left_out: bool,
     /// Of its records, those that were merged into a record that speaks of another live Pivotal object.
     pub survivors: HashMap<SourceKey, SurvivorRow>,
+    /// For a billing contact: the other persons of its account that show its address, and whether each has a live object.
+    pub siblings: Vec<(KnownRow, bool)>,
 }
 
 /// A record that another one was merged into, and its Pivotal object.

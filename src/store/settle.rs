@@ -6,6 +6,7 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::error::Trouble;
+use super::siblings::look_beside_deleted;
 use super::{Settled, Settlement, json, time};
 use crate::domain::PivotalId;
 
@@ -291,8 +292,9 @@ pub(super) async fn forget_objects(tx: &mut SqliteConnection, ids: &str) -> Resu
          WHERE id IN (SELECT value FROM json_each(?))",
         ids
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    look_beside_deleted(tx, ids).await?;
     Ok(done.rows_affected())
 }
 

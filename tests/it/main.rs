@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod billing_contacts;
 mod calls;
 mod commands;
 mod contract;
@@ -13,6 +14,7 @@ mod guards;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
+mod metadata;
 mod nights;
 mod offline;
 mod onboardings;
@@ -23,3 +25,4 @@ mod saved_plans;
 mod stripe;
 mod truth;
 mod two_sources;
+mod why_speed;

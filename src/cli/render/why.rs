@@ -196,13 +196,12 @@ fn figures(facts: &Facts) -> Option<String> {
 fn rules(out: &mut String, explained: &Explained) {
     let Some(selection) = &explained.selection else { return };
     section(out, "what the rules make of it");
-    let section = selection.key.split('.').next().unwrap_or_default();
     let held = match &selection.outcome {
         Ok(Value::Bool(true)) => "holds".to_owned(),
         Ok(_) => paint(YELLOW, "does not hold"),
         Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
     };
-    let _ = writeln!(out, "  {section}.where {held}: {}", paint(DIM, visible(&selection.rule)));
+    let _ = writeln!(out, "  {} {held}: {}", selection.key, paint(DIM, visible(&selection.rule)));
     for (name, value) in &selection.read {
         let _ = writeln!(out, "    {} is {}", visible(name), shown(value));
     }

@@ -16,9 +16,21 @@ use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::{Reconciler, double, identity};
 use super::Start;
+use super::billing_contact::is_billing;
+use super::ruleset::RuleSet;
 
 fn speaks(stream: Stream) -> bool {
     stream.role() == Role::Person
+}
+
+impl Reconciler {
+    /// The rules for a person's record, and their section's name; nothing when the section is switched off.
+    pub(in super::super) fn contact_rules(&self, record: &Record) -> Option<(&'static str, &RuleSet)> {
+        match is_billing(&record.key) {
+            true => Some(("contacts.billing", self.billing.as_ref()?)),
+            false => Some(("contacts", &self.contacts)),
+        }
+    }
 }
 
 /// What Pivotal should say about a person.
@@ -44,12 +56,19 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
     if let Some(why) = outside(subject, record) {
         return no(why);
     }
-    let rules = &reconciler.contacts;
+    let Some((section, rules)) = reconciler.contact_rules(record) else {
+        return no(format!("contacts.billing.enabled is false, so {} becomes no contact", record.key));
+    };
     let scope = Scope::of_record(record);
     match rules.selects(&scope) {
         Err(why) => return held(why),
-        Ok(false) => return no(format!("contacts.where does not hold for {}", record.key)),
+        Ok(false) => return no(format!("{section}.where does not hold for {}", record.key)),
         Ok(true) => {}
+    }
+    if is_billing(&record.key)
+        && let Some(other) = reconciler.stands_instead(subject, record, start.exists())
+    {
+        return no(format!("{other} has the same address"));
     }
     if let Some(problem) = start.problem(speaks) {
         return (Wanted::Held(problem.to_owned()), Vec::new());
@@ -67,7 +86,7 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
             let why = format!("{why}, and Pivotal needs one; it becomes no contact");
             (Wanted::NotSelected(why.clone()), vec![why])
         }
-        None => no(format!("contacts.fields.email yields nothing for {}, and Pivotal needs an address", record.key)),
+        None => no(format!("{section}.fields.email yields nothing for {}, and Pivotal needs an address", record.key)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! sends only to clear what was written before; a rule that fails holds its entity, and nothing else; an outcome that cannot
 //! be brought into its field's form leaves the field as it is, with a note.
 
+mod billing_contact;
 mod contact;
 mod customer;
 mod onboarding;

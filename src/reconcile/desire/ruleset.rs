@@ -16,6 +16,8 @@ use super::super::types::{RuleProblem, Unit};
 pub(in super::super) struct RuleSet {
     selection: Rule,
     fields: Vec<FieldRule>,
+    /// Rules for metadata, each with its field's name.
+    metadata: Vec<(String, Rule)>,
 }
 
 /// One field, where its value comes from and what it is called in Pivotal.
@@ -43,13 +45,37 @@ impl RuleSet {
         reads: &mut Reads,
         problems: &mut Vec<RuleProblem>,
     ) -> Option<Self> {
-        let section = settings.section(kind);
-        let Section { name, selection, fields, values, .. } = section;
         let sees = match kind {
             Kind::Customer => tree::Section::Customers,
             Kind::Contact => tree::Section::Contacts,
             Kind::Onboarding => tree::Section::Onboardings,
         };
+        let mut own = Self::of(kind, settings.section(kind), sees, reads, problems)?;
+        let metadata = settings.customers.metadata.iter().filter(|_| kind == Kind::Customer);
+        for (key, source) in metadata {
+            let rule = Rule::compile(&format!("customers.metadata.{key}"), source, sees, reads, problems)?;
+            own.metadata.push((format!("{}{key}", Fields::METADATA), rule));
+        }
+        Some(own)
+    }
+
+    /// Compiles the section of billing contacts.
+    pub(in super::super) fn of_billing(
+        settings: &Settings,
+        reads: &mut Reads,
+        problems: &mut Vec<RuleProblem>,
+    ) -> Option<Self> {
+        Self::of(Kind::Contact, settings.billing_section(), tree::Section::Billing, reads, problems)
+    }
+
+    fn of(
+        kind: Kind,
+        section: Section<'_>,
+        sees: tree::Section,
+        reads: &mut Reads,
+        problems: &mut Vec<RuleProblem>,
+    ) -> Option<Self> {
+        let Section { name, selection, fields, values, .. } = section;
         let selection = Rule::compile(&format!("{name}.where"), selection, sees, reads, problems);
         problems.extend(misplaced(kind, &section));
         let mut rules = Vec::new();
@@ -63,7 +89,7 @@ impl RuleSet {
                 (Err(message), _) => problems.push(RuleProblem { key, message }),
             }
         }
-        Some(Self { selection: selection?, fields: rules })
+        Some(Self { selection: selection?, fields: rules, metadata: Vec::new() })
     }
 
     /// Whether an entity fits the selection. The error says why that cannot be said.
@@ -88,7 +114,17 @@ impl RuleSet {
             });
             (rule, named, words.as_ref().map(|words| words.key.as_str()))
         });
-        told.collect()
+        let metadata = self.metadata.iter().map(|(_, rule)| (rule, rule.value(scope), None));
+        told.chain(metadata).collect()
+    }
+
+    /// What the rule for the address yields, if it yields text.
+    pub(super) fn email(&self, scope: &Scope) -> Option<String> {
+        let rule = self.fields.iter().find(|one| one.field.form == Form::Email)?;
+        match rule.rule.value(scope) {
+            Ok(Value::Text(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// Whether some rule writes an amount.
@@ -123,6 +159,15 @@ impl RuleSet {
                 Err(why) => notes.push(format!("{} {why}; {} is left as it is", rule.key, field.name)),
             }
         }
+        for (name, rule) in &self.metadata {
+            match limits::fit_metadata(&rule.value(scope)?) {
+                Ok(fitted) => {
+                    notes.extend(fitted.note.map(|note| format!("{name} {note}")));
+                    fields.0.insert(name.clone(), fitted.value);
+                }
+                Err(why) => notes.push(format!("{} {why}; {name} is left as it is", rule.key)),
+            }
+        }
         Ok((fields, notes))
     }
 }
@@ -140,7 +185,8 @@ fn misplaced(kind: Kind, section: &Section<'_>) -> Vec<RuleProblem> {
         let message = format!("Pivotal needs '{needed}' of every {kind}; give it a rule");
         problems.push(RuleProblem { key: format!("{name}.fields.{needed}"), message });
     }
-    let owners = owner.keys().map(|field| ("owner", field));
+    // Billing contacts have the owners of all contacts, and those were looked at.
+    let owners = owner.keys().map(|field| ("owner", field)).filter(|_| !name.contains('.'));
     for (part, field) in owners.chain(values.keys().map(|field| ("values", field))) {
         if let Err(message) = limits::field_of(kind, field) {
             problems.push(RuleProblem { key: format!("{name}.{part}.{field}"), message });

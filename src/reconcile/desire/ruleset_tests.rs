@@ -126,3 +126,31 @@ fn what_does_not_fit_a_field_leaves_it_as_it_is_and_is_told() {
     let fields: Vec<&str> = said(&desired).0.keys().map(String::as_str).collect();
     assert_eq!(fields, ["hubspot_company_id", "name", "stripe_customer_id"]);
 }
+
+#[test]
+fn metadata_takes_one_plain_value_for_each_key() {
+    let list = Value::List(vec!["a".into()]);
+    let long = "x".repeat(1_200);
+    let table = [
+        ("gold".into(), Some("gold".into()), 0),
+        (number("12.5"), Some(number("12.5")), 0),
+        (true.into(), Some(true.into()), 0),
+        (Value::Null, Some(Value::Null), 0),
+        (Value::text(long.as_str()), Some(Value::text(&long[..1_000])), 1),
+        (list, None, 1),
+    ];
+    let reconciler = reconciler(|settings| {
+        settings.customers.metadata.insert("a.b".to_owned(), "company.thing".to_owned());
+    });
+    for (thing, expected, told) in table {
+        let properties = [("name", "Acme".into()), ("lifecyclestage", "customer".into()), ("thing", thing.clone())];
+        let desired = reconciler.desire(&customer([company("1", &properties)]), at("2026-06-01"));
+        assert_eq!(said(&desired).get("metadata.a.b"), expected.as_ref(), "{thing:?}");
+        assert_eq!(desired.notes.len(), told, "{:?}", desired.notes);
+        assert!(!said(&desired.without_metadata()).0.keys().any(|name| name.starts_with("metadata")));
+    }
+    let mut settings = settings();
+    settings.customers.metadata.insert("tier".to_owned(), "deal | nonsense".to_owned());
+    let problems = Reconciler::new(&settings, None).unwrap_err();
+    assert_eq!(problems[0].key, "customers.metadata.tier");
+}

@@ -45,7 +45,7 @@ impl Shape {
             Stream::HubspotCompanies => ("companies", "hs_lastmodifieddate", None),
             Stream::HubspotContacts => ("contacts", "lastmodifieddate", Some(1)),
             Stream::HubspotDeals => ("deals", "hs_lastmodifieddate", Some(5)),
-            Stream::StripeCustomers | Stream::StripeSubscriptions => return None,
+            _ => return None,
         };
         let reads = [stream.namespace(), stream.plural_namespace()]
             .into_iter()
