@@ -34,7 +34,7 @@ fn a_paying_customer_shows_a_contact_of_itself_with_what_the_rules_read_and_no_m
     let contact = shown(&reconciler, &customer);
     assert_eq!(contact.key.to_string(), "stripe:contact:cus_1");
     let names: Vec<&str> = contact.properties.keys().map(String::as_str).collect();
-    assert_eq!(names, ["email", "name"]);
+    assert_eq!(names, ["email", "individual_name", "name"]);
     let Facts::Person(person) = &contact.facts else { panic!("a person: {contact:?}") };
     assert_eq!(person.email.as_deref(), Some("jane@acme.com"));
     assert_eq!(reconciler.account_of(&person.accounts), Some(customer.key.clone()));
