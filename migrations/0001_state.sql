@@ -9,7 +9,7 @@ CREATE TABLE run (
     status      TEXT NOT NULL,                 -- running, complete, partial, failed, interrupted
     started_at  TEXT NOT NULL,
     finished_at TEXT,                          -- empty while it runs
-    report      TEXT                           -- the JSON object that `--json` prints
+    report      TEXT                           -- the JSON object that `--json` prints; of a run under way, how far it is
 ) STRICT;
 
 -- How far each stream has been pulled. The cursor is opaque text owned by the source adapter.
@@ -68,6 +68,17 @@ CREATE TABLE decision (
     PRIMARY KEY (stream, external_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Records that a person or a webhook says have changed: the next run reads them by id and writes what follows from them first.
+CREATE TABLE nudge (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT, -- a newer one about the same record has a higher number
+    stream      TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    asked_by    TEXT NOT NULL,                 -- webhook, command, person
+    at          TEXT NOT NULL,
+    known       INTEGER NOT NULL DEFAULT 0,    -- 1 when it need not be read at its source (any more)
+    UNIQUE (stream, external_id)
+) STRICT;
+
 -- The one real thing behind one Pivotal object, and our mirror of that object.
 CREATE TABLE entity (
     id            INTEGER PRIMARY KEY,
@@ -76,6 +87,7 @@ CREATE TABLE entity (
     name          TEXT NOT NULL DEFAULT '',    -- what people call it
     dirty         INTEGER NOT NULL DEFAULT 1,  -- 1 when a record or a rule changed since it was last planned
     settled       INTEGER NOT NULL DEFAULT 0,  -- 1 when nothing was owed at the last look
+    urgent        INTEGER NOT NULL DEFAULT 0,  -- 1 while what is owed goes before all else: a person or a webhook touched it
     look_at       TEXT,                        -- look again then, e.g. when a deletion's grace is over
     wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
     gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
@@ -95,6 +107,7 @@ CREATE INDEX entity_by_display_id ON entity (object, display_id) WHERE display_i
 CREATE INDEX entity_live ON entity (object) WHERE state = 'live';
 CREATE INDEX entity_by_parent ON entity (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX entity_to_look_at ON entity (object, id) WHERE dirty = 1 OR settled = 0;
+CREATE INDEX entity_urgent ON entity (id) WHERE urgent = 1;
 CREATE INDEX entity_later ON entity (look_at) WHERE look_at IS NOT NULL;
 
 -- Which Pivotal object each source record became. One row per record that speaks of an existing object.

@@ -96,6 +96,8 @@ impl App {
             concurrency: usize::from(self.settings.pivotal.concurrency),
             watch,
             stop,
+            hurry: CancellationToken::new(),
+            again: Arc::default(),
         };
         Ok((engine, writer))
     }

@@ -12,6 +12,7 @@
 //! | floor | room | its one job |
 //! | --- | --- | --- |
 //! | 0 | [`domain`] | the words as types |
+//! | 0 | [`failpoint`] | where tests stop the process dead; nothing in a release |
 //! | 1 | [`ports`] | the traits between the engine and the outside |
 //! | 1 | [`http`] | send and decode, pace, retry, classify |
 //! | 2 | [`reconcile`] | pure: identity, desire, rules, plan, guard |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod failpoint;
 pub mod http;
 pub mod pivotal;
 pub mod ports;

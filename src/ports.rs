@@ -17,6 +17,15 @@ pub struct Spent {
     pub throttled: u64,
 }
 
+/// What is known of a limit, for the next process: it would have to find out by being refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaceMemory {
+    /// Requests a window, as the server last named it.
+    pub limit: Option<u32>,
+    /// How long ago each request that still counts was answered.
+    pub ages: Vec<std::time::Duration>,
+}
+
 /// One page of a pull. The engine stores the records and the cursor in one transaction, then asks for the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -253,6 +262,12 @@ pub trait Target: Send + Sync {
 
     /// Requests a minute that may be used now, reserve and ceiling taken off: for estimates.
     fn rate_per_minute(&self) -> Option<u32>;
+
+    /// What the limit still counts.
+    fn pace(&self) -> PaceMemory;
+
+    /// Goes on from what an earlier process knew, before the first request.
+    fn recall(&self, memory: &PaceMemory);
 
     /// What was spent so far.
     fn spent(&self) -> Spent;

@@ -36,7 +36,9 @@ pub(super) async fn run() -> Result<Exit, Failure> {
     let options = Options { size: 42, pivotal_limit: Some(LIMIT), pivotal, ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let app = app(&sandbox, &folder)?;
-    let (engine, writer) = app.for_writing(session::watch(false), session::stop_on_signal()).await?;
+    let stopping = session::stop_on_signal();
+    let (mut engine, writer) = app.for_writing(session::watch(false), stopping.stop).await?;
+    engine.hurry = stopping.hurry;
     let pass = async |kind: RunKind| {
         let ask = Ask { kind, asked_by: "demo".to_owned(), full: false, only: None };
         let report = match kind {

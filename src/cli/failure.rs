@@ -76,6 +76,8 @@ pub struct Failure {
     pub at: Vec<String>,
     /// What to do.
     pub hint: String,
+    /// What the run had done by then, when one was under way.
+    pub so_far: Option<Box<Report>>,
     /// How the program ends.
     pub exit: Exit,
 }
@@ -85,13 +87,20 @@ impl Failure {
     pub fn new(kind: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let kind = kind.into();
         let exit = Exit::of_kind(&kind);
-        Self { kind, message: message.into(), at: Vec::new(), hint: hint.into(), exit }
+        Self { kind, message: message.into(), at: Vec::new(), hint: hint.into(), so_far: None, exit }
     }
 
     /// Says where.
     #[must_use]
     pub fn at(mut self, places: impl IntoIterator<Item = String>) -> Self {
         self.at.extend(places);
+        self
+    }
+
+    /// Says what the run had done by then.
+    #[must_use]
+    pub fn after(mut self, report: Option<Report>) -> Self {
+        self.so_far = report.map(Box::new);
         self
     }
 

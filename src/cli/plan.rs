@@ -14,7 +14,7 @@ const MOST: usize = 40;
 /// Pulls, reconciles, tells; writes nothing to Pivotal.
 pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, Failure> {
     let app = session::app(config)?;
-    let engine = app.for_planning(session::watch(args.json), session::stop_on_signal()).await?;
+    let engine = app.for_planning(session::watch(args.json), session::stop_on_signal().stop).await?;
     let planned = plan(&engine, args).await;
     let rate = engine.target.rate_per_minute();
     engine.store.close().await;

@@ -18,8 +18,8 @@ pub trait Progress: Send + Sync {
     fn walked(&self, kind: Kind, seen: u64);
     /// So many entities have been compared.
     fn compared(&self, entities: u64);
-    /// Writing begins; how long the limit makes it take, when that is known.
-    fn applying(&self, operations: u64, estimate: Option<Duration>);
+    /// Writing begins, or goes on after `done` were carried out; how long the limit makes it take, when that is known.
+    fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>);
     /// One operation was settled.
     fn settled(&self, name: &str, done: bool);
     /// The run ended.
@@ -43,7 +43,7 @@ impl Progress for Silent {
     fn pulled(&self, _: Stream, _: u64) {}
     fn walked(&self, _: Kind, _: u64) {}
     fn compared(&self, _: u64) {}
-    fn applying(&self, _: u64, _: Option<Duration>) {}
+    fn applying(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn settled(&self, _: &str, _: bool) {}
     fn ended(&self) {}
 }
@@ -106,7 +106,7 @@ impl Progress for Bar {
         self.say(format!("comparing: {entities}"));
     }
 
-    fn applying(&self, operations: u64, estimate: Option<Duration>) {
+    fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
         if operations == 0 {
             return;
         }
@@ -117,8 +117,8 @@ impl Progress for Bar {
             None => Self::style("{bar:24} {pos}/{len}  {wide_msg}"),
         });
         self.bar.set_prefix(estimate.map_or_else(String::new, |time| Span(time).to_string()));
-        self.bar.set_length(operations);
-        self.bar.set_position(0);
+        self.bar.set_length(done + operations);
+        self.bar.set_position(done);
         self.bar.reset_elapsed();
     }
 
@@ -188,13 +188,16 @@ impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress
         self.now_and_then(|_| format!("comparing: {entities}"));
     }
 
-    fn applying(&self, operations: u64, estimate: Option<Duration>) {
-        if operations > 0 {
+    fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
+        // When a run goes on after it made way for something, the next line of the minute tells.
+        if operations > 0 && done == 0 {
             (self.say)(&format!("{}\n", writing(operations, estimate)));
         }
-        let now = (self.clock)();
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
-            State { last: now, all: operations, done: 0, undone: 0 };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if done == 0 {
+            state.last = (self.clock)();
+        }
+        (state.all, state.done, state.undone) = (done + operations, done, 0);
     }
 
     fn settled(&self, _: &str, done: bool) {
@@ -222,7 +225,7 @@ mod tests {
             lines.pulled(Stream::HubspotCompanies, 100);
             later(60);
             lines.pulled(Stream::HubspotCompanies, 200);
-            lines.applying(120, Some(Duration::from_secs(120)));
+            lines.applying(0, 120, Some(Duration::from_secs(120)));
             for i in 0..119 {
                 later(1);
                 lines.settled("Acme", i != 5);

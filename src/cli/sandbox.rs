@@ -30,7 +30,7 @@ pub(super) async fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
     let file = args.config_out.as_deref().unwrap_or(Path::new("sandbox.toml"));
     print::show(&config)?;
     print::say(&instructions(&sandbox, file, args.config_out.is_some()));
-    session::stop_on_signal().cancelled().await;
+    session::stop_on_signal().stop.cancelled().await;
     sandbox.stop().await;
     Ok(Exit::Done)
 }

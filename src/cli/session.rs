@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppError};
@@ -25,32 +27,60 @@ pub(super) fn app(config: Option<&Path>) -> Result<App, Failure> {
     Ok(App { settings, secrets })
 }
 
-/// Cancelled by the first SIGINT or SIGTERM; the second one does not wait.
-pub(super) fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let cancel = stop.clone();
-    tokio::spawn(async move {
-        signal().await;
-        print::say("stopping: what is under way is settled first; once more stops at once\n");
-        cancel.cancel();
-        signal().await;
-        std::process::exit(i32::from(Exit::Interrupted as u8));
-    });
-    stop
+/// How long answers under way are waited for after a first signal: well below the 90 s after which systemd kills.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a person or systemd asks of a run with signals.
+#[derive(Clone, Default)]
+pub(super) struct Stopping {
+    /// The first SIGINT or SIGTERM: nothing more is sent, what is under way is settled.
+    pub(super) stop: CancellationToken,
+    /// The second, or the first after a while: answers are not waited for. What becomes of their requests is asked at the next
+    /// start, since they were stored before they left.
+    pub(super) hurry: CancellationToken,
 }
 
-async fn signal() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                terminate.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// Listens for signals. The third ends the process as it is, which costs nothing but the run's own report.
+pub(super) fn stop_on_signal() -> Stopping {
+    let stopping = Stopping::default();
+    let Stopping { stop, hurry } = stopping.clone();
+    let mut signals = Signals::new();
+    tokio::spawn(async move {
+        signals.next().await;
+        print::say("stopping: what is under way is settled first; once more to hurry\n");
+        stop.cancel();
+        tokio::select! {
+            () = signals.next() => {}
+            () = tokio::time::sleep(SETTLE_WITHIN) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+        print::say("hurrying: answers under way are not waited for; the next run asks what became of them\n");
+        hurry.cancel();
+        signals.next().await;
+        std::process::exit(i32::from(Exit::Interrupted as u8));
+    });
+    stopping
+}
+
+/// The signals that mean "stop", listened to from here on, so that two in quick succession are two.
+struct Signals(Vec<Signal>);
+
+impl Signals {
+    fn new() -> Self {
+        // One that cannot be listened to ends the process, as it does by default.
+        Self(
+            [SignalKind::interrupt(), SignalKind::terminate()]
+                .into_iter()
+                .filter_map(|kind| signal(kind).ok())
+                .collect(),
+        )
+    }
+
+    async fn next(&mut self) {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let any = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        futures::future::select_all(any).await;
     }
 }
 
@@ -67,7 +97,7 @@ impl Watch for Watcher {
             Event::Pulled { stream, read } => self.0.pulled(stream, read),
             Event::Walked { kind, seen } => self.0.walked(kind, seen),
             Event::Compared { entities } => self.0.compared(entities),
-            Event::Applying { operations, estimate } => self.0.applying(operations, estimate),
+            Event::Applying { done, operations, estimate } => self.0.applying(done, operations, estimate),
             Event::Settled { name, done, .. } => self.0.settled(&name, done),
             Event::Ended => self.0.ended(),
         }

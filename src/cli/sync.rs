@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use crate::domain::{Report, RunKind};
+use chrono::Utc;
+
+use crate::domain::{Report, RunKind, Timestamp};
 use crate::engine::{Ask, SavedPlan};
+use crate::store::Store;
 
 use super::render::{render_report, report_json};
 use super::{BackfillArgs, Exit, Failure, SyncArgs, print, session};
@@ -24,11 +27,20 @@ pub(super) async fn backfill(args: &BackfillArgs, config: Option<&Path>) -> Resu
 
 async fn carry_out(ask: &Ask, saved: Option<&SavedPlan>, json: bool, config: Option<&Path>) -> Result<Exit, Failure> {
     let app = session::app(config)?;
-    let (engine, writer) = app.for_writing(session::watch(json), session::stop_on_signal()).await?;
+    let stopping = session::stop_on_signal();
+    let (mut engine, writer) = app.for_writing(session::watch(json), stopping.stop).await?;
+    engine.hurry = stopping.hurry;
+    let begun = Utc::now();
     let done = engine.sync(&writer, ask, saved).await;
+    let last = if done.is_err() { report_since(begun, &engine.store).await } else { None };
     engine.store.close().await;
-    let report = done.map_err(|error| session::failed(error, &app))?;
+    let report = done.map_err(|error| session::failed(error, &app).after(last))?;
     tell(&report, json)
+}
+
+/// What the run that just failed had done by then. Where even that cannot be read, the failure itself says enough.
+async fn report_since(begun: Timestamp, store: &Store) -> Option<Report> {
+    store.runs(1).await.ok()?.pop()?.report.filter(|report| report.started_at >= begun)
 }
 
 fn read(file: &Path) -> Result<SavedPlan, Failure> {

@@ -33,7 +33,9 @@ pub use keeps::Keeps;
 pub use money::MrrUnit;
 pub use operation::{Action, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};
-pub use report::{ErrorReport, OperationCounts, Report, RequestCounts, RunKind, RunStatus, StreamCounts};
+pub use report::{
+    Doing, ErrorReport, OperationCounts, Progress, Report, RequestCounts, RunKind, RunStatus, StreamCounts,
+};
 pub use value::Value;
 
 /// An instant, always UTC.

@@ -84,6 +84,20 @@ pub struct StreamCounts {
     pub error: Option<String>,
 }
 
+impl StreamCounts {
+    /// Adds what a later reading in the same run came to.
+    pub fn add(&mut self, later: Self) {
+        self.read += later.read;
+        self.changed += later.changed;
+        self.deleted += later.deleted;
+        self.malformed += later.malformed;
+        self.requests += later.requests;
+        self.pulled_at = later.pulled_at.or(self.pulled_at);
+        self.complete_at = later.complete_at.or(self.complete_at);
+        self.error = later.error.or(self.error.take());
+    }
+}
+
 /// Operations by verb and by what became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationCounts {
@@ -158,9 +172,39 @@ pub struct Report {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,
+    /// How far it is, while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// The operations, for output that lists them. Not stored with the run.
     #[serde(skip)]
     pub plan: Vec<Operation>,
+}
+
+/// What a run under way is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doing {
+    /// Reading the sources.
+    Reading,
+    /// Working out what is owed.
+    Comparing,
+    /// Writing to Pivotal.
+    Writing,
+}
+
+/// How far a run under way is: the same for who waits for it and for who asks from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it is at.
+    pub doing: Doing,
+    /// Operations tried so far, whatever became of them.
+    pub tried: u64,
+    /// Operations in all, those included.
+    pub operations: u64,
+    /// Requests a minute that it may send, where there is a limit.
+    pub per_minute: Option<u32>,
+    /// When this was so.
+    pub at: Timestamp,
 }
 
 /// An error as a person meets it.

@@ -4,44 +4,47 @@
 //! wire, a settler that commits what came back. Commits are grouped on both sides, so durability does not cost throughput.
 //! Stages keep the order: parents before children, deletes last; the operations of one entity follow each other.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::mpsc;
 
-use crate::domain::{Action, EntityId, Kind, Operation, Parent};
-use crate::ports::{Heard, Writer};
-use crate::store::{Intent, Settled};
+use crate::domain::{Action, ApiError, Doing, Fault, Kind, Operation, Parent};
+use crate::ports::{Answer, Heard, Writer};
+use crate::store::{Intent, OperationId, Settled};
 
-use super::armed::{Armed, Outcome, leave, settle_as};
+use super::again::Turn;
+use super::armed::{Armed, Outcome, hurried, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
-use super::{Engine, EngineError, Event, Run};
+use super::stages::{Group, group};
+use super::{Engine, EngineError, Event, NOT_REACHED, Run};
 
 /// Attempts committed ahead of the senders when nothing limits the pace.
 const AHEAD_MOST: usize = 128;
 /// Settlements committed together at most.
 const SETTLE_MOST: usize = 256;
-
-/// All operations of one entity, in order.
-pub(super) struct Group {
-    stage: u8,
-    pub(super) operations: VecDeque<Planned>,
-}
+/// Why an operation that was committed was not sent, though the run goes on.
+const MADE_WAY: &str = "not sent: it made way for something more urgent";
 
 impl Engine {
+    /// Applies a plan. Answers what the run is to take in before it goes on, when it made way for that: then what was not sent
+    /// is as it was. With `heed` false it makes way for nothing.
     pub(super) async fn apply(
         &self,
         writer: &dyn Writer,
         planned: Vec<Planned>,
+        heed: bool,
         run: &mut Run,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Turn>, EngineError> {
         // Taken out while the run's counts are written to, and put back whatever happens.
         let plan = std::mem::take(&mut run.report.plan);
-        let applied = self.apply_all(writer, &plan, planned, run).await;
-        run.report.plan = plan;
+        let numbers: Vec<OperationId> = planned.iter().map(|planned| planned.id).collect();
+        run.settled.clear();
+        let applied = self.apply_all(writer, &plan, planned, heed, run).await;
+        run.close_pass(plan, &numbers, matches!(applied, Ok(Some(_))));
         applied
     }
 
@@ -50,35 +53,67 @@ impl Engine {
         writer: &dyn Writer,
         plan: &[Operation],
         planned: Vec<Planned>,
+        heed: bool,
         run: &mut Run,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Turn>, EngineError> {
         let ready = || plan.iter().filter(|operation| operation.is_ready());
         let requests: u64 = ready().map(Operation::requests).sum();
         let estimate = self
             .target
             .rate_per_minute()
             .map(|rate| Duration::from_secs(requests.saturating_sub(1) / u64::from(rate.max(1)) * 60));
-        self.watch.tell(Event::Applying { operations: ready().count() as u64, estimate });
-        let shared = Shared::new(writer, plan, run.report.run);
+        let operations = ready().count() as u64;
+        self.watch.tell(Event::Applying { done: run.done.len() as u64, operations, estimate });
+        self.begin_to_write(operations, run).await?;
+        let shared = Shared::new(writer, plan, run.report.run, self.stop.child_token());
         let mut groups = group(plan, planned, run);
         self.prove_metadata(&shared, &mut groups, run).await?;
-        let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
-        stages.dedup();
-        for stage in stages {
-            let count = groups.iter().take_while(|g| g.stage == stage).count();
-            let rest = groups.split_off(count);
-            self.apply_stage(&shared, std::mem::replace(&mut groups, rest), run).await?;
+        let (pass, turns) = (shared.pass.clone(), run.turns);
+        let turn = {
+            let work = self.apply_stages(&shared, groups, run);
+            tokio::pin!(work);
+            tokio::select! {
+                biased;
+                done = &mut work => done.map(|()| None)?,
+                turn = self.asked_again(turns), if heed => {
+                    pass.cancel();
+                    work.await?;
+                    Some(turn)
+                }
+            }
+        };
+        if let Some(turn) = turn
+            && !self.stop.is_cancelled()
+            && !shared.halted()
+        {
+            return Ok(Some(turn));
         }
-        self.store.close_planned(run.report.run, "not reached").await?;
+        self.store.close_planned(run.report.run, NOT_REACHED).await?;
         match shared.verdict() {
             (_, Some(error)) => Err(error),
             (Some(why), None) => {
                 run.halted = true;
                 run.note(why);
-                Ok(())
+                Ok(None)
             }
-            (None, None) => Ok(()),
+            (None, None) => Ok(None),
         }
+    }
+
+    async fn apply_stages(
+        &self,
+        shared: &Shared<'_>,
+        mut groups: VecDeque<Group>,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
+        stages.dedup();
+        for stage in stages {
+            let count = groups.iter().take_while(|g| g.stage == stage).count();
+            let rest = groups.split_off(count);
+            self.apply_stage(shared, std::mem::replace(&mut groups, rest), run).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn apply_stage(
@@ -118,8 +153,8 @@ impl Engine {
             while batch.len() < ahead
                 && let Some(group) = groups.pop_front()
             {
-                if self.stopping(shared) {
-                    leave(shared.plan, group.operations, "the run stopped before it", &settle);
+                if shared.stopping() {
+                    self.leave(shared, group.operations, &settle);
                     continue;
                 }
                 batch.extend(self.ready(shared, group, &settle));
@@ -152,7 +187,7 @@ impl Engine {
             return None;
         }
         while let Some(planned) = operations.pop_front() {
-            let Planned { id: number, at, mirror } = planned;
+            let Planned { id: number, at, mirror, .. } = planned;
             let mut operation = shared.plan[at].clone();
             if shared.leaves_metadata() && operation.leave_metadata() {
                 let why = Settled::Owed("Pivotal was found not to keep metadata, and nothing else differs".to_owned());
@@ -184,14 +219,10 @@ impl Engine {
             let next = armed.lock().await.recv().await;
             let Some(mut next) = next else { return };
             loop {
-                if self.stopping(shared) {
+                if shared.stopping() {
                     let rest = std::mem::take(&mut next.rest);
-                    next.settle(
-                        &settle,
-                        Heard::default(),
-                        Settled::Owed("the run stopped before it was sent".to_owned()),
-                    );
-                    leave(shared.plan, rest, "the run stopped before it", &settle);
+                    next.settle(&settle, Heard::default(), self.unsent(shared));
+                    self.leave(shared, rest, &settle);
                     break;
                 }
                 match self.carry_out(shared, next, &settle).await {
@@ -210,7 +241,7 @@ impl Engine {
         settle: &mpsc::UnboundedSender<Outcome>,
     ) -> Option<Armed> {
         let mut armed = armed;
-        match shared.writer.send(&armed.prepared, &self.stop).await {
+        match self.send(shared, &armed).await {
             Ok(answer) => {
                 shared.answered();
                 let settled = written(&armed.operation, armed.mirror.as_ref(), &answer);
@@ -218,6 +249,11 @@ impl Engine {
                     shared.remember(armed.operation.entity, mirror.id.clone());
                 }
                 self.following(shared, armed, answer.heard, settled, settle).await
+            }
+            Err(error) if error.fault == Fault::Stopped => {
+                self.leave(shared, std::mem::take(&mut armed.rest), settle);
+                armed.settle(settle, Heard::default(), self.unsent(shared));
+                None
             }
             Err(error) => {
                 shared.failed(&error);
@@ -237,7 +273,7 @@ impl Engine {
                         None
                     }
                     Verdict::Stop => {
-                        leave(shared.plan, std::mem::take(&mut armed.rest), "the run stopped before it", settle);
+                        self.leave(shared, std::mem::take(&mut armed.rest), settle);
                         let settled = unread(&armed.operation, &error);
                         armed.settle(settle, Heard::from(&error), settled);
                         shared.fail(error.into());
@@ -298,6 +334,9 @@ impl Engine {
             for outcome in batch.drain(..) {
                 self.count(run, &outcome);
             }
+            if let Err(error) = self.tell_progress(Doing::Writing, false, run).await {
+                shared.fail(error);
+            }
         }
         Ok(())
     }
@@ -308,6 +347,7 @@ impl Engine {
         let done = match &outcome.settlement.outcome {
             Settled::Written { .. } | Settled::Deleted => {
                 counts.count(verb);
+                run.settled.insert(outcome.settlement.operation);
                 true
             }
             Settled::Held(_) | Settled::Lost(_) => {
@@ -318,16 +358,41 @@ impl Engine {
                 counts.quarantined += 1;
                 false
             }
+            // It is planned again at once, and counted then.
+            Settled::Owed(why) if why == MADE_WAY => return,
             Settled::Owed(_) | Settled::Unknown(_) => {
                 counts.owed += 1;
                 false
             }
         };
+        run.tried += 1;
         self.watch.tell(Event::Settled { verb, name: outcome.operation.name.clone(), done });
     }
 
-    pub(super) fn stopping(&self, shared: &Shared<'_>) -> bool {
-        self.stop.is_cancelled() || shared.halted()
+    /// Sends, unless hurried: then the answer is not waited for, and what became of the request is not known.
+    async fn send(&self, shared: &Shared<'_>, armed: &Armed) -> Result<Answer, ApiError> {
+        tokio::select! {
+            biased;
+            answer = shared.writer.send(&armed.prepared, &shared.pass) => answer,
+            () = self.hurry.cancelled() => Err(hurried(armed)),
+        }
+    }
+
+    /// How an operation ends that was committed and not sent.
+    fn unsent(&self, shared: &Shared<'_>) -> Settled {
+        let why = if self.makes_way(shared) { MADE_WAY } else { "the run stopped before it was sent" };
+        Settled::Owed(why.to_owned())
+    }
+
+    /// Leaves operations undone. When the pass only makes way they are planned again at once, so nothing is said of them.
+    fn leave(&self, shared: &Shared<'_>, rest: VecDeque<Planned>, settle: &mpsc::UnboundedSender<Outcome>) {
+        if !self.makes_way(shared) {
+            leave(shared.plan, rest, "the run stopped before it", settle);
+        }
+    }
+
+    fn makes_way(&self, shared: &Shared<'_>) -> bool {
+        shared.pass.is_cancelled() && !self.stop.is_cancelled() && !shared.halted()
     }
 
     /// Under a limit only about a second's worth is committed ahead: what is committed but not sent has to be settled at the
@@ -338,39 +403,4 @@ impl Engine {
             None => AHEAD_MOST,
         }
     }
-}
-
-/// Groups by entity, in the plan's order, and sets aside what may not go ahead.
-fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
-    let mut index: HashMap<EntityId, usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    let mut blocked: HashSet<EntityId> = HashSet::new();
-    for planned in planned {
-        let operation = &plan[planned.at];
-        let entity = operation.entity;
-        if !operation.is_ready() || blocked.contains(&entity) {
-            run.count_undone(&operation.standing);
-            blocked.insert(entity);
-            continue;
-        }
-        let stage = stage(operation);
-        match index.get(&entity) {
-            Some(&at) => {
-                groups[at].stage = groups[at].stage.min(stage);
-                groups[at].operations.push_back(planned);
-            }
-            None => {
-                index.insert(entity, groups.len());
-                groups.push(Group { stage, operations: VecDeque::from([planned]) });
-            }
-        }
-    }
-    groups.sort_by_key(|group| group.stage);
-    groups.into()
-}
-
-/// Parents before children, deletes last and children first among them. A move takes the stage of its create.
-fn stage(operation: &Operation) -> u8 {
-    let rank = operation.kind as u8;
-    if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank }
 }

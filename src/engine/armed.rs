@@ -6,7 +6,7 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::domain::{Action, Fields, IdempotencyKey, Mirror, Operation, Parent, RunId};
+use crate::domain::{Action, ApiError, Fault, Fields, IdempotencyKey, Mirror, Operation, Parent, RunId};
 use crate::ports::{Call, Heard, Prepared, Writer};
 use crate::store::{AttemptId, Intent, OperationId, Settled, Settlement};
 
@@ -80,6 +80,20 @@ fn call(operation: &Operation) -> Option<Call> {
         }
         Action::Delete { id } => Call::Delete { kind, id: id.clone() },
     })
+}
+
+/// An answer that was not waited for: the request may have been carried out.
+pub(super) fn hurried(armed: &Armed) -> ApiError {
+    ApiError {
+        fault: Fault::TimedOut,
+        api: "Pivotal",
+        endpoint: format!("{} {}", armed.prepared.method, armed.prepared.path),
+        status: None,
+        code: None,
+        field: None,
+        message: "its answer was not waited for, because the run was told to hurry".to_owned(),
+        request_id: None,
+    }
 }
 
 /// One settled operation on its way into the store and the counts.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::{Action, ApiError, EntityId, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
@@ -17,6 +19,8 @@ pub(super) struct Shared<'a> {
     pub(super) writer: &'a dyn Writer,
     pub(super) plan: &'a [Operation],
     pub(super) run: RunId,
+    /// Cancelled when nothing more may leave: the run stops, or this pass makes way for what became urgent.
+    pub(super) pass: CancellationToken,
     /// Customers created in this run, for their children.
     created: Mutex<HashMap<EntityId, PivotalId>>,
     halt: Mutex<Halt>,
@@ -38,11 +42,12 @@ impl<'a> Shared<'a> {
         work(&mut self.halt.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    pub(super) fn new(writer: &'a dyn Writer, plan: &'a [Operation], run: RunId) -> Self {
+    pub(super) fn new(writer: &'a dyn Writer, plan: &'a [Operation], run: RunId, pass: CancellationToken) -> Self {
         Self {
             writer,
             plan,
             run,
+            pass,
             created: Mutex::default(),
             halt: Mutex::default(),
             no_metadata: AtomicBool::new(false),
@@ -63,6 +68,11 @@ impl<'a> Shared<'a> {
 
     pub(super) fn halted(&self) -> bool {
         self.with(|halt| halt.error.is_some() || halt.quietly.is_some())
+    }
+
+    /// Whether nothing more may leave.
+    pub(super) fn stopping(&self) -> bool {
+        self.pass.is_cancelled() || self.halted()
     }
 
     pub(super) fn answered(&self) {

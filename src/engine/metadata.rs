@@ -17,9 +17,9 @@ use crate::domain::{Action, ApiError, EntityId, Fault, Fields, Kind, PivotalId, 
 use crate::ports::Heard;
 use crate::store::Settled;
 
-use super::apply::Group;
 use super::armed::{Armed, Outcome, leave};
 use super::halt::Shared;
+use super::stages::Group;
 use super::{Engine, EngineError, Run};
 
 /// What the proof came to; absent before it was made.
@@ -92,7 +92,7 @@ impl Engine {
                 }
                 return self.proven(kept, shared, run).await;
             }
-            if self.stopping(shared) {
+            if shared.stopping() {
                 return Ok(());
             }
         }

@@ -12,6 +12,7 @@
 //! 7. `apply` (sync only): write-ahead, send, settle.
 
 mod adopt;
+mod again;
 mod apply;
 mod armed;
 mod billing;
@@ -21,34 +22,43 @@ pub mod decide;
 mod error;
 pub mod explain;
 mod halt;
+mod measure;
 mod metadata;
 mod moved;
+mod nudged;
 mod offline;
 mod outcome;
 mod plan;
 mod pull;
 mod recover;
+mod remember;
+mod run;
 mod saved;
+mod stages;
 mod watch;
 
 use std::sync::Arc;
 
 use chrono::Utc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Standing,
+    Doing, ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName,
 };
 use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store};
 
-use metadata::Metadata;
 use plan::Asking;
+use run::Run;
 
 pub use error::EngineError;
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
 pub use watch::{Event, Silent, Watch};
+
+/// Why an operation is owed that was planned and never came to its turn.
+const NOT_REACHED: &str = "not reached";
 
 /// Set when a first load tried everything it planned. A plan alone, or a load that was cut off, is no load.
 const LOADED: &str = "loaded_at";
@@ -73,6 +83,10 @@ pub struct Engine {
     pub watch: Arc<dyn Watch>,
     /// Cancelled when a person or systemd wants the run to stop.
     pub stop: CancellationToken,
+    /// Cancelled when it must stop without waiting for answers under way: what became of those is asked at the next start.
+    pub hurry: CancellationToken,
+    /// Notified when a run under way is to pull and plan again before it goes on. One that comes early is not lost.
+    pub again: Arc<Notify>,
 }
 
 /// What a pass is asked to do.
@@ -86,17 +100,6 @@ pub struct Ask {
     pub full: bool,
     /// Pull this source only.
     pub only: Option<SourceName>,
-}
-
-/// A run under way.
-struct Run {
-    report: Report,
-    before: Vec<(Option<SourceName>, Spent)>,
-    failed_sources: bool,
-    /// Whether the writing ended before its end.
-    halted: bool,
-    /// What is done about metadata.
-    metadata: Metadata,
 }
 
 impl Engine {
@@ -144,14 +147,24 @@ impl Engine {
                 approved.check(&identity.workspace_slug, &self.plan_place().await?, Utc::now())?;
             }
             self.recover(writer, &mut run).await?;
-            let planned = self.up_to_the_plan(ask, &mut run).await?;
+            let mut planned = self.up_to_the_plan(ask, &mut run).await?;
             if let Some(approved) = approved
                 && let Err(moved) = approved.check_still(&run.report.plan)
             {
                 self.store.close_planned(run.report.run, "the saved plan no longer matched").await?;
                 return Err(moved.into());
             }
-            self.apply(writer, planned, &mut run).await?;
+            // A saved plan is what was approved and nothing else.
+            while let Some(turn) = self.apply(writer, planned, approved.is_none(), &mut run).await? {
+                planned = match self.take_turn(turn, writer, ask, &mut run).await {
+                    // What was done so far is told as usual.
+                    Err(EngineError::Interrupted) => {
+                        self.store.close_planned(run.report.run, NOT_REACHED).await?;
+                        break;
+                    }
+                    planned => planned?,
+                };
+            }
             self.know_loaded(&run).await
         }
         .await;
@@ -168,10 +181,13 @@ impl Engine {
 
     async fn up_to_the_plan(&self, ask: &Ask, run: &mut Run) -> Result<Vec<plan::Planned>, EngineError> {
         let fresh = self.store.fact("filled_at").await?.is_none();
+        self.tell_progress(Doing::Reading, true, run).await?;
         self.pull(ask, run).await?;
+        self.tell_progress(Doing::Comparing, true, run).await?;
         self.know_every_source(run).await?;
         let walked = fresh && self.walk_all().await?;
         self.bind(run).await?;
+        self.heed().await?;
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }
@@ -219,13 +235,17 @@ impl Engine {
             finished_at: None,
             notes: self.reconciler.findings(),
             error: None,
+            progress: None,
             plan: Vec::new(),
         };
-        Ok(Run { report, before: self.spent(), failed_sources: false, halted: false, metadata: Metadata::Plain })
+        Ok(Run::new(report, self.spent()))
     }
 
     async fn identify(&self) -> Result<Identity, EngineError> {
-        self.or_stop(identify(&self.store, &*self.target, &self.workspace)).await?
+        self.recall_pace().await?;
+        let identity = self.or_stop(identify(&self.store, &*self.target, &self.workspace)).await?;
+        self.keep_pace().await?;
+        identity
     }
 
     /// Closes the run in the store, whatever became of it, and says how it ended.
@@ -234,6 +254,7 @@ impl Engine {
         run.count_requests(&self.spent());
         let report = &mut run.report;
         report.finished_at = Some(Utc::now());
+        report.progress = None;
         report.status = match &result {
             Err(EngineError::Interrupted) => RunStatus::Interrupted,
             Err(_) => RunStatus::Failed,
@@ -247,7 +268,9 @@ impl Engine {
                 Some(ErrorReport { kind: error.kind().to_owned(), message: error.to_string(), hint: error.hint() });
         }
         let stored = self.store.finish_run(report).await;
+        let kept = self.keep_pace().await;
         result?;
+        kept?;
         stored?;
         Ok(run.report)
     }
@@ -293,45 +316,4 @@ async fn identify(store: &Store, target: &dyn Target, workspace: &str) -> Result
         }
     }
     Ok(identity)
-}
-
-impl Run {
-    fn note(&mut self, note: String) {
-        if !self.report.notes.contains(&note) {
-            self.report.notes.push(note);
-        }
-    }
-
-    /// What a plan would do, for a run that does nothing.
-    fn count_planned(&mut self) {
-        for operation in std::mem::take(&mut self.report.plan) {
-            match operation.standing {
-                Standing::Ready => self.report.operations.count(operation.verb()),
-                _ => self.count_undone(&operation.standing),
-            }
-            self.report.plan.push(operation);
-        }
-    }
-
-    fn count_undone(&mut self, standing: &Standing) {
-        let counts = &mut self.report.operations;
-        match standing {
-            Standing::Held(_) => counts.held += 1,
-            Standing::Quarantined(_) => counts.quarantined += 1,
-            Standing::Waiting(_) | Standing::Ready => counts.owed += 1,
-        }
-    }
-
-    fn count_requests(&mut self, after: &[(Option<SourceName>, Spent)]) {
-        for ((who, now), (_, before)) in after.iter().zip(&self.before) {
-            let requests = now.requests - before.requests;
-            let counts = &mut self.report.requests;
-            counts.throttled += now.throttled - before.throttled;
-            match who {
-                Some(SourceName::Hubspot) => counts.hubspot += requests,
-                Some(SourceName::Stripe) => counts.stripe += requests,
-                None => counts.pivotal += requests,
-            }
-        }
-    }
 }

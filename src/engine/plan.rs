@@ -8,13 +8,14 @@ use crate::domain::{
     Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Population, Sibling, Subject, Survivor, Tripped,
-    Wanted, fingerprint_of, order,
+    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Tripped, Wanted,
+    fingerprint_of, order, with_urgent,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
 use super::metadata::Metadata;
-use super::{Engine, EngineError, Event, LOADED, Run};
+use super::recover::wait_for_lost_answers;
+use super::{Engine, EngineError, Event, Run};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
 const BATCH: u32 = 500;
@@ -26,6 +27,8 @@ pub(super) struct Planned {
     pub(super) id: OperationId,
     pub(super) at: usize,
     pub(super) mirror: Option<Mirror>,
+    /// Whether it goes before all that is not.
+    pub(super) urgent: bool,
 }
 
 /// What this plan will make of the customers it looked at, for their children.
@@ -83,7 +86,7 @@ impl Engine {
     ) -> Result<Vec<Planned>, EngineError> {
         self.notice_rules(run).await?;
         run.metadata = self.metadata(full, run).await?;
-        let population = self.population().await?;
+        let population = self.population(run).await?;
         let mut draft = Drafting {
             full,
             now: Utc::now(),
@@ -99,7 +102,10 @@ impl Engine {
         for kind in Kind::ALL {
             self.look_at_all(kind, &mut draft, run).await?;
         }
-        order(&mut draft.operations);
+        wait_for_lost_answers(&mut draft.operations, &run.unknown);
+        let under = |entity: EntityId| draft.mirrors.get(&entity)?.parent.as_ref();
+        let urgent = with_urgent(&draft.operations, &self.store.urgent().await?, &under);
+        order(&mut draft.operations, &urgent);
         let approved = |operation: &Operation| {
             let approval = draft.approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
@@ -114,23 +120,12 @@ impl Engine {
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
             for (id, operation) in ids.into_iter().zip(chunk) {
-                planned.push(Planned { id, at: planned.len(), mirror: draft.mirrors.remove(&operation.entity) });
+                let mirror = draft.mirrors.remove(&operation.entity);
+                planned.push(Planned { id, at: planned.len(), mirror, urgent: urgent.contains(&operation.entity) });
             }
         }
         run.report.plan = draft.operations;
         Ok(planned)
-    }
-
-    /// What the guards measure by, before anything is written.
-    async fn population(&self) -> Result<Population, EngineError> {
-        let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
-        let count = |kind| live.get(&kind).copied().unwrap_or_default();
-        Ok(Population {
-            customers: count(Kind::Customer),
-            contacts: count(Kind::Contact),
-            onboardings: count(Kind::Onboarding),
-            loaded: self.store.fact(LOADED).await?.is_some(),
-        })
     }
 
     /// Another rule than at the last look: everything is looked at again, and the rule is named.

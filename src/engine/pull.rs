@@ -6,9 +6,10 @@ use chrono::Utc;
 
 use crate::domain::{ApiError, Cursor, Fault, Keeps, PullMode, Pulled, Stream, StreamCounts};
 use crate::ports::{Page, PageEnd, PullRequest, Source};
-use crate::store::{PageEffect, PageRow, PageToSave};
+use crate::store::{Nudge, PageEffect, PageRow, PageToSave};
 
 use super::error::api_hint;
+use super::nudged::Told;
 use super::{Ask, Engine, EngineError, Event, Run};
 
 /// Ids read at once, such as those that a listing did not show.
@@ -33,17 +34,14 @@ impl Engine {
     pub(super) async fn pull(&self, ask: &Ask, run: &mut Run) -> Result<(), EngineError> {
         let wanted = self.sources.iter().filter(|s| ask.only.is_none_or(|only| only == s.name()));
         let mode = if ask.full { PullMode::Full } else { PullMode::Changes };
-        let pulls = wanted.map(|source| self.pull_source(source, mode));
+        let nudges = self.nudges_to_read(run).await?;
+        let pulls = wanted.map(|source| self.pull_source(source, mode, &nudges));
         let outcomes = futures::future::join_all(pulls).await;
         for note in self.sources.iter().flat_map(|source| source.notes()) {
             run.note(note);
         }
         for outcome in outcomes {
-            for (stream, counts, note) in outcome? {
-                run.failed_sources |= counts.error.is_some();
-                run.report.streams.insert(stream, counts);
-                note.into_iter().for_each(|note| run.note(note));
-            }
+            run.learn(outcome?);
         }
         self.check_stop()
     }
@@ -52,8 +50,9 @@ impl Engine {
         &self,
         source: &Arc<dyn Source>,
         mode: PullMode,
-    ) -> Result<Vec<(Stream, StreamCounts, Option<String>)>, EngineError> {
-        let mut all = Vec::new();
+        nudges: &[Nudge],
+    ) -> Result<Vec<Told>, EngineError> {
+        let mut all = self.read_nudged_of(&**source, nudges).await?;
         for stream in source.streams() {
             let (mut counts, mut note) = (StreamCounts::default(), None);
             let before = source.spent().requests;
@@ -199,6 +198,17 @@ impl Engine {
             self.keep(stream, records, None, keeps, None, false, counts).await?;
             after = Some(last);
         }
+    }
+
+    /// Keeps records that were read by id.
+    pub(super) async fn keep_read(
+        &self,
+        source: &dyn Source,
+        stream: Stream,
+        records: Vec<Pulled>,
+        counts: &mut StreamCounts,
+    ) -> Result<(), EngineError> {
+        self.keep(stream, records, None, &source.keeps(stream).to_string(), None, false, counts).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "one page and everything that is stored with it")]

@@ -4,9 +4,11 @@
 //! object: within Pivotal's 24 hours the very same bytes under the same key tell (pivotal-api.md 8); after that the key is
 //! fresh again, so Pivotal is looked at instead, and the next plan adopts what is found.
 
+use std::collections::HashSet;
+
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::{Action, ApiError, Fault, Parent};
+use crate::domain::{Action, ApiError, EntityId, Fault, MirrorState, Operation, Parent, Standing};
 use crate::ports::{Heard, Writer};
 use crate::store::{OpenAttempt, Settled, Settlement};
 
@@ -18,6 +20,7 @@ const KEY_LIFE: TimeDelta = TimeDelta::hours(23);
 
 impl Engine {
     pub(super) async fn recover(&self, writer: &dyn Writer, run: &mut Run) -> Result<(), EngineError> {
+        run.unknown.clear();
         let open = self.store.open_attempts().await?;
         if open.is_empty() {
             return Ok(());
@@ -28,6 +31,10 @@ impl Engine {
             self.check_stop()?;
             let age = Utc::now() - attempt.planned_at;
             let outcome = match &attempt.action.action {
+                Action::Create { .. } if self.is_there(attempt.action.entity).await? => (
+                    Heard::default(),
+                    Settled::Owed("its answer was lost, and its object was found in Pivotal since".to_owned()),
+                ),
                 Action::Create { .. } if age < KEY_LIFE => {
                     resent += 1;
                     self.resend(writer, &attempt).await?
@@ -47,6 +54,16 @@ impl Engine {
                     Settled::Owed("its answer was lost; what still differs is sent afresh".to_owned()),
                 ),
             };
+            match &outcome.1 {
+                Settled::Written { .. } => {
+                    run.report.operations.count(attempt.action.verb());
+                    run.done.push(attempt.action.clone());
+                }
+                Settled::Unknown(_) => {
+                    run.unknown.insert(attempt.action.entity);
+                }
+                _ => {}
+            }
             self.store.settle(vec![settlement(&attempt, outcome)]).await?;
         }
         if resent > 0 {
@@ -58,8 +75,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the entity has an object by now: then there is nothing to ask, and the mirror knows more than the old attempt.
+    async fn is_there(&self, entity: EntityId) -> Result<bool, EngineError> {
+        let found = self.store.subjects(&[entity]).await?;
+        Ok(found.iter().any(|row| row.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Live)))
+    }
+
     async fn resend(&self, writer: &dyn Writer, attempt: &OpenAttempt) -> Result<(Heard, Settled), EngineError> {
-        match writer.send(&attempt.prepared, &self.stop).await {
+        let sent = tokio::select! {
+            biased;
+            sent = writer.send(&attempt.prepared, &self.stop) => sent,
+            () = self.hurry.cancelled() => return Err(EngineError::Interrupted),
+        };
+        match sent {
             Ok(answer) => {
                 let settled = written(&attempt.action, None, &answer);
                 Ok((answer.heard, settled))
@@ -100,5 +128,15 @@ fn settlement(attempt: &OpenAttempt, (heard, outcome): (Heard, Settled)) -> Sett
         entity: attempt.action.entity,
         outcome,
         now: Utc::now(),
+    }
+}
+
+/// What may have been made already is not made again before that is known.
+pub(super) fn wait_for_lost_answers(operations: &mut [Operation], unknown: &HashSet<EntityId>) {
+    for operation in operations.iter_mut().filter(|o| o.is_ready() && unknown.contains(&o.entity)) {
+        if matches!(operation.action, Action::Create { .. }) {
+            operation.standing =
+                Standing::Waiting("it may be there already: an answer was lost, and asking again failed".to_owned());
+        }
     }
 }

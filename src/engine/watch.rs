@@ -28,6 +28,8 @@ pub enum Event {
     },
     /// Writing begins.
     Applying {
+        /// What this run has carried out already, before it made way for something.
+        done: u64,
         /// Operations to carry out.
         operations: u64,
         /// How long the limit makes that take, when known.

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::domain::{ApiError, Fault};
+use crate::failpoint;
 use crate::ports::Spent;
 
 use super::message::{Access, ErrorDetail, Method, Reply, Request};
@@ -71,8 +72,6 @@ struct Inner {
 
 /// Time to connect; a healthy server needs milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for one whole exchange; beyond it a write's outcome is unknown.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of an error body that are looked at.
 const ERROR_BODY_MOST: usize = 64 * 1024;
 
@@ -87,7 +86,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("pivotal-sync/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
+            .timeout(profile.patience.exchange)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never());
         if loopback {
@@ -175,6 +174,7 @@ impl Client {
         let inner = &*self.0;
         let gate = self.gate_of(request);
         inner.requests.fetch_add(1, Ordering::Relaxed);
+        failpoint::pass("before a request");
         let result = self.build(request).send().await;
         let response = match result {
             Ok(response) => response,
@@ -186,6 +186,7 @@ impl Client {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.bytes().await;
+        failpoint::pass("after an answer");
         let body = match body {
             Ok(body) => body.to_vec(),
             Err(error) => {

@@ -13,6 +13,8 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::ports::PaceMemory;
+
 /// What one answer's headers say about the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
@@ -131,6 +133,10 @@ impl Gate {
         let seen = (self.pace.read)(headers);
         self.with(|state| {
             state.close_one(now);
+            if !state.known && seen.is_none() {
+                // What an earlier process knew of a limit holds no more.
+                state.limit = self.pace.limit;
+            }
             state.known = true;
             if let Some(seen) = seen {
                 state.limit = Some(seen.limit);
@@ -153,6 +159,29 @@ impl Gate {
             }
         });
         self.changed.notify_waiters();
+    }
+
+    /// What still counts.
+    pub fn memory(&self) -> PaceMemory {
+        let now = Instant::now();
+        self.with(|state| {
+            let answered = state.answered.iter().skip(state.free(now)).map(|at| now - *at);
+            let under_way = std::iter::repeat_n(Duration::ZERO, state.in_flight as usize);
+            PaceMemory { limit: state.limit, ages: answered.chain(under_way).collect() }
+        })
+    }
+
+    /// Goes on from what an earlier process knew. The first request still goes alone: its answer may say otherwise.
+    pub fn recall(&self, memory: &PaceMemory) {
+        let now = Instant::now();
+        self.with(|state| {
+            if state.known || memory.limit.is_none() {
+                return;
+            }
+            state.limit = memory.limit;
+            state.answered.extend(memory.ages.iter().filter_map(|age| now.checked_sub(*age)));
+            state.answered.make_contiguous().sort_unstable();
+        });
     }
 
     /// Requests a minute that may leave; `None` while unknown or unlimited.
@@ -189,7 +218,9 @@ impl Gate {
         if (state.probe || !state.known) && state.in_flight > 0 {
             return Decision::WaitForAnswer;
         }
-        match self.allowed(state) {
+        // The one that goes first to see may use the reserve: what is remembered of the limit may be out of date.
+        let allowed = if state.known { self.allowed(state) } else { state.limit };
+        match allowed {
             Some(allowed) if state.taken(now) >= allowed => match state.answered.get(state.free(now)) {
                 Some(oldest) => Decision::WaitUntil(*oldest + kept),
                 None => Decision::WaitForAnswer,

@@ -29,15 +29,27 @@ fn pace(reserve_percent: u8, ceiling: Option<u32>) -> Pace {
 struct Strict {
     arrivals: Vec<Instant>,
     refused: usize,
+    /// Refusals count as well.
+    counts_refused: bool,
+    /// Of so many requests one does not count: a replay, or one refused for what it says.
+    free: Option<usize>,
+    asked: usize,
 }
 
 impl Strict {
     fn arrive(&mut self, limit: u32) -> (u16, u32) {
         let now = Instant::now();
         let in_window = self.arrivals.iter().filter(|at| **at + WINDOW > now).count() as u32;
+        self.asked += 1;
         if in_window >= limit {
             self.refused += 1;
+            if self.counts_refused {
+                self.arrivals.push(now);
+            }
             return (429, 0);
+        }
+        if self.free.is_some_and(|every| self.asked.is_multiple_of(every)) {
+            return (200, limit - in_window);
         }
         self.arrivals.push(now);
         (200, limit - in_window - 1)
@@ -46,11 +58,26 @@ impl Strict {
 
 /// `workers` clients hammer for `minutes`; every trip takes up to `jitter` each way.
 async fn hammer(gate: Arc<Gate>, limit: u32, workers: usize, minutes: u64, jitter: Vec<u64>) -> (usize, usize) {
-    let server = Arc::new(Mutex::new(Strict::default()));
+    let (server, _) = hammer_at(Strict::default(), gate, &|_| limit, workers, minutes, jitter).await;
+    (server.arrivals.len(), server.refused)
+}
+
+/// The same at a server of some kind, whose limit may change by the minute. Answers how many requests were sent, too.
+async fn hammer_at(
+    server: Strict,
+    gate: Arc<Gate>,
+    limit: &dyn Fn(u64) -> u32,
+    workers: usize,
+    minutes: u64,
+    jitter: Vec<u64>,
+) -> (Strict, usize) {
+    let begun = Instant::now();
+    let limits: Vec<u32> = (0..=minutes + 2).map(limit).collect();
+    let server = Arc::new(Mutex::new(server));
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..workers {
-        let (gate, server, jitter) = (gate.clone(), server.clone(), jitter.clone());
+        let (gate, server, jitter, limits) = (gate.clone(), server.clone(), jitter.clone(), limits.clone());
         tasks.spawn(async move {
             for turn in 0.. {
                 let delay = |n: usize| Duration::from_millis(jitter[(worker * 7 + turn * 3 + n) % jitter.len()]);
@@ -59,6 +86,7 @@ async fn hammer(gate: Arc<Gate>, limit: u32, workers: usize, minutes: u64, jitte
                     return;
                 }
                 tokio::time::sleep(delay(0)).await;
+                let limit = limits[(begun.elapsed().as_secs() / 60) as usize];
                 let (status, remaining) = server.lock().unwrap().arrive(limit);
                 tokio::time::sleep(delay(1)).await;
                 gate.answered(ticket, (status == 429).then_some(None), &headers(limit, remaining));
@@ -66,8 +94,9 @@ async fn hammer(gate: Arc<Gate>, limit: u32, workers: usize, minutes: u64, jitte
         });
     }
     while tasks.join_next().await.is_some() {}
-    let server = server.lock().unwrap();
-    (server.arrivals.len(), server.refused)
+    let server = std::mem::take(&mut *server.lock().unwrap());
+    let sent = server.asked;
+    (server, sent)
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -166,5 +195,80 @@ fn a_dropped_waiter_gives_its_place_back() {
         assert!(waiting.is_err());
         drop(ticket);
         assert!(tokio::time::timeout(Duration::from_secs(61), gate.pass()).await.is_ok());
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn whatever_counts_no_window_is_above_the_limit(
+        limit in prop_oneof![Just(60u32), Just(600)],
+        counts_refused in any::<bool>(),
+        free in prop_oneof![Just(None), (2usize..20).prop_map(Some)],
+        jitter in proptest::collection::vec(0u64..400, 1..20),
+    ) {
+        // pivotal-api.md 4: whether refusals, errors and replays count is not known. Taken to count, they never draw a 429.
+        let server = Strict { counts_refused, free, ..Strict::default() };
+        let gate = Arc::new(Gate::new(pace(0, None)));
+        // Enough of them that the trips, 0.8 s at most, are not what holds them back.
+        let (server, sent) = run(hammer_at(server, gate, &|_| limit, 16, 5, jitter));
+        prop_assert_eq!(server.refused, 0);
+        prop_assert!(sent as f64 >= 0.98 * f64::from(limit) * 5.0, "{sent} of {}", limit * 5);
+    }
+
+    #[test]
+    fn a_limit_that_changes_is_followed(
+        limits in proptest::collection::vec(prop_oneof![Just(60u32), Just(600), 5u32..200], 6),
+        jitter in proptest::collection::vec(0u64..400, 1..20),
+    ) {
+        let workers = 4;
+        let gate = Arc::new(Gate::new(pace(0, None)));
+        let limit = |minute: u64| limits[(minute as usize).min(limits.len() - 1)];
+        let (server, sent) = run(hammer_at(Strict::default(), gate, &limit, workers, 6, jitter));
+        // A lower limit is learnt from the first answer under it: only what was under way then can be too much.
+        let lowered = limits.windows(2).filter(|pair| pair[1] < pair[0]).count();
+        prop_assert!(server.refused <= lowered * workers, "{} refused, lowered {lowered} times", server.refused);
+        prop_assert!(sent > 0);
+    }
+
+    #[test]
+    fn processes_one_after_the_other_keep_one_pace(
+        limit in prop_oneof![Just(60u32), 5u32..200],
+        commands in proptest::collection::vec((1usize..30, 0u64..20_000), 2..40),
+    ) {
+        let refused = run(async {
+            let mut server = Strict::default();
+            let mut memory = PaceMemory::default();
+            for (requests, pause) in commands {
+                let gate = Gate::new(pace(10, None));
+                gate.recall(&memory);
+                for _ in 0..requests {
+                    let ticket = gate.pass().await;
+                    let (status, remaining) = server.arrive(limit);
+                    gate.answered(ticket, (status == 429).then_some(None), &headers(limit, remaining));
+                }
+                memory = gate.memory();
+                let pause = Duration::from_millis(pause);
+                memory.ages.iter_mut().for_each(|age| *age += pause);
+                tokio::time::advance(pause).await;
+            }
+            server.refused
+        });
+        prop_assert_eq!(refused, 0);
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_limit_that_is_gone_holds_one_request_at_most() {
+    run(async {
+        let gate = Gate::new(pace(10, None));
+        gate.recall(&PaceMemory { limit: Some(20), ages: vec![Duration::from_secs(1); 18] });
+        let start = Instant::now();
+        // The first may use the reserve, to see; then the server names no limit any more.
+        for _ in 0..100 {
+            let ticket = gate.pass().await;
+            gate.answered(ticket, None, &HeaderMap::new());
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
     });
 }

@@ -20,6 +20,8 @@ pub struct Patience {
     pub within: Duration,
     /// Longest pause a server may ask for; a longer one ends the attempts.
     pub longest_told: Duration,
+    /// Longest time for one whole exchange; beyond it a write's outcome is unknown.
+    pub exchange: Duration,
 }
 
 impl Default for Patience {
@@ -30,6 +32,7 @@ impl Default for Patience {
             attempts: 6,
             within: Duration::from_secs(180),
             longest_told: Duration::from_secs(120),
+            exchange: Duration::from_secs(60),
         }
     }
 }

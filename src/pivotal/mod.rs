@@ -11,6 +11,7 @@ mod errors;
 mod metadata;
 mod read;
 mod settings;
+mod ties;
 mod wire;
 mod write;
 
@@ -37,7 +38,11 @@ pub fn connect(settings: &Settings, key: SecretString) -> Result<(PivotalReader,
     connect_with(settings, key, Patience::default())
 }
 
-fn connect_with(
+/// The same with another patience than the usual one.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_with(
     settings: &Settings,
     key: SecretString,
     patience: Patience,

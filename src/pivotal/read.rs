@@ -7,8 +7,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::domain::{ApiError, Cursor, Fault, Kind, PivotalId, Timestamp};
 use crate::http::{Reply, Request};
-use crate::ports::{Identity, RemoteObject, RemotePage, Spent, Target};
+use crate::ports::{Identity, PaceMemory, RemoteObject, RemotePage, Spent, Target};
 
+use super::ties::Tied;
 use super::wire::{self, List};
 use super::{API, Api};
 
@@ -24,6 +25,22 @@ pub struct PivotalReader {
 impl PivotalReader {
     pub(super) fn new(api: Arc<Api>) -> Self {
         Self { api }
+    }
+
+    /// One part of a tied millisecond. A word that Pivotal does not know as a status stands for nobody.
+    async fn list_tied(&self, request: Request, path: &str, kind: Kind, tied: &Tied) -> Result<RemotePage, ApiError> {
+        let request = request.query("cursor", &tied.just_after).query("status", tied.status());
+        let objects = match self.api.send(&request, path).await {
+            Err(error) if error.fault == Fault::Invalid && error.field.as_deref() == Some("status") => Vec::new(),
+            Err(error) => return Err(error),
+            Ok(reply) => {
+                let list: List = reply.json()?;
+                let objects = list.data.iter().map(|json| wire::object(kind, None, json));
+                let objects = objects.collect::<Result<_, _>>().map_err(|message| reply.unexpected(message))?;
+                return Ok(tied.page(objects, list.has_more));
+            }
+        };
+        Ok(tied.page(objects, false))
     }
 }
 
@@ -44,6 +61,9 @@ impl Target for PivotalReader {
     ) -> Result<RemotePage, ApiError> {
         let path = list_path(kind, parent).ok_or_else(|| no_such_list(kind))?;
         let mut request = Request::get(&path).query("limit", PAGE);
+        if let Some(tied) = cursor.and_then(Tied::read) {
+            return self.list_tied(request, &path, kind, &tied).await;
+        }
         if let Some(cursor) = cursor {
             request = request.query("cursor", &cursor.0);
         }
@@ -55,6 +75,9 @@ impl Target for PivotalReader {
             return Ok(RemotePage { objects, next: None, possibly_incomplete: false });
         }
         let (next, possibly_incomplete) = next_page(&reply, list.next_cursor, cursor, &objects)?;
+        if possibly_incomplete && let Some(tied) = Tied::at(kind, &next, &objects) {
+            return Ok(RemotePage { objects, next: Some(tied.cursor()), possibly_incomplete: false });
+        }
         Ok(RemotePage { objects, next: Some(next), possibly_incomplete })
     }
 
@@ -67,6 +90,16 @@ impl Target for PivotalReader {
 
     fn rate_per_minute(&self) -> Option<u32> {
         self.api.client.gate(0).and_then(|gate| gate.per_minute())
+    }
+
+    fn pace(&self) -> PaceMemory {
+        self.api.client.gate(0).map(|gate| gate.memory()).unwrap_or_default()
+    }
+
+    fn recall(&self, memory: &PaceMemory) {
+        if let Some(gate) = self.api.client.gate(0) {
+            gate.recall(memory);
+        }
     }
 
     fn spent(&self) -> Spent {

@@ -269,7 +269,10 @@ async fn an_object_keeps_all_it_says_but_its_envelope_10() {
 }
 
 fn page(created: &[&str], next: Option<&str>) -> Answer {
-    let data: Vec<_> = created.iter().map(|at| json!({"object": "customer", "id": at, "created_at": at})).collect();
+    let data: Vec<_> = created
+        .iter()
+        .map(|at| json!({"object": "customer", "id": at, "status": "active", "created_at": at}))
+        .collect();
     ok(&json!({"object": "list", "data": data, "has_more": next.is_some(), "next_cursor": next}))
 }
 
@@ -279,11 +282,15 @@ async fn ties_are_read_again_and_a_list_that_stands_still_ends() {
     const A: &str = "2026-05-26T17:21:09.412Z";
     const A_AFTER: &str = "2026-05-26T17:21:09.413Z";
     const B: &str = "2026-05-26T17:21:10.000Z";
+    const OLDER: &str = "2026-05-25T17:21:10.000Z";
     for (sent, rows, told, expected) in [
         (None, &[B, A][..], A, Some((A_AFTER, false))),
         (Some(B), &[A, "2026-05-26T17:21:09Z"], "2026-05-26T17:21:09Z", Some(("2026-05-26T17:21:09.001Z", false))),
-        (None, &[A, A], A, Some((A, true))),
-        (Some(A_AFTER), &[A, A], A, Some((A, true))),
+        (None, &[A, A], A, Some(("tied|0|2026-05-26T17:21:09.412Z", false))),
+        (Some(A_AFTER), &[A, A], A, Some(("tied|0|2026-05-26T17:21:09.412Z", false))),
+        // In parts, one for each status; a part that fills a page leaves a doubt. Then what is older.
+        (Some("tied|0|2026-05-26T17:21:09.412Z"), &[A, A], A, Some(("tied|1|2026-05-26T17:21:09.412Z", true))),
+        (Some("tied|4|2026-05-26T17:21:09.412Z"), &[A, OLDER], OLDER, Some((A, false))),
         (Some(A), &[A, A], A, None),
         (Some(A), &[B], B, None),
         (Some("p2"), &[A], "p3", Some(("p3", true))),

@@ -34,13 +34,15 @@ pub(super) fn guard(
     population: &Population,
     approved: &dyn Fn(&Operation) -> bool,
 ) -> Vec<Tripped> {
-    let moving: BTreeSet<EntityId> = operations.iter().filter(|o| deletes(o)).map(|o| o.entity).collect();
+    let both = operations.iter().chain(&population.done);
+    let moving: BTreeSet<EntityId> = both.filter(|o| deletes(o)).map(|o| o.entity).collect();
     let mut tripped = Vec::new();
     // Customers come first: what waits for a held one is no create of its own.
     for kind in Kind::ALL {
         for brake in [Brake::Removals, Brake::Updates, Brake::Creates] {
             let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving);
-            let count = operations.iter().filter(|o| ours(o)).count() as u64;
+            let done = population.done.iter().filter(|o| ours(o)).count() as u64;
+            let count = done + operations.iter().filter(|o| ours(o)).count() as u64;
             let excesses = brake.excesses(settings, count, population.of(kind), population.loaded);
             let Some(first) = excesses.first() else { continue };
             let to_hold: Vec<usize> =
@@ -52,7 +54,7 @@ pub(super) fn guard(
             let verb = brake.verb(operations.iter().filter(|o| ours(o)));
             let limit = format!("guard.{} = {}", first.key, first.set);
             let what = brake.measured(kind, verb, count, population.of(kind));
-            let shares = brake.shares(count, population.of(kind), count - held);
+            let shares = brake.shares(count, population.of(kind), count - done - held);
             let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
             hold(operations, &to_hold, &why);
             tripped.push(Tripped { kind, verb, count, held, limit, why });

@@ -34,7 +34,7 @@ fn many(count: usize, kind: Kind, action: &Action) -> Vec<Operation> {
 }
 
 fn live(customers: u64, contacts: u64) -> Population {
-    Population { customers, contacts, onboardings: 0, loaded: true }
+    Population { customers, contacts, onboardings: 0, loaded: true, done: Vec::new() }
 }
 
 fn nothing_approved(_: &Operation) -> bool {
@@ -201,4 +201,17 @@ fn what_is_not_ready_does_not_count() {
         operation.standing = Standing::Quarantined("no".to_owned());
     }
     assert_eq!(held(operations, live(1_000, 0)).0, 0);
+}
+
+#[test]
+fn a_plan_made_in_the_middle_of_a_run_counts_on() {
+    let later = |done: usize, count: usize| {
+        let population = Population { done: many(done, Kind::Contact, &delete()), ..live(0, 10_000) };
+        let operations = (100..100 + count).map(|entity| operation(entity, Kind::Contact, delete()));
+        held(operations.collect(), population).0
+    };
+    assert_eq!((later(20, 5), later(20, 6), later(0, 25)), (0, 6, 0));
+    // The second half of a move whose first half is done is no create.
+    let population = Population { done: many(5, Kind::Contact, &delete()), ..live(0, 10_000) };
+    assert_eq!(held(many(45, Kind::Contact, &create()), population).0, 0);
 }

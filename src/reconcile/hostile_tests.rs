@@ -218,8 +218,8 @@ fn pass(
             assert_eq!(told.desired, desired);
         }
     }
-    order(&mut operations);
-    let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true };
+    order(&mut operations, &BTreeSet::new());
+    let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true, done: Vec::new() };
     reconciler.guard(&mut operations, &population, &|_| false);
     operations
 }

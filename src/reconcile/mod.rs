@@ -36,7 +36,7 @@ use crate::domain::{
 pub use adopt::{Adoption, linked_object};
 pub use explain::{Explained, RuleTold};
 pub use guard::FREE_DELETES;
-pub use order::order;
+pub use order::{order, with_urgent};
 pub use plan::{anew, fingerprint, fingerprint_of, says_something};
 pub use settings::*;
 pub use types::*;

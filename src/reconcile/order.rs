@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Action, EntityId, Operation, Value};
+use crate::domain::{Action, EntityId, Operation, Parent, PivotalId, Value};
 
 use super::identity::key_order;
 
 /// Sorts operations as they must be applied, the same for the same set however it came.
 ///
-/// First all that appears or changes, customers before contacts before onboardings, a primary contact before its
-/// colleagues (Pivotal promotes the first; pivotal-api.md 10.2), then by record. Deletes come last, children before
-/// parents; but one that is the first half of a move stays right before its create.
-pub fn order(operations: &mut [Operation]) {
+/// The urgent entities' go first. Then all that appears or changes, customers before contacts before onboardings, a primary
+/// contact before its colleagues (Pivotal promotes the first; pivotal-api.md 10.2), then by record. Deletes come last,
+/// children before parents; but one that is the first half of a move stays right before its create. `urgent` must hold what
+/// the urgent cannot do without: see [`with_urgent`].
+pub fn order(operations: &mut [Operation], urgent: &BTreeSet<EntityId>) {
     let appearing: BTreeSet<EntityId> = operations
         .iter()
         .filter(|operation| matches!(operation.action, Action::Create { .. } | Action::Adopt { .. }))
@@ -22,8 +23,10 @@ pub fn order(operations: &mut [Operation]) {
     // A stable sort: two operations of one entity and verb keep the order they were decided in.
     operations.sort_by(|a, b| {
         let kinds = if last(a) { b.kind.cmp(&a.kind) } else { a.kind.cmp(&b.kind) };
-        last(a)
-            .cmp(&last(b))
+        let rests = |operation: &Operation| !urgent.contains(&operation.entity);
+        rests(a)
+            .cmp(&rests(b))
+            .then(last(a).cmp(&last(b)))
             .then(kinds)
             .then_with(|| is_primary(b).cmp(&is_primary(a)))
             .then_with(|| key_order(&a.subject, &b.subject))
@@ -31,6 +34,35 @@ pub fn order(operations: &mut [Operation]) {
             .then_with(|| deletes(b).cmp(&deletes(a)))
             .then_with(|| a.verb().cmp(&b.verb()))
     });
+}
+
+/// The urgent entities, and those whose operations must come before theirs: the customers that their creates wait for, and
+/// the children of a customer whose delete is urgent. `under` tells the customer an entity's object lives under.
+pub fn with_urgent<'a>(
+    operations: &[Operation],
+    urgent: &BTreeSet<EntityId>,
+    under: &dyn Fn(EntityId) -> Option<&'a PivotalId>,
+) -> BTreeSet<EntityId> {
+    let mut all = urgent.clone();
+    let mut leaving = BTreeSet::new();
+    for operation in operations.iter().filter(|operation| urgent.contains(&operation.entity)) {
+        match &operation.action {
+            Action::Create { parent: Some(Parent::Planned(parent)), .. } => {
+                all.insert(*parent);
+            }
+            Action::Delete { id } => {
+                leaving.insert(id);
+            }
+            _ => {}
+        }
+    }
+    if !leaving.is_empty() {
+        let goes_with = |o: &&Operation| {
+            matches!(o.action, Action::Delete { .. }) && under(o.entity).is_some_and(|id| leaving.contains(id))
+        };
+        all.extend(operations.iter().filter(goes_with).map(|operation| operation.entity));
+    }
+    all
 }
 
 fn is_primary(operation: &Operation) -> bool {

@@ -51,7 +51,24 @@ proptest! {
     #[test]
     fn whatever_the_input_parents_come_first_and_deletes_last(shuffled in Just(sample()).prop_shuffle()) {
         let mut shuffled = shuffled;
-        order(&mut shuffled);
+        order(&mut shuffled, &BTreeSet::new());
         prop_assert_eq!(shuffled, sample());
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_urgent_comes_first_with_what_it_cannot_do_without(shuffled in Just(sample()).prop_shuffle()) {
+        // A person beside a customer that is only planned; the last colleague of a customer that leaves.
+        let mut shuffled = shuffled;
+        let parent = Some(Parent::Planned(EntityId(2)));
+        shuffled.push(operation(9, Kind::Contact, "1", Action::Create { parent, fields: Fields::new() }));
+        let customers = PivotalId::new("d");
+        let under = |entity: EntityId| (entity == EntityId(7)).then_some(&customers);
+        let urgent = with_urgent(&shuffled, &BTreeSet::from([EntityId(9), EntityId(8)]), &under);
+        prop_assert_eq!(&urgent, &BTreeSet::from([2, 7, 8, 9].map(EntityId)));
+        order(&mut shuffled, &urgent);
+        let entities: Vec<i64> = shuffled.iter().map(|operation| operation.entity.0).collect();
+        prop_assert_eq!(entities, [2, 9, 7, 8, 1, 4, 3, 3, 5, 6]);
     }
 }

@@ -200,7 +200,7 @@ pub struct Decision {
 }
 
 /// How many objects of a kind this store has live as a run begins: what guards measure by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Population {
     /// Live customers.
     pub customers: u64,
@@ -210,6 +210,8 @@ pub struct Population {
     pub onboardings: u64,
     /// Whether a first load came to its end: until then there is no number of creates that is too many.
     pub loaded: bool,
+    /// What this run has carried out already: a plan made in its middle counts on from there.
+    pub done: Vec<Operation>,
 }
 
 /// A guard that tripped.

@@ -27,6 +27,14 @@ pub enum Effect {
     DropBefore,
     /// Carries the request out, then resets the connection without an answer.
     DropAfter,
+    /// Never answers; nothing is carried out.
+    HangBefore,
+    /// Carries the request out and never answers.
+    HangAfter,
+    /// Carries the request out, then answers this status in the API's own error envelope all the same.
+    StatusAfter(u16),
+    /// Carries the request out and answers 200 in a shape no document knows.
+    OtherShape,
     /// Carries the request out and sends half of the body, then the rest after so many milliseconds.
     SlowBody(u64),
     /// Carries the request out, sends half of the body and resets the connection.
@@ -165,6 +173,21 @@ async fn apply(State((api, faults)): State<(&'static str, Faults)>, request: Req
         Effect::DropAfter => {
             let status = next.run(request).await.status().as_u16();
             reset(line, status)
+        }
+        Effect::HangBefore => std::future::pending().await,
+        Effect::HangAfter => {
+            next.run(request).await;
+            std::future::pending().await
+        }
+        Effect::StatusAfter(status) => {
+            let carried_out = next.run(request).await.status().as_u16();
+            let mut answer = (code(status), axum::Json(envelope(api, status))).into_response();
+            answer.extensions_mut().insert(CarriedOut(carried_out));
+            answer
+        }
+        Effect::OtherShape => {
+            next.run(request).await;
+            axum::Json(json!([{ "result": "fine" }])).into_response()
         }
         Effect::SlowBody(pause) => in_halves(next.run(request).await, Some(Duration::from_millis(pause))).await,
         Effect::Truncate => in_halves(next.run(request).await, None).await,

@@ -181,7 +181,7 @@ impl Store {
             let fresh = make_entities(&mut tx, bound).await?;
             let moves = work_out(bound, &before, &fresh)?;
             write_moves(&mut tx, &moves).await?;
-            tx.commit().await?;
+            super::commit(tx).await?;
             Ok(())
         })
         .await

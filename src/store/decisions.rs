@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bind::{repoint, touch_sharing};
 use super::error::Trouble;
+use super::nudge::{hasten, hasten_records};
 use super::pull::mark_dirty;
 use super::settle::forget_objects;
 use super::{Store, StoreError, json, rows, time};
@@ -80,7 +81,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             look_again(&mut tx, decisions.iter().map(|row| &row.key)).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -105,7 +106,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             look_again(&mut tx, found.iter().map(|row| &row.key)).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await?;
         Ok(found)
@@ -217,6 +218,7 @@ impl Store {
             let rows: Vec<_> = approvals.iter().map(|(entity, approval)| (entity.0, approval)).collect();
             let rows = json(&rows)?;
             let mut tx = self.begin().await?;
+            hasten(&mut tx, &approvals.iter().map(|(entity, _)| entity.0).collect::<Vec<_>>()).await?;
             sqlx::query!(
                 "UPDATE entity SET dirty = 1, approved =
                      (SELECT json_group_array(DISTINCT f.value) FROM
@@ -244,7 +246,7 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
             forget_objects(&mut tx, &json(&lost)?).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -264,7 +266,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            tx.commit().await?;
+            super::commit(tx).await?;
             Ok(done.rows_affected())
         })
         .await
@@ -278,13 +280,14 @@ impl Store {
         self.told(async {
             let ids = json(&entities.iter().map(|e| e.0).collect::<Vec<_>>())?;
             let mut tx = self.begin().await?;
+            hasten(&mut tx, &entities.iter().map(|e| e.0).collect::<Vec<_>>()).await?;
             sqlx::query!(
                 "UPDATE entity SET dirty = 1, refused = NULL WHERE id IN (SELECT value FROM json_each(?))",
                 ids
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -338,6 +341,7 @@ async fn look_again(tx: &mut sqlx::SqliteConnection, keys: impl Iterator<Item = 
     .fetch_all(&mut *tx)
     .await?;
     touch_sharing(tx, &tokens).await?;
+    hasten_records(tx, &names).await?;
     let entities = sqlx::query_scalar!(
         r#"SELECT r.entity_id AS "id!: i64" FROM json_each(?) j CROSS JOIN record r
                ON r.stream = j.value ->> '$.stream' AND r.external_id = j.value ->> '$.id'

@@ -28,7 +28,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

@@ -136,6 +136,29 @@ impl Store {
     }
 }
 
+/// Attempts that one process can have made in a window, and then some.
+const RECENT: u32 = 2_000;
+
+impl Store {
+    /// When the writes left that were sent after a time, as far as their answers or attempts tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sent_since(&self, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+        self.told(async {
+            let found = sqlx::query_scalar!(
+                r#"SELECT COALESCE(answered_at, planned_at) AS "at!: String" FROM attempt ORDER BY id DESC LIMIT ?"#,
+                RECENT
+            )
+            .fetch_all(self.read())
+            .await?;
+            let times = found.iter().map(|at| time::instant("attempt", at)).collect::<Result<Vec<_>, _>>()?;
+            Ok(times.into_iter().filter(|at| *at > since).collect())
+        })
+        .await
+    }
+}
+
 async fn write_batch(pool: &SqlitePool, batch: Vec<Part>) {
     if batch.len() > 1
         && let Ok(done) = together(pool, &batch).await
@@ -154,7 +177,7 @@ async fn write_batch(pool: &SqlitePool, batch: Vec<Part>) {
 async fn together(pool: &SqlitePool, batch: &[Part]) -> Result<Vec<Done>, Trouble> {
     let mut tx = begin(pool).await?;
     let done = write(&mut tx, batch).await?;
-    tx.commit().await?;
+    super::commit(tx).await?;
     Ok(done)
 }
 
@@ -184,7 +207,7 @@ async fn alone(pool: &SqlitePool, part: &Part) -> Result<Done, Trouble> {
 async fn settle_one(pool: &SqlitePool, settlement: &Settlement) -> Result<(), Trouble> {
     let mut tx = begin(pool).await?;
     settle_all(&mut tx, &[settlement]).await?;
-    Ok(tx.commit().await?)
+    super::commit(tx).await
 }
 
 /// Answers a part. Its caller may have gone away; what is written is written.

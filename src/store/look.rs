@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::error::Trouble;
+use super::nudge::calm_down;
 use super::rows::{self, ParentRow, RawEntity, RawRecord, SubjectRow, SurvivorRow};
 use super::{KnownRow, Look, Store, StoreError, json, time};
 use crate::domain::{EntityId, Gone, Kind, PivotalId, Quarantine, Role, SourceKey, Stream, Timestamp};
@@ -262,6 +263,7 @@ impl Store {
     /// When the store cannot be written.
     pub async fn save_looks(&self, looks: &[Look], _now: Timestamp) -> Result<(), StoreError> {
         self.told(async {
+            let in_step: Vec<i64> = looks.iter().filter(|look| look.settled).map(|look| look.entity.0).collect();
             let looks: Vec<_> = looks
                 .iter()
                 .map(|look| LookRow {
@@ -302,7 +304,8 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            calm_down(&mut tx, &in_step).await?;
+            super::commit(tx).await
         })
         .await
     }
@@ -321,7 +324,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

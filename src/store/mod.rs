@@ -17,6 +17,7 @@ mod facts;
 mod journal;
 mod lock;
 mod look;
+mod nudge;
 mod open;
 mod operations;
 mod page;
@@ -42,11 +43,13 @@ use std::sync::Arc;
 
 use sqlx::sqlite::Sqlite;
 use sqlx::{SqlitePool, Transaction};
+use tokio::sync::Notify;
 
 pub use decisions::DecisionRow;
 pub use error::StoreError;
 pub use explain::{ParseReferenceError, Reference};
 pub use lock::RunLock;
+pub use nudge::Nudge;
 pub use people::{OperationRow, StoreCounts, StreamCount};
 pub use rows::{KnownRow, ParentRow, SubjectRow, SurvivorRow};
 pub use runs::RunRow;
@@ -54,6 +57,7 @@ pub use settings::*;
 pub use story::{AttemptRow, MappingRow, Story, StoryEntity, StoryRecord};
 pub use types::*;
 
+use crate::failpoint;
 use error::Trouble;
 
 /// The state of one pivotal-sync: one SQLite file. Clones share the connections.
@@ -69,6 +73,8 @@ struct Inner {
     /// `None` when opened for reading.
     write: Option<SqlitePool>,
     journal: Option<journal::Journal>,
+    /// Told of each nudge left through this store.
+    nudged: Notify,
 }
 
 impl Store {
@@ -92,6 +98,14 @@ impl Store {
     async fn told<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, StoreError> {
         work.await.map_err(|trouble| trouble.at(&self.inner.path))
     }
+}
+
+/// Makes a write durable. Every transaction ends here, or is given up whole.
+async fn commit(tx: Transaction<'static, Sqlite>) -> Result<(), Trouble> {
+    failpoint::pass("before a commit");
+    tx.commit().await?;
+    failpoint::pass("after a commit");
+    Ok(())
 }
 
 /// Many rows as one parameter, for `json_each`.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
+use tokio::sync::Notify;
 
 use super::error::by_code;
 use super::journal::Journal;
 use super::{Inner, Store, StoreError};
+use crate::failpoint;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -26,6 +28,7 @@ impl Store {
     /// [`StoreError::Corrupt`], [`StoreError::Newer`], [`StoreError::OldSqlite`], or why the file cannot be opened or written.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         make_file(path)?;
+        failpoint::pass("the file is there");
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -39,13 +42,16 @@ impl Store {
             Schema::Newer { found, known } => return Err(StoreError::Newer { path: path.to_owned(), found, known }),
             Schema::Current => {}
             Schema::Older { .. } | Schema::None => {
+                failpoint::pass("before the migrations");
                 MIGRATIONS.run(&write).await.map_err(|source| migration_failed(path, source))?;
+                failpoint::pass("after the migrations");
             }
         }
         // SQLite opens a file that may not be written for reading, and says so only at the first write: here.
         sqlx::query("UPDATE fact SET value = value WHERE false").execute(&write).await.map_err(|e| by_code(path, e))?;
         let journal = Journal::start(write.clone());
-        let inner = Inner { path: path.to_owned(), read, write: Some(write), journal: Some(journal) };
+        let inner =
+            Inner { path: path.to_owned(), read, write: Some(write), journal: Some(journal), nudged: Notify::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -72,7 +78,7 @@ impl Store {
             Schema::None => return Err(StoreError::Missing { path: owned }),
             Schema::Current => {}
         }
-        Ok(Self { inner: Arc::new(Inner { path: owned, read, write: None, journal: None }) })
+        Ok(Self { inner: Arc::new(Inner { path: owned, read, write: None, journal: None, nudged: Notify::new() }) })
     }
 
     /// Ends the writer after what waits is written, folds the WAL into the file, closes every connection.

@@ -73,11 +73,11 @@ impl Store {
             while let Some(batch) = batches.next() {
                 ids.extend(insert(&mut tx, run, batch).await?);
                 if batches.peek().is_some() {
-                    tx.commit().await?;
+                    super::commit(tx).await?;
                     tx = self.begin().await?;
                 }
             }
-            tx.commit().await?;
+            super::commit(tx).await?;
             Ok(ids)
         })
         .await
@@ -91,7 +91,7 @@ impl Store {
         self.told(async {
             let mut tx = self.begin().await?;
             supersede(&mut tx, &entities.iter().map(|e| e.0).collect::<Vec<_>>()).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -110,7 +110,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

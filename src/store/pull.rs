@@ -49,7 +49,7 @@ impl Store {
             sqlx::query!("UPDATE cursor SET complete_at = NULL WHERE stream = ? AND complete_at IS NOT NULL", name)
                 .execute(&mut *tx)
                 .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -98,7 +98,7 @@ impl Store {
                 touch_sharing(&mut tx, &effects.orphaned).await?;
             }
             write_cursor(&mut tx, &page, &now).await?;
-            tx.commit().await?;
+            super::commit(tx).await?;
             Ok(effects.counts)
         })
         .await

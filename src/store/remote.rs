@@ -105,7 +105,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -119,7 +119,7 @@ impl Store {
         self.told(async {
             let mut tx = self.begin().await?;
             sqlx::query!("DELETE FROM remote WHERE object = ?", kind).execute(&mut *tx).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

@@ -19,7 +19,7 @@ pub struct RunRow {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What it said of itself; `None` while it runs, and for one that was killed.
+    /// What it said of itself; of one that runs, or was killed, what it last said.
     pub report: Option<Report>,
 }
 
@@ -57,8 +57,24 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .last_insert_rowid();
-            tx.commit().await?;
+            super::commit(tx).await?;
             Ok(RunId(id))
+        })
+        .await
+    }
+
+    /// Stores how far a run is. One that has ended in the meantime stays as it ended.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn run_goes_on(&self, report: &Report) -> Result<(), StoreError> {
+        self.told(async {
+            let text = json(report)?;
+            let mut tx = self.begin().await?;
+            sqlx::query!("UPDATE run SET report = ? WHERE id = ? AND status = 'running'", text, report.run.0)
+                .execute(&mut *tx)
+                .await?;
+            super::commit(tx).await
         })
         .await
     }
@@ -84,7 +100,7 @@ impl Store {
             if done.rows_affected() != 1 {
                 return Err(Trouble::bad("run", format_args!("there is no run {}", report.run)));
             }
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

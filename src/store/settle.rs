@@ -6,6 +6,7 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::error::Trouble;
+use super::nudge::calm_down;
 use super::siblings::look_beside_deleted;
 use super::{Settled, Settlement, json, time};
 use crate::domain::PivotalId;
@@ -118,6 +119,8 @@ async fn settle_wave(tx: &mut SqliteConnection, wave: &[&Settlement]) -> Result<
     refuse(tx, &refused).await?;
     lose(tx, &those(|s| matches!(s, Settled::Lost(_)))).await?;
     delete(tx, &those(|s| matches!(s, Settled::Deleted))).await?;
+    // Still urgent is only what the next run may well bring to its end.
+    calm_down(tx, &those(|s| !matches!(s, Settled::Owed(_) | Settled::Unknown(_)))).await?;
     calm(tx, &those(|s| matches!(s, Settled::Written { .. } | Settled::Deleted))).await
 }
 

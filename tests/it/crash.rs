@@ -1,6 +1,6 @@
 //! The real binary, killed with SIGKILL while it works, and run again.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Output};
 use std::time::{Duration, Instant};
 
@@ -58,12 +58,22 @@ async fn killed_at_any_moment_it_ends_without_a_duplicate_and_with_nothing_missi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupt_settles_what_is_under_way_and_says_so() {
+    for word in ["-INT", "-TERM"] {
+        settles_when_told(word).await;
+    }
+}
+
+fn signal(child: &Child, word: &str) {
+    let told = std::process::Command::new("kill").args([word, &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+}
+
+async fn settles_when_told(word: &str) {
     let rig = Rig::with(portal(30, 2)).await;
     rig.pivotal().switches.write_latency = Duration::from_millis(20);
     let mut child = rig.command(&["backfill", "--json"]).spawn().unwrap();
     until_written(&rig, &mut child, 8).await;
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
+    signal(&child, word);
     let mut said = String::new();
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
@@ -85,8 +95,7 @@ async fn an_interrupt_does_not_wait_for_the_limit() {
     let mut child = rig.command(&["backfill", "--json"]).spawn().unwrap();
     // Of 20 a minute the reserve leaves 18; two went to who and what is there. The next would leave in a minute.
     until_written(&rig, &mut child, 16).await;
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
+    signal(&child, "-INT");
     let mut said = String::new();
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
@@ -96,6 +105,39 @@ async fn an_interrupt_does_not_wait_for_the_limit() {
     let output = finish(&rig, &["backfill", "--json"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert_eq!(rig.pivotal().create_counts()[0], 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_hurries_and_what_it_leaves_unknown_is_asked_later() {
+    let rig = Rig::with(portal(30, 1)).await;
+    // Carried out, and no answer ever: the first signal waits for it, the second does not.
+    rig.faults.inject(Fault::next("pivotal", Effect::HangAfter).on("POST", "/api/v1/customers").after(5).times(2));
+    let mut child = rig.command(&["backfill", "--json"]).spawn().unwrap();
+    let begun = Instant::now();
+    while !rig.faults.waiting().is_empty() {
+        assert!(begun.elapsed() < PATIENCE && child.try_wait().unwrap().is_none());
+        tokio::task::yield_now().await;
+    }
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    signal(&child, "-TERM");
+    assert!(told.any(|line| line.starts_with("stopping")));
+    signal(&child, "-TERM");
+    assert!(told.any(|line| line.starts_with("hurrying")));
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["status"], "interrupted");
+    let known = report["operations"]["create"].as_u64().unwrap();
+    let made: u64 = rig.pivotal().create_counts().iter().sum();
+    // Four are under way at most, and these two for certain.
+    assert!((made - 4..=made - 2).contains(&known), "{known} of {made} are known");
+
+    let output = finish(&rig, &["backfill", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["operations"]["create"], 60 - known, "what is not known is asked for, and counted");
+    assert_eq!(rig.pivotal().create_counts()[..2], [30, 30]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod ambiguous;
 mod billing_contacts;
 mod calls;
 mod commands;
+mod conflicts;
 mod contract;
 mod crash;
+mod crash_matrix;
 mod decisions;
 mod desk;
 mod floors;
@@ -23,6 +26,9 @@ mod rig;
 mod ruled;
 mod saved_plans;
 mod stripe;
+mod told;
 mod truth;
 mod two_sources;
+mod urgent;
+mod walks;
 mod why_speed;

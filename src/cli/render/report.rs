@@ -80,7 +80,8 @@ fn streams(report: &Report) -> String {
     table(&header, rows.collect(), 1)
 }
 
-fn operations(report: &Report) -> String {
+/// What was done and what was not, in one line.
+pub(super) fn operations(report: &Report) -> String {
     let counts = &report.operations;
     let done =
         [(counts.create, "created"), (counts.update, "updated"), (counts.delete, "deleted"), (counts.adopt, "adopted")];

@@ -23,6 +23,7 @@ fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Repo
         finished_at: Some("2026-11-23T03:01:12Z".parse().unwrap()),
         notes: vec![],
         error: None,
+        progress: None,
         plan: vec![],
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
-use crate::domain::{RunStatus, Timestamp};
+use crate::domain::{Doing, Progress, RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::runs::took;
@@ -112,9 +112,28 @@ fn last_run(out: &mut String, view: &StatusView) {
             ago(view.now, end),
             took(run).map_or_else(String::new, |took| format!(", took {took}"))
         ),
-        None if view.in_use => writeln!(out, "running: {what}, begun {}", ago(view.now, run.started_at)),
+        None if view.in_use => {
+            writeln!(out, "running: {what}, begun {}{}", ago(view.now, run.started_at), how_far(run))
+        }
         None => writeln!(out, "last run: {what}, cut off, begun {}", ago(view.now, run.started_at)),
     };
+}
+
+/// How far a run under way is, as it last said itself.
+fn how_far(run: &RunRow) -> String {
+    let Some(progress) = run.report.as_ref().and_then(|report| report.progress) else { return String::new() };
+    let Progress { doing, tried, operations, per_minute, .. } = progress;
+    match doing {
+        Doing::Reading => ": reading the sources".to_owned(),
+        Doing::Comparing => ": working out what is owed".to_owned(),
+        Doing::Writing => {
+            let left = operations.saturating_sub(tried);
+            let time = per_minute.filter(|_| left > 0).map_or_else(String::new, |rate| {
+                format!(", about {} to go at {} a minute", time_for(left, rate), count(u64::from(rate)))
+            });
+            format!(": written {} of {}{time}", count(tried), count(operations))
+        }
+    }
 }
 
 fn streams(view: &StatusView) -> String {
@@ -231,6 +250,7 @@ pub fn status_json(view: &StatusView) -> Json {
         "workspace": view.workspace,
         "store": view.store,
         "last_run": view.last_run.as_ref().map(super::runs::run_json),
+        "progress": view.last_run.as_ref().filter(|_| view.in_use).and_then(|run| run.report.as_ref()?.progress),
         "mapped": mapped,
         "streams": streams,
         "operations": { "owed": owed, "held": held, "quarantined": quarantined, "waiting_deletions": waiting_deletions },

@@ -34,6 +34,7 @@ fn run(id: i64, status: RunStatus, finished: Option<&str>) -> RunRow {
         finished_at: Some(at(end)),
         notes: vec![],
         error: None,
+        progress: None,
         plan: vec![],
     });
     RunRow {

@@ -4,6 +4,7 @@ mod bind;
 mod explain;
 mod journal;
 mod look;
+mod nudge;
 mod open;
 mod operations;
 mod pull;

@@ -1,0 +1,97 @@
+//! A run under way is asked to take something in: what was nudged, or everything that changed since.
+//!
+//! Apply then stops between two operations; what was not sent is planned again with the news, the urgent first. So a long
+//! first load does not keep a webhook or a person waiting, and goes on afterwards.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ports::Writer;
+
+use super::plan::{Asking, Planned};
+use super::{Ask, Engine, EngineError, Run};
+
+/// How often a run that writes looks for nudges, which other processes may leave too.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The shortest time between two turns; and the longest, however long planning takes.
+const LEAST_BETWEEN: Duration = Duration::from_secs(1);
+const MOST_BETWEEN: Duration = Duration::from_secs(30);
+/// Of the time, one part in so many is spent on planning again at most, however many triggers come.
+const SHARE: u32 = 10;
+/// As long as this Pivotal's own news are not asked for again within one run.
+const NEWS_KEEP: Duration = Duration::from_secs(60);
+
+/// What a run under way is to take in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The records that were nudged.
+    Nudged,
+    /// Whatever changed.
+    Everything,
+}
+
+/// Where a run stands with its turns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turns {
+    /// The newest nudge that this run has seen.
+    pub(super) seen: i64,
+    /// No turn before this time.
+    not_before: Instant,
+    /// When Pivotal's news were last asked for.
+    news_at: Instant,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { seen: 0, not_before: now, news_at: now }
+    }
+}
+
+impl Engine {
+    /// Returns when the run is to take something in.
+    pub(super) async fn asked_again(&self, turns: Turns) -> Turn {
+        tokio::time::sleep_until(turns.not_before).await;
+        loop {
+            match self.store.newest_nudge().await {
+                Ok(newest) if newest > turns.seen => return Turn::Nudged,
+                Ok(_) => {}
+                // Whatever ails the store, what is being written will meet it too.
+                Err(error) => tracing::debug!(%error, "nudges could not be looked for"),
+            }
+            tokio::select! {
+                () = self.again.notified() => return Turn::Everything,
+                () = self.store.nudged() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Takes it in and plans again.
+    pub(super) async fn take_turn(
+        &self,
+        turn: Turn,
+        writer: &dyn Writer,
+        ask: &Ask,
+        run: &mut Run,
+    ) -> Result<Vec<Planned>, EngineError> {
+        // A create whose answer was lost a moment ago must not be made afresh.
+        self.recover(writer, run).await?;
+        match turn {
+            Turn::Nudged => self.read_nudged(ask, run).await?,
+            Turn::Everything => self.pull(&Ask { full: false, ..ask.clone() }, run).await?,
+        }
+        self.bind(run).await?;
+        self.heed().await?;
+        let began = Instant::now();
+        let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };
+        let planned = self.make_plan(false, asking, run).await?;
+        if asking == Asking::Everything {
+            run.turns.news_at = Instant::now();
+        }
+        run.forget_undone();
+        run.turns.not_before = Instant::now() + (began.elapsed() * (SHARE - 1)).clamp(LEAST_BETWEEN, MOST_BETWEEN);
+        Ok(planned)
+    }
+}

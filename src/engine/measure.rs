@@ -1,0 +1,28 @@
+//! What the guards measure by.
+
+use std::collections::HashMap;
+
+use crate::domain::Kind;
+use crate::reconcile::Population;
+
+use super::{Engine, EngineError, LOADED, Run};
+
+impl Engine {
+    /// What the guards measure by: as it was before this run wrote anything, and what it has written since.
+    pub(super) async fn population(&self, run: &mut Run) -> Result<Population, EngineError> {
+        if let Some(population) = &run.population {
+            return Ok(Population { done: run.done.clone(), ..population.clone() });
+        }
+        let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
+        let count = |kind| live.get(&kind).copied().unwrap_or_default();
+        let population = Population {
+            customers: count(Kind::Customer),
+            contacts: count(Kind::Contact),
+            onboardings: count(Kind::Onboarding),
+            loaded: self.store.fact(LOADED).await?.is_some(),
+            done: run.done.clone(),
+        };
+        run.population = Some(population.clone());
+        Ok(population)
+    }
+}

@@ -1,0 +1,51 @@
+//! In which stages a plan is applied: what must be done before what.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::domain::{Action, EntityId, Operation};
+
+use super::Run;
+use super::plan::Planned;
+
+/// All operations of one entity, in order.
+pub(super) struct Group {
+    pub(super) stage: u8,
+    pub(super) operations: VecDeque<Planned>,
+}
+
+/// Groups by entity, in the plan's order, and sets aside what may not go ahead.
+pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
+    let mut index: HashMap<EntityId, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut blocked: HashSet<EntityId> = HashSet::new();
+    for planned in planned {
+        let operation = &plan[planned.at];
+        let entity = operation.entity;
+        if !operation.is_ready() || blocked.contains(&entity) {
+            run.count_undone(&operation.standing);
+            blocked.insert(entity);
+            continue;
+        }
+        let stage = stage(operation, planned.urgent);
+        match index.get(&entity) {
+            Some(&at) => {
+                groups[at].stage = groups[at].stage.min(stage);
+                groups[at].operations.push_back(planned);
+            }
+            None => {
+                index.insert(entity, groups.len());
+                groups.push(Group { stage, operations: VecDeque::from([planned]) });
+            }
+        }
+    }
+    groups.sort_by_key(|group| group.stage);
+    groups.into()
+}
+
+/// The urgent first; then parents before children, deletes last and children first among them. A move takes the stage of its
+/// create.
+fn stage(operation: &Operation, urgent: bool) -> u8 {
+    let rank = operation.kind as u8;
+    let within = if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank };
+    if urgent { within } else { 20 + within }
+}
