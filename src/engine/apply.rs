@@ -22,8 +22,6 @@ use super::plan::Planned;
 use super::stages::{Group, group};
 use super::{Engine, EngineError, Event, NOT_REACHED, Run};
 
-/// Attempts committed ahead of the senders when nothing limits the pace.
-const AHEAD_MOST: usize = 128;
 /// Settlements committed together at most.
 const SETTLE_MOST: usize = 256;
 /// Why an operation that was committed was not sent, though the run goes on.
@@ -393,14 +391,5 @@ impl Engine {
 
     fn makes_way(&self, shared: &Shared<'_>) -> bool {
         shared.pass.is_cancelled() && !self.stop.is_cancelled() && !shared.halted()
-    }
-
-    /// Under a limit only about a second's worth is committed ahead: what is committed but not sent has to be settled at the
-    /// next start if the process dies.
-    fn ahead(&self) -> usize {
-        match self.target.rate_per_minute() {
-            Some(rate) => (rate as usize / 60).clamp(self.concurrency.max(1), AHEAD_MOST),
-            None => AHEAD_MOST,
-        }
     }
 }

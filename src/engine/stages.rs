@@ -4,8 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::domain::{Action, EntityId, Operation};
 
-use super::Run;
 use super::plan::Planned;
+use super::{Engine, Run};
+
+/// Attempts committed ahead of the senders when nothing limits the pace.
+const AHEAD_MOST: usize = 128;
 
 /// All operations of one entity, in order.
 pub(super) struct Group {
@@ -48,4 +51,15 @@ fn stage(operation: &Operation, urgent: bool) -> u8 {
     let rank = operation.kind as u8;
     let within = if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank };
     if urgent { within } else { 20 + within }
+}
+
+impl Engine {
+    /// Under a limit only about a second's worth is committed ahead: what is committed but not sent has to be settled at the
+    /// next start if the process dies.
+    pub(super) fn ahead(&self) -> usize {
+        match self.target.rate_per_minute() {
+            Some(rate) => (rate as usize / 60).clamp(self.concurrency.max(1), AHEAD_MOST),
+            None => AHEAD_MOST,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::sample::{at, parent, settings, subject};
 use super::*;
 use crate::domain::{Action, Binding, Facts, Mirror, MirrorState, MrrUnit, Origin, Role, Span, Stream, Value};
 
-#[path = "hostile_strategies.rs"]
+#[path = "hostile_strategies_tests.rs"]
 mod strategies;
 
 use strategies::{text, there, two_days, value};

@@ -60,8 +60,9 @@ pub(super) fn property(read: &str) -> &str {
 
 fn properties(raw: &Raw, reads: &BTreeSet<String>) -> BTreeMap<String, Value> {
     let names: BTreeSet<_> = reads.iter().map(|read| property(read)).filter(|n| PROPERTIES.contains(n)).collect();
-    let kept = names.into_iter().filter_map(|name| Some((name, raw.get(name)?)));
-    kept.map(|(name, json)| (name.to_owned(), value(name, json))).collect()
+    // Stripe answers whole objects: a field that it leaves out holds nothing.
+    let kept = names.into_iter().map(|name| (name, raw.get(name).map_or(Value::Null, |json| value(name, json))));
+    kept.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Instants become ISO 8601 text, the form in which the other source has them.
