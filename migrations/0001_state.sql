@@ -88,7 +88,8 @@ CREATE TABLE entity (
     dirty         INTEGER NOT NULL DEFAULT 1,  -- 1 when a record or a rule changed since it was last planned
     settled       INTEGER NOT NULL DEFAULT 0,  -- 1 when nothing was owed at the last look
     urgent        INTEGER NOT NULL DEFAULT 0,  -- 1 while what is owed goes before all else: a person or a webhook touched it
-    look_at       TEXT,                        -- look again then, e.g. when a deletion's grace is over
+    look_at       TEXT,                        -- look again then: when the grace of what left is over
+    leaving       TEXT,                        -- what is done then: delete, archive
     wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
     gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
@@ -98,14 +99,18 @@ CREATE TABLE entity (
     state         TEXT,                        -- live, deleted, lost
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
     written_at    TEXT,
-    refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused
+    refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for
     approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
-    slug          TEXT AS (written ->> '$.slug') VIRTUAL -- the slug as last written
+    slug          TEXT AS (written ->> '$.slug') VIRTUAL, -- the slug as last written
+    email         TEXT AS (lower(written ->> '$.email')) VIRTUAL -- the address as last written, lower case
 ) STRICT;
 CREATE INDEX entity_by_slug ON entity (slug) WHERE slug IS NOT NULL;
+CREATE INDEX entity_by_email ON entity (email) WHERE email IS NOT NULL;
+CREATE INDEX entity_by_holder ON entity (refused ->> '$.holder.entity') WHERE refused ->> '$.holder.entity' IS NOT NULL;
 CREATE INDEX entity_by_display_id ON entity (object, display_id) WHERE display_id IS NOT NULL;
 CREATE INDEX entity_live ON entity (object) WHERE state = 'live';
 CREATE INDEX entity_by_parent ON entity (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX entity_by_customer ON entity (pivotal_parent) WHERE pivotal_parent IS NOT NULL;
 CREATE INDEX entity_to_look_at ON entity (object, id) WHERE dirty = 1 OR settled = 0;
 CREATE INDEX entity_urgent ON entity (id) WHERE urgent = 1;
 CREATE INDEX entity_later ON entity (look_at) WHERE look_at IS NOT NULL;
@@ -160,6 +165,7 @@ CREATE TABLE operation (
     reason      TEXT NOT NULL,                 -- why it is owed
     state       TEXT NOT NULL,                 -- planned, done, held, quarantined, owed; superseded: a later plan replaced it after it was tried
     why         TEXT,                          -- why it is held, quarantined or still owed
+    waits       INTEGER NOT NULL DEFAULT 0,    -- 1 when it waits for something else, so that no run can send it yet
     settled_at  TEXT
 ) STRICT;
 CREATE INDEX operation_by_entity ON operation (entity_id);
@@ -189,7 +195,7 @@ CREATE INDEX attempt_by_operation ON attempt (operation_id);
 CREATE INDEX attempt_open ON attempt (id) WHERE outcome IN ('pending', 'unknown');
 CREATE INDEX attempt_by_run ON attempt (run_id);
 
--- Facts about this store itself: workspace_id, workspace_slug, rules (fingerprint), filled_at, walked_at.
+-- Facts about this store itself: workspace_id, workspace_slug, rules (fingerprint), filled_at, walked_at, rate_per_minute, guards.
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -212,7 +218,7 @@ WHERE e.object = 'customer' AND e.pivotal_id IS NOT NULL;
 
 -- What is still owed to Pivotal.
 CREATE VIEW v_pending AS
-SELECT o.ref, o.object, o.verb, o.name, o.pivotal_id, o.changes, o.reason, o.state, o.why, o.run_id
+SELECT o.ref, o.object, o.verb, o.name, o.pivotal_id, o.changes, o.reason, o.state, o.why, o.waits, o.run_id
 FROM operation o WHERE o.state IN ('planned', 'owed');
 
 -- What waits for a person.

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pivotal_sync::cli::{self, Cli};
+use pivotal_sync::cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match cli::typed(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
     let json = cli.command.json();
     let outcome = match cli::start_logging(&cli) {
         Ok(()) => cli::run(cli).await,

@@ -52,7 +52,7 @@ pub(super) async fn run() -> Result<Exit, Failure> {
 
     heading("1. Read everything, and say what would be done", "pivotal-sync plan")?;
     let planned = pass(RunKind::Plan).await?;
-    show(&render_plan(&planned.plan, &view(Some(A_FEW))))?;
+    show(&render_plan(&planned, &view(Some(A_FEW))))?;
 
     heading("2. Do it", "pivotal-sync backfill")?;
     let loaded = pass(RunKind::Backfill).await?;
@@ -65,7 +65,7 @@ pub(super) async fn run() -> Result<Exit, Failure> {
 
     heading("4. The next night", "pivotal-sync plan, then pivotal-sync sync")?;
     let planned = pass(RunKind::Plan).await?;
-    show(&render_plan(&planned.plan, &view(None)))?;
+    show(&render_plan(&planned, &view(None)))?;
     let synced = pass(RunKind::Sync).await?;
     show(&told(&synced))?;
 

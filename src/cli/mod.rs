@@ -24,6 +24,7 @@ mod session;
 mod status;
 pub mod sync;
 mod telemetry;
+mod usage;
 mod why;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ pub use args::{
 };
 pub use failure::{Exit, Failure};
 pub use progress::{Progress, progress};
+pub use usage::typed;
 
 /// Sets up logging for the command at hand.
 ///

@@ -61,7 +61,7 @@ fn tell(report: &Report, args: &PlanArgs, rate_per_minute: Option<u32>) -> Resul
     } else {
         let width = print::width();
         let view = PlanView { width, most: width.map(|_| MOST), rate_per_minute };
-        let plan = render_plan(&report.plan, &view);
+        let plan = render_plan(report, &view);
         print::show(&format!("{}\n{plan}{}", render_report(report, width), next(report, args)))?;
     }
     Ok(Exit::of_plan(report, args.exit_code))

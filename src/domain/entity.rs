@@ -87,12 +87,27 @@ impl MirrorState {
 }
 
 /// An operation Pivotal refused for good rests until what it would send differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
     /// Fingerprint of the body that was refused.
     pub fingerprint: String,
     /// What Pivotal said: code, field, message.
     pub reason: String,
+    /// Whether a person must decide, because somebody else has what was asked for: then it rests as held.
+    #[serde(default)]
+    pub held: bool,
+    /// Who that is, where it is known: once it gives that up, the operation is tried again unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// Who has the address that another one asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The entity.
+    pub entity: EntityId,
+    /// The address, in lower case.
+    pub address: String,
 }
 
 /// What binding decided about one record.

@@ -22,7 +22,7 @@ mod value;
 pub use choice::{Approval, Choice, Chosen};
 pub use cursor::{Cursor, PullMode};
 pub use duration::Span;
-pub use entity::{Binding, Entity, Mirror, MirrorState, Origin, Quarantine};
+pub use entity::{Binding, Entity, Holder, Mirror, MirrorState, Origin, Quarantine};
 pub use facts::{AccountFacts, AccountLink, DealFacts, Facts, PersonFacts, SubscriptionFacts, SubscriptionStatus};
 pub use fault::{ApiError, Fault};
 pub use fields::{Change, Changes, Fields};
@@ -34,7 +34,8 @@ pub use money::MrrUnit;
 pub use operation::{Action, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};
 pub use report::{
-    Doing, ErrorReport, OperationCounts, Progress, Report, RequestCounts, RunKind, RunStatus, StreamCounts,
+    Doing, ErrorReport, Later, Leaving, OperationCounts, Progress, Removal, Report, RequestCounts, RunKind, RunStatus,
+    StreamCounts,
 };
 pub use value::Value;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, RunId, Stream, Timestamp, Verb};
+use super::{Kind, Operation, PivotalId, RunId, Stream, Timestamp, Verb};
 
 /// Why a run was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +115,9 @@ pub struct OperationCounts {
     pub quarantined: u64,
     /// Everything else not yet done.
     pub owed: u64,
+    /// Of the owed, what waits for something else, so that no run can send it yet.
+    #[serde(default)]
+    pub waiting: u64,
 }
 
 impl OperationCounts {
@@ -126,6 +129,11 @@ impl OperationCounts {
             Verb::Delete => self.delete += 1,
             Verb::Adopt => self.adopt += 1,
         }
+    }
+
+    /// Of the owed, what the next run can send.
+    pub const fn sendable(&self) -> u64 {
+        self.owed.saturating_sub(self.waiting)
     }
 
     /// Whether nothing is held, quarantined or owed.
@@ -178,6 +186,64 @@ pub struct Report {
     /// The operations, for output that lists them. Not stored with the run.
     #[serde(skip)]
     pub plan: Vec<Operation>,
+    /// What waits out its grace, the next first, for output that lists it. Not stored with the run.
+    #[serde(skip)]
+    pub later: Vec<Leaving>,
+}
+
+/// How an object leaves Pivotal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Removal {
+    /// DELETE.
+    Delete,
+    /// Its status becomes `archived`.
+    Archive,
+}
+
+impl Removal {
+    /// The word in the store and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Archive => "archive",
+        }
+    }
+
+    /// What it will have been.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::Archive => "archived",
+        }
+    }
+}
+
+/// What is done once a grace is over, unless what left comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// What.
+    #[serde(rename = "op")]
+    pub removal: Removal,
+    /// When the grace is over.
+    pub at: Timestamp,
+}
+
+/// An object that is no longer wanted and waits out its grace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// What happens, and when.
+    #[serde(flatten)]
+    pub later: Later,
+    /// Which kind of Pivotal object.
+    pub object: Kind,
+    /// The record that names it, e.g. `hubspot:company:123`.
+    #[serde(rename = "ref")]
+    pub subject: String,
+    /// What people call it.
+    pub name: String,
+    /// The object.
+    pub pivotal_id: PivotalId,
 }
 
 /// What a run under way is at.

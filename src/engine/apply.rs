@@ -348,7 +348,7 @@ impl Engine {
                 run.settled.insert(outcome.settlement.operation);
                 true
             }
-            Settled::Held(_) | Settled::Lost(_) => {
+            Settled::Held(_) | Settled::Contested(_) | Settled::Lost(_) => {
                 counts.held += 1;
                 false
             }

@@ -3,17 +3,22 @@
 use chrono::Utc;
 use tokio::sync::mpsc;
 
-use crate::domain::{Action, ApiError, Fields, Kind, Operation, Origin, Parent, PivotalId};
+use crate::domain::{
+    Action, ApiError, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine,
+};
 use crate::ports::Heard;
+use crate::reconcile::fingerprint_of;
 use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 
-use super::armed::{Armed, Outcome, settle_as};
+use super::armed::{Armed, Outcome, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::adopted_as_is;
 use super::{Engine, EngineError};
 
+const EMAIL: &str = "email";
+
 impl Engine {
-    /// A create met an owner. Answers with the operation to send instead, its attempt committed, or settles.
+    /// A write met an owner. Answers with the operation to send instead of a create, its attempt committed, or settles.
     pub(super) async fn resolve(
         &self,
         shared: &Shared<'_>,
@@ -36,8 +41,10 @@ impl Engine {
             _ => None,
         };
         let Some(operation) = instead else {
-            let why = format!("{error}; it belongs to somebody else in Pivotal");
-            armed.settle(settle, Heard::from(error), Settled::Held(why));
+            let settled = self.contested(shared, &armed.operation, error).await?;
+            let mut armed = armed;
+            leave(shared.plan, std::mem::take(&mut armed.rest), "waits for the operation before it", settle);
+            armed.settle(settle, Heard::from(error), settled);
             return Ok(None);
         };
         // The refused attempt ends; the operation goes on under a new one.
@@ -61,6 +68,37 @@ impl Engine {
         let Some(mut next) = self.whole(shared, vec![next], settle).await.pop() else { return Ok(None) };
         next.attempt = self.store.intend(&[next.intent(shared.run)], Utc::now()).await?.first().copied();
         Ok(Some(next))
+    }
+
+    /// Somebody else has it, so a person decides; unless who has it gives it up in this very run.
+    async fn contested(
+        &self,
+        shared: &Shared<'_>,
+        operation: &Operation,
+        error: &ApiError,
+    ) -> Result<Settled, EngineError> {
+        let changes = operation.changes();
+        let address = changes.0.get(EMAIL).filter(|_| operation.kind == Kind::Contact).and_then(|c| c.to.as_text());
+        let found = match address {
+            Some(address) => self.store.holder_of(address, operation.entity).await?,
+            None => None,
+        };
+        let holder = found.as_ref().map(|(entity, _)| *entity);
+        if let Some(giver) = shared.plan.iter().find(|other| gives_up(other, operation, holder)) {
+            let why = format!("{error}; {} gives it up in this run, so the next one tries again", giver.subject);
+            return Ok(Settled::Owed(why));
+        }
+        let who = match &found {
+            Some((_, subject)) => format!("{subject} has this address"),
+            None => "it belongs to somebody else in Pivotal".to_owned(),
+        };
+        let key = &operation.subject;
+        let reason = format!(
+            "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one rest; \
+             `pivotal-sync approve {key}` sends it again"
+        );
+        let holder = holder.zip(address).map(|(entity, a)| Holder { entity, address: a.to_lowercase() });
+        Ok(Settled::Contested(Quarantine { fingerprint: fingerprint_of(operation), reason, held: true, holder }))
     }
 
     /// Who has the slug or the email: Pivotal's news first, then everything ever walked.
@@ -103,6 +141,21 @@ impl Engine {
         let slug = self.reconciler.fallback_slug(&operation.subject, fields.text("slug")?);
         fields.set("slug", slug.as_str());
         Some(operation)
+    }
+}
+
+/// Whether an operation takes the address that another one asks for from who has it. Two that want each other's would both
+/// wait for ever.
+fn gives_up(other: &Operation, asks: &Operation, holder: Option<EntityId>) -> bool {
+    if !other.is_ready() || other.entity == asks.entity || other.kind != asks.kind {
+        return false;
+    }
+    let (theirs, ours) = (other.changes(), asks.changes());
+    let Some(wanted) = ours.0.get(EMAIL) else { return false };
+    match (&other.action, theirs.0.get(EMAIL)) {
+        (Action::Delete { .. }, _) => holder == Some(other.entity),
+        (Action::Update { .. }, Some(change)) => change.from == wanted.to && change.to != wanted.from,
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a record is, or is not, in Pivotal as it is: what the store holds of it, and what the rules make of that.
 
-use crate::domain::{ExternalId, Kind, PivotalId, Stream, Timestamp};
-use crate::reconcile::{Explained, Reconciler};
+use crate::domain::{Entity, ExternalId, Kind, PivotalId, Stream, Timestamp};
+use crate::reconcile::{Explained, Fate, Reconciler};
 use crate::store::{Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
 
 use super::plan::{Parents, subject};
@@ -15,6 +15,17 @@ pub struct Told {
     pub explained: Option<Explained>,
     /// What people call the account it belongs to, and the account's customer.
     pub account: Option<(String, Option<PivotalId>)>,
+    /// The customer its object lives under, where that is leaving or has left.
+    pub roof: Option<Roof>,
+}
+
+/// What becomes of the customer that an object lives under, and so of the object (pivotal-api.md 10.1, DELETE).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Roof {
+    /// It is no longer wanted.
+    Leaving(Fate),
+    /// This daemon deleted it then, and the object vanished with it.
+    Deleted(Timestamp),
 }
 
 /// What is known of a name that no record bears.
@@ -50,7 +61,7 @@ pub async fn explain(
     let mut told = Vec::new();
     for story in store.explain(reference).await? {
         let Some(entity) = story.entity.as_ref().map(|entity| entity.entity.clone()) else {
-            told.push(Told { story, explained: None, account: None });
+            told.push(Told { story, explained: None, account: None, roof: None });
             continue;
         };
         let row = store.subjects(&[entity.id]).await?.into_iter().next();
@@ -59,9 +70,25 @@ pub async fn explain(
             Some(parent) => store.called(parent).await?,
             None => None,
         };
-        told.push(Told { story, explained, account });
+        let roof = roof(store, reconciler, &entity, now).await?;
+        told.push(Told { story, explained, account, roof });
     }
     Ok(told)
+}
+
+async fn roof(
+    store: &Store,
+    reconciler: &Reconciler,
+    child: &Entity,
+    now: Timestamp,
+) -> Result<Option<Roof>, StoreError> {
+    let Some(customer) = child.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref()) else { return Ok(None) };
+    let standing = store.standing_for(std::slice::from_ref(customer)).await?;
+    let Some(entity) = standing.get(customer) else {
+        return Ok(store.deleted_at(customer, child.parent).await?.map(Roof::Deleted));
+    };
+    let row = store.subjects(&[*entity]).await?.into_iter().next();
+    Ok(row.and_then(|row| reconciler.explain(&subject(row, &Parents::default()), now).fate).map(Roof::Leaving))
 }
 
 /// Why nothing is known under a name.

@@ -17,6 +17,7 @@ mod apply;
 mod armed;
 mod billing;
 mod bind;
+mod brakes;
 mod conflict;
 pub mod decide;
 mod error;
@@ -62,6 +63,9 @@ const NOT_REACHED: &str = "not reached";
 
 /// Set when a first load tried everything it planned. A plan alone, or a load that was cut off, is no load.
 const LOADED: &str = "loaded_at";
+
+/// Requests a minute that the last run could send to Pivotal; empty when nothing limited it.
+pub const RATE: &str = "rate_per_minute";
 
 /// Everything a pass needs, but for the right to write.
 pub struct Engine {
@@ -122,13 +126,7 @@ impl Engine {
         if waiting > 0 {
             run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
         }
-        if let (number, Some(next)) = self.store.waiting_deletions().await? {
-            let at = next.format("%Y-%m-%d %H:%M UTC");
-            run.note(match number {
-                1 => format!("1 deletion waits out its grace, until {at}"),
-                _ => format!("{number} deletions wait out their grace, the next until {at}"),
-            });
-        }
+        run.report.later = self.store.leaving(u32::MAX).await?;
         run.count_planned();
         Ok(())
     }
@@ -237,6 +235,7 @@ impl Engine {
             error: None,
             progress: None,
             plan: Vec::new(),
+            later: Vec::new(),
         };
         Ok(Run::new(report, self.spent()))
     }
@@ -269,10 +268,23 @@ impl Engine {
         }
         let stored = self.store.finish_run(report).await;
         let kept = self.keep_pace().await;
+        self.remember_the_rate().await?;
         result?;
         kept?;
         stored?;
         Ok(run.report)
+    }
+
+    /// What Pivotal was found to allow, for estimates when nobody talks to it.
+    async fn remember_the_rate(&self) -> Result<(), EngineError> {
+        if self.target.spent().requests == 0 {
+            return Ok(());
+        }
+        let rate = self.target.rate_per_minute().map_or_else(String::new, |rate| rate.to_string());
+        if self.store.fact(RATE).await?.as_deref() != Some(&rate) {
+            self.store.set_fact(RATE, &rate).await?;
+        }
+        Ok(())
     }
 
     fn spent(&self) -> Vec<(Option<SourceName>, Spent)> {

@@ -21,15 +21,17 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
     let creates = matches!(operation.action, Action::Create { .. });
     Verdict::Settle(match &error.fault {
         Fault::Unauthorised | Fault::Forbidden { .. } | Fault::Unexpected | Fault::Expired => return Verdict::Stop,
-        Fault::Taken { .. } if creates => return Verdict::Conflict,
-        Fault::Taken { .. } => Settled::Held(said),
+        Fault::Taken { .. } => return Verdict::Conflict,
         // Deleting what is not there has reached its goal.
         Fault::NotFound if matches!(operation.action, Action::Delete { .. }) => Settled::Deleted,
         Fault::NotFound if creates => Settled::Held(format!("{said}; its customer is no longer in Pivotal")),
         Fault::NotFound => {
             Settled::Lost(format!("{said}; somebody may have deleted it on purpose, so it is not created again"))
         }
-        Fault::Invalid => Settled::Refused(Quarantine { fingerprint: fingerprint_of(operation), reason: said }),
+        Fault::Invalid => {
+            let fingerprint = fingerprint_of(operation);
+            Settled::Refused(Quarantine { fingerprint, reason: said, ..Quarantine::default() })
+        }
         Fault::Throttled { .. } | Fault::Unreachable | Fault::Stopped => Settled::Owed(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse if creates => Settled::Unknown(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Owed(said),

@@ -8,7 +8,7 @@ use crate::domain::{
     Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
 };
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Tripped, Wanted,
+    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Wanted,
     fingerprint_of, order, with_urgent,
 };
 use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
@@ -110,12 +110,9 @@ impl Engine {
             let approval = draft.approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
         };
-        for tripped in self.reconciler.guard(&mut draft.operations, &population, &approved) {
-            let Tripped { kind, verb, count, held, limit, why } = tripped;
-            let kind = kind.as_str();
-            tracing::warn!(kind, verb, count, held, limit, "a guard tripped: all of these are held");
-            run.note(why);
-        }
+        let tripped = self.reconciler.guard(&mut draft.operations, &population, &approved);
+        self.tell_tripped(&tripped, &draft.operations, run).await?;
+        self.tell_who_goes_along(&mut draft.operations).await?;
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
@@ -199,7 +196,7 @@ impl Engine {
             if decision.operations.iter().any(Operation::is_ready) {
                 draft.slugs.extend(slug);
             }
-            let Decision { operations, look_at, notes } = decision;
+            let Decision { operations, later, notes } = decision;
             for note in notes.iter().chain(&desired.notes) {
                 run.note(format!("{}: {}", note.subject, note.message));
             }
@@ -208,7 +205,7 @@ impl Engine {
                 name: desired.name.clone(),
                 unwanted: unwanted(&desired.wanted),
                 settled: operations.is_empty(),
-                look_at,
+                later,
             });
             if operations.is_empty() {
                 in_step.push(subject.entity.id);

@@ -94,7 +94,7 @@ impl Run {
     /// What is undone is planned again, and counted then.
     pub(super) fn forget_undone(&mut self) {
         let counts = &mut self.report.operations;
-        (counts.held, counts.quarantined, counts.owed) = (0, 0, 0);
+        (counts.held, counts.quarantined, counts.owed, counts.waiting) = (0, 0, 0, 0);
     }
 
     pub(super) fn note(&mut self, note: String) {
@@ -119,7 +119,11 @@ impl Run {
         match standing {
             Standing::Held(_) => counts.held += 1,
             Standing::Quarantined(_) => counts.quarantined += 1,
-            Standing::Waiting(_) | Standing::Ready => counts.owed += 1,
+            Standing::Ready => counts.owed += 1,
+            Standing::Waiting(_) => {
+                counts.owed += 1;
+                counts.waiting += 1;
+            }
         }
     }
 

@@ -1,14 +1,18 @@
 //! Why an entity is what it is, for a person who asks: the same rules and the same evidence, told instead of applied.
 
-use crate::domain::{AccountLink, Choice, Facts, Kind, Role, SourceKey, Timestamp, Value};
+use crate::domain::{
+    AccountLink, Choice, Facts, Kind, Later, Mirror, MirrorState, Removal, Role, SourceKey, Stream, Timestamp, Value,
+    Verb,
+};
 
 use super::Reconciler;
 use super::context::Scope;
 use super::desire::RuleSet;
-use super::identity;
+use super::plan::{ARCHIVED, STATUS};
 use super::rules::Rule;
-use super::types::{Desired, Known, Subject};
+use super::types::{Desired, Known, Subject, Wanted};
 use super::view::View;
+use super::{identity, owner};
 
 /// What the rules and the evidence make of one entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +23,23 @@ pub struct Explained {
     pub evidence: Vec<String>,
     /// The rule that selects; nothing when no record is there to look at, or its section is switched off.
     pub selection: Option<RuleTold>,
-    /// The rules of its fields, in the order of their names.
+    /// The rules of its fields, in the order of their names; then what is sent without a rule.
     pub fields: Vec<RuleTold>,
+    /// What becomes of its object, when it is there and no longer wanted.
+    pub fate: Option<Fate>,
+}
+
+/// What becomes of an object that is in Pivotal and no longer wanted there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// This, once its grace is over, unless it comes back.
+    Later(Later),
+    /// This, with the next run.
+    Now(Removal),
+    /// It was archived, and stays so unless it comes back.
+    Archived,
+    /// It stays as it is; in words why, where that is more than a setting.
+    Stays(Option<String>),
 }
 
 /// One rule, and what it made of an entity.
@@ -34,6 +53,8 @@ pub struct RuleTold {
     pub outcome: Result<Value, String>,
     /// What it read, in the order of the names.
     pub read: Vec<(String, Value)>,
+    /// Who has the last word on the field, in words; nothing where the source simply has it.
+    pub owner: Option<&'static str>,
 }
 
 impl Reconciler {
@@ -51,12 +72,43 @@ impl Reconciler {
             Kind::Onboarding => (self.onboardings.as_ref(), record(Role::Deal).map(Scope::of_record)),
         };
         let looked = rules.zip(scope);
+        let desired = self.desire(subject, now);
+        let mut fields = Vec::new();
+        if let Some((rules, scope)) = &looked {
+            fields.extend(self.fields(subject, rules, scope));
+            fields.extend(always_sent(subject, &view, &desired));
+        }
         Explained {
-            desired: self.desire(subject, now),
             evidence: self.evidence(subject),
             selection: looked.as_ref().map(|(rules, scope)| selection(rules, scope)),
-            fields: looked.iter().flat_map(|(rules, scope)| fields(rules, scope)).collect(),
+            fields,
+            fate: self.fate(subject, &desired, now),
+            desired,
         }
+    }
+
+    fn fields(&self, subject: &Subject, rules: &RuleSet, scope: &Scope) -> Vec<RuleTold> {
+        let (kind, mirror) = (subject.entity.kind, live(subject));
+        let each = rules.told(scope).into_iter();
+        each.map(|(rule, outcome, named_by)| {
+            let field = rule.key.rsplit('.').next().unwrap_or_default();
+            let owner = owner::told(&self.settings, kind, field, mirror);
+            RuleTold { owner, ..told(rule, outcome, named_by, scope) }
+        })
+        .collect()
+    }
+
+    /// By the very decision that the next plan would make.
+    fn fate(&self, subject: &Subject, desired: &Desired, now: Timestamp) -> Option<Fate> {
+        let mirror = live(subject).filter(|_| matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_)))?;
+        let mut decision = self.decide(subject, desired, None, None, now);
+        Some(match (decision.later, decision.operations.first()) {
+            (Some(later), _) => Fate::Later(later),
+            (None, Some(operation)) if operation.verb() == Verb::Delete => Fate::Now(Removal::Delete),
+            (None, Some(_)) => Fate::Now(Removal::Archive),
+            (None, None) if mirror.written.text(STATUS) == Some(ARCHIVED) => Fate::Archived,
+            (None, None) => Fate::Stays(decision.notes.pop().map(|note| note.message)),
+        })
     }
 
     fn evidence(&self, subject: &Subject) -> Vec<String> {
@@ -149,14 +201,47 @@ fn selection(rules: &RuleSet, scope: &Scope) -> RuleTold {
     told(rule, rule.holds(scope).map(Value::Bool), None, scope)
 }
 
-fn fields(rules: &RuleSet, scope: &Scope) -> Vec<RuleTold> {
-    let each = rules.told(scope).into_iter();
-    each.map(|(rule, outcome, named_by)| told(rule, outcome, named_by, scope)).collect()
+/// What a customer is sent though no rule names it (design section 6, settled points).
+fn always_sent(subject: &Subject, view: &View<'_>, desired: &Desired) -> Vec<RuleTold> {
+    let Wanted::Yes(fields) = &desired.wanted else { return Vec::new() };
+    if subject.entity.kind != Kind::Customer {
+        return Vec::new();
+    }
+    let sent = |field: &str, from: String, value: &Value| RuleTold {
+        key: format!("customers.{field}"),
+        rule: from,
+        outcome: Ok(value.clone()),
+        read: Vec::new(),
+        owner: None,
+    };
+    let mut told = Vec::new();
+    for stream in Stream::ALL {
+        let primary = stream.customer_field().zip(view.primary(stream));
+        if let Some((field, record)) = primary {
+            told.extend(fields.get(field).map(|value| sent(field, format!("{}, always sent", record.key), value)));
+        }
+    }
+    const DEAL: &str = "hubspot_deal_id";
+    told.extend(fields.get(DEAL).map(|value| sent(DEAL, "its newest won deal, always sent".to_owned(), value)));
+    let slug = live(subject).and_then(|mirror| mirror.written.get("slug"));
+    told.extend(slug.map(|slug| sent("slug", "the name it was created with; never changed".to_owned(), slug)));
+    told
+}
+
+/// The mirror of an object that is there, as far as is known.
+fn live(subject: &Subject) -> Option<&Mirror> {
+    subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live)
 }
 
 fn told(rule: &Rule, outcome: Result<Value, String>, named_by: Option<&str>, scope: &Scope) -> RuleTold {
     let named = named_by.map_or_else(String::new, |table| format!(", by its name in {table}"));
-    RuleTold { key: rule.key.clone(), rule: format!("{}{named}", rule.source), outcome, read: rule.read(scope) }
+    RuleTold {
+        key: rule.key.clone(),
+        rule: format!("{}{named}", rule.source),
+        outcome,
+        read: rule.read(scope),
+        owner: None,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use super::super::sample::*;
 use super::super::types::Wanted;
+use super::super::{OnLeave, Owner, Settings};
 use super::*;
-use crate::domain::{Chosen, PivotalId, Record};
+use crate::domain::{Chosen, Fields, Origin, PivotalId, Record};
 
 fn explained(subject: &Subject) -> Explained {
     reconciler(|_| {}).explain(subject, at("2026-06-01"))
@@ -70,4 +71,70 @@ fn what_is_gone_has_no_rules_to_tell() {
     let told = explained(&subject);
     assert!(told.selection.is_none() && told.fields.is_empty());
     assert!(matches!(told.desired.wanted, Wanted::Gone(_)));
+}
+
+fn there(mut subject: Subject, written: Fields) -> Subject {
+    subject.entity.mirror = Some(mirror(Origin::Created, written));
+    subject
+}
+
+#[test]
+fn who_has_the_last_word_on_a_field_is_told() {
+    let told = |owner: Owner, subject: &Subject| {
+        let explained = reconciler(|settings| {
+            settings.customers.owner.insert("name".to_owned(), owner);
+        })
+        .explain(subject, at("2026-06-01"));
+        explained.fields.into_iter().find(|rule| rule.key == "customers.fields.name").unwrap().owner
+    };
+    let (new, old) = (customer([acme("1")]), there(customer([acme("1")]), Fields::new()));
+    assert_eq!(told(Owner::Pivotal, &old), Some("belongs to Pivotal since it was created"));
+    assert_eq!(told(Owner::Pivotal, &new), Some("set when it is created, and Pivotal's from then on"));
+    assert_eq!(told(Owner::FillIfEmpty, &old), Some("written only where Pivotal holds nothing"));
+    assert_eq!((told(Owner::Report, &old), told(Owner::Source, &old)), (None, None));
+}
+
+#[test]
+fn what_is_sent_without_a_rule_is_told_too() {
+    let subject = there(customer([acme("1"), stripe("cus_1", "2026-01-01")]), Fields::from([("slug", "acme".into())]));
+    let told: Vec<String> = explained(&subject)
+        .fields
+        .into_iter()
+        .filter(|rule| !rule.key.contains(".fields."))
+        .map(|rule| format!("{} = {} from {}", rule.key, rule.outcome.unwrap(), rule.rule))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "customers.hubspot_company_id = 1 from hubspot:company:1, always sent",
+            "customers.stripe_customer_id = cus_1 from stripe:customer:cus_1, always sent",
+            "customers.slug = acme from the name it was created with; never changed",
+        ]
+    );
+}
+
+#[test]
+fn what_becomes_of_the_unwanted_is_what_the_plan_would_do() {
+    let left = || there(customer([company("1", &[("lifecyclestage", "lead".into())])]), Fields::new());
+    let fate = |policy: OnLeave, grace: &str, subject: &Subject| {
+        let settings = |settings: &mut Settings| {
+            settings.customers.on_leave = policy;
+            settings.customers.delete_grace = grace.parse().unwrap();
+        };
+        reconciler(settings).explain(subject, at("2026-06-01")).fate
+    };
+    let later = |removal| Some(Fate::Later(Later { removal, at: at("2026-06-02") }));
+    assert_eq!(fate(OnLeave::Delete, "24h", &left()), later(Removal::Delete));
+    assert_eq!(fate(OnLeave::Archive, "24h", &left()), later(Removal::Archive));
+    assert_eq!(fate(OnLeave::Delete, "0s", &left()), Some(Fate::Now(Removal::Delete)));
+    assert_eq!(fate(OnLeave::Archive, "0s", &left()), Some(Fate::Now(Removal::Archive)));
+    assert_eq!(fate(OnLeave::Keep, "0s", &left()), Some(Fate::Stays(None)));
+    let archived = there(left(), Fields::from([("status", "archived".into())]));
+    assert_eq!(fate(OnLeave::Archive, "0s", &archived), Some(Fate::Archived));
+    let mut adopted = left();
+    adopted.entity.mirror.as_mut().unwrap().origin = Origin::Adopted;
+    let Some(Fate::Stays(Some(why))) = fate(OnLeave::Delete, "0s", &adopted) else { panic!("stays") };
+    assert!(why.contains("not created by pivotal-sync"), "{why}");
+    let wanted = there(customer([acme("1")]), Fields::new());
+    assert_eq!(fate(OnLeave::Delete, "0s", &wanted), None);
 }

@@ -1,8 +1,9 @@
 //! What going, leaving and coming back lead to: every policy, every origin, both sides of the grace.
 
 use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, reconciler};
+use super::super::{Settings, Subject};
 use super::*;
-use crate::domain::{Gone, Record, Verb};
+use crate::domain::{Changes, Gone, MirrorState, PivotalId, Record, Standing, Verb};
 
 use Origin::{Adopted, Created, Linked};
 
@@ -39,7 +40,7 @@ fn decide(change: impl FnOnce(&mut Settings), subject: &Subject, now: &str) -> D
 /// `delete`, `archive`, `status x`, `create`, `held`, `wait` for a grace that runs, `leave` with a note, or `nothing`.
 fn outcome(decision: &Decision) -> String {
     let archives = |changes: &Changes| changes.after() == Fields::from([("status", "archived".into())]);
-    match (decision.operations.as_slice(), decision.look_at, decision.notes.len()) {
+    match (decision.operations.as_slice(), decision.later.map(|later| later.at), decision.notes.len()) {
         ([], Some(at), 0) if at == DUE.parse::<Timestamp>().unwrap() => "wait".to_owned(),
         ([], None, 1) => "leave".to_owned(),
         ([], None, 0) => "nothing".to_owned(),
@@ -173,5 +174,33 @@ fn a_contact_goes_by_itself_only_where_its_customer_stays() {
     };
     for with_customer in [true, false] {
         assert_eq!(outcome(&decide(delete, &person(jane(), Created, false, with_customer), DUE)), "nothing");
+    }
+}
+
+#[test]
+fn what_waits_out_its_grace_says_what_is_done_then() {
+    for (policy, removal) in [(OnLeave::Delete, Removal::Delete), (OnLeave::Archive, Removal::Archive)] {
+        let leave = |settings: &mut Settings| settings.customers.on_leave = policy;
+        let later = decide(leave, &unwanted(false, Created), EARLY).later;
+        assert_eq!(later, Some(Later { removal, at: DUE.parse().unwrap() }));
+    }
+    let mut archived = unwanted(false, Created);
+    archived.entity.mirror.as_mut().unwrap().written.set("status", "archived");
+    let archive = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Archive;
+    assert_eq!(decide(archive, &archived, EARLY), Decision::default(), "it waits for nothing");
+}
+
+#[test]
+fn a_deletion_says_what_it_takes_along() {
+    let delete = || decide(|_| {}, &unwanted(true, Created), DUE).operations.remove(0);
+    for (contacts, onboardings, words) in [
+        (3, 1, "; takes 3 contacts and 1 onboarding along"),
+        (1, 0, "; takes 1 contact along"),
+        (0, 2, "; takes 2 onboardings along"),
+        (0, 0, ""),
+    ] {
+        let mut operation = delete();
+        takes_along(&mut operation, contacts, onboardings);
+        assert_eq!(operation.reason, format!("{}{words}", delete().reason));
     }
 }

@@ -14,6 +14,7 @@ mod explain;
 mod freemail;
 mod guard;
 mod identity;
+mod leaving;
 mod limits;
 mod order;
 mod owner;
@@ -34,8 +35,9 @@ use crate::domain::{
 };
 
 pub use adopt::{Adoption, linked_object};
-pub use explain::{Explained, RuleTold};
+pub use explain::{Explained, Fate, RuleTold};
 pub use guard::FREE_DELETES;
+pub use leaving::takes_along;
 pub use order::{order, with_urgent};
 pub use plan::{anew, fingerprint, fingerprint_of, says_something};
 pub use settings::*;

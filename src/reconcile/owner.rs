@@ -9,7 +9,7 @@
 //! `source` and `report` part ways only in an audit. The mirror is what was last written or found: what a person has typed
 //! into an empty field since then shows only in an audit, too.
 
-use crate::domain::{Changes, Fields, Kind};
+use crate::domain::{Changes, Fields, Kind, Mirror, Origin};
 
 use super::limits;
 use super::settings::{Owner, Settings};
@@ -20,6 +20,17 @@ fn owner_of(settings: &Settings, kind: Kind, field: &str) -> Owner {
     match settings.section(kind).owner.get(field).copied().unwrap_or_default() {
         Owner::FillIfEmpty if (kind, field) == (Kind::Customer, "status") => Owner::Pivotal,
         owner => owner,
+    }
+}
+
+/// Who has the last word on a field, in words; nothing where the source simply has it.
+pub(super) fn told(settings: &Settings, kind: Kind, field: &str, mirror: Option<&Mirror>) -> Option<&'static str> {
+    match (owner_of(settings, kind, field), mirror.map(|mirror| mirror.origin)) {
+        (Owner::Source | Owner::Report, _) => None,
+        (Owner::FillIfEmpty, _) => Some("written only where Pivotal holds nothing"),
+        (Owner::Pivotal, None) => Some("set when it is created, and Pivotal's from then on"),
+        (Owner::Pivotal, Some(Origin::Created)) => Some("belongs to Pivotal since it was created"),
+        (Owner::Pivotal, Some(_)) => Some("belongs to Pivotal"),
     }
 }
 

@@ -3,7 +3,6 @@
 //! * Held shows as an operation that would be done were it not held: a create where nothing exists, else an update. When
 //!   what it would say is not known, its fields or changes are empty, and it can never be sent as it is.
 //! * A null is owed only where this daemon wrote something: adoption never takes over what it does not say.
-//! * `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
 //! * What is held goes ahead once a person let exactly that through; not before it says something to let through.
 //! * A move of a contact is two operations, delete then create, in that order; only under a customer that exists.
 
@@ -16,11 +15,11 @@ use crate::domain::{
 
 use super::adopt::Adoption;
 use super::owner;
-use super::settings::{OnLeave, OnSourceDelete, Settings};
-use super::types::{Candidate, Decision, Desired, Home, Known, Note, Subject, Wanted};
+use super::settings::Settings;
+use super::types::{Candidate, Decision, Desired, Home, Known, Subject, Wanted};
 
-const STATUS: &str = "status";
-const ARCHIVED: &str = "archived";
+pub(super) const STATUS: &str = "status";
+pub(super) const ARCHIVED: &str = "archived";
 const ACTIVE: &str = "active";
 
 /// Everything one decision looks at.
@@ -68,11 +67,11 @@ impl Case<'_> {
         self.subject.entity.mirror.as_ref().filter(|mirror| mirror.state != MirrorState::Deleted)
     }
 
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         self.subject.entity.kind
     }
 
-    fn operation(&self, action: Action, reason: String) -> Operation {
+    pub(super) fn operation(&self, action: Action, reason: String) -> Operation {
         Operation {
             entity: self.subject.entity.id,
             kind: self.kind(),
@@ -245,66 +244,6 @@ impl Case<'_> {
         one(held(delete, why))
     }
 
-    fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
-        let policy = self.settings.customers.on_source_delete;
-        let why = "gone at the source";
-        match (self.kind(), policy) {
-            (Kind::Onboarding, _) | (_, OnSourceDelete::Keep) => Decision::default(),
-            (Kind::Contact, OnSourceDelete::Archive) => Decision::default(),
-            // With its customer it vanishes, or is left along with it (pivotal-api.md 10.1, DELETE).
-            (Kind::Contact, _) if self.subject.parent.as_ref().is_some_and(|parent| !parent.wanted) => {
-                Decision::default()
-            }
-            (Kind::Customer, OnSourceDelete::Archive) => {
-                self.after_grace(since, why, |reason| self.archive(mirror, reason))
-            }
-            (_, OnSourceDelete::Delete) => self.delete(since, why, mirror),
-        }
-    }
-
-    fn left(&self, why: &str, mirror: &Mirror) -> Decision {
-        // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked, or is left out.
-        let accounts = || self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
-        let spoken_of = accounts().next().is_some() && !accounts().any(Known::is_ignored);
-        if self.kind() != Kind::Customer || !spoken_of {
-            return Decision::default();
-        }
-        let since = self.subject.entity.gone_since.unwrap_or(self.now);
-        match self.settings.customers.on_leave {
-            OnLeave::Keep => Decision::default(),
-            OnLeave::Archive => self.after_grace(since, why, |reason| self.archive(mirror, reason)),
-            OnLeave::Delete => self.delete(since, why, mirror),
-        }
-    }
-
-    fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {
-        if mirror.origin != Origin::Created {
-            let message =
-                format!("{why}; left in Pivotal, since it was not created by pivotal-sync ({})", shown(mirror));
-            let note = Note { subject: self.desired.subject.clone(), message };
-            return Decision { notes: vec![note], ..Decision::default() };
-        }
-        self.after_grace(since, why, |reason| Some(self.operation(Action::Delete { id: mirror.id.clone() }, reason)))
-    }
-
-    fn archive(&self, mirror: &Mirror, reason: String) -> Option<Operation> {
-        let to = Fields::from([(STATUS, Value::from(ARCHIVED))]);
-        let changes = mirror.written.changes_to(&to);
-        let action = Action::Update { id: mirror.id.clone(), changes: changes.clone() };
-        (!changes.is_empty()).then(|| self.operation(action, reason))
-    }
-
-    fn after_grace(&self, since: Timestamp, why: &str, act: impl FnOnce(String) -> Option<Operation>) -> Decision {
-        let grace = self.settings.customers.delete_grace;
-        let due = since.checked_add_signed(grace.delta()).unwrap_or(Timestamp::MAX_UTC);
-        if self.now < due {
-            return Decision { look_at: Some(due), ..Decision::default() };
-        }
-        let ago = self.now.signed_duration_since(since).to_std().map(crate::domain::Span).unwrap_or_default();
-        let operation = act(format!("{why}, seen {ago} ago; grace was {grace}"));
-        Decision { operations: operation.into_iter().collect(), ..Decision::default() }
-    }
-
     /// A person saw what is held, and said yes.
     fn let_through(&self, operation: &mut Operation) {
         let approved = || self.subject.entity.approval.covers(&fingerprint_of(operation));
@@ -326,7 +265,8 @@ impl Case<'_> {
         if let Some(quarantine) = &self.subject.entity.quarantine
             && quarantine.fingerprint == fingerprint_of(operation)
         {
-            operation.standing = Standing::Quarantined(quarantine.reason.clone());
+            let reason = quarantine.reason.clone();
+            operation.standing = if quarantine.held { Standing::Held(reason) } else { Standing::Quarantined(reason) };
         }
     }
 }
@@ -344,7 +284,7 @@ fn moves() -> String {
     "belongs to another customer now".to_owned()
 }
 
-fn shown(mirror: &Mirror) -> String {
+pub(super) fn shown(mirror: &Mirror) -> String {
     mirror.display_id.map_or_else(|| mirror.id.to_string(), |number| number.to_string())
 }
 
@@ -385,10 +325,6 @@ pub fn fingerprint(kind: Kind, verb: Verb, id: Option<&PivotalId>, changes: &Cha
 pub fn anew(lost: &PivotalId) -> String {
     format!("anew {lost}")
 }
-
-#[cfg(test)]
-#[path = "leaving_tests.rs"]
-mod leaving;
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::sample::{at, company, customer, mirror, number, reconciler, rule, stripe, subscription};
-use super::super::{Owner, Reconciler, Settings};
+use super::super::{OnLeave, OnSourceDelete, Owner, Reconciler, Settings};
 use super::*;
 use crate::domain::{Gone, Span, SubscriptionStatus};
 

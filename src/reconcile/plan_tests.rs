@@ -1,5 +1,5 @@
-use super::super::Settings;
 use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, number, parent, reconciler, rule};
+use super::super::{OnLeave, OnSourceDelete, Settings};
 use super::*;
 use crate::domain::{EntityId, Gone, Quarantine, Span};
 
@@ -120,7 +120,8 @@ fn what_this_daemon_deleted_begins_anew() {
 fn a_refused_body_rests_until_it_differs() {
     let mut subject = mirrored(customer([acme("1")]), Origin::Created, Fields::from([("name", "Old".into())]));
     let fingerprint = fingerprint_of(&decide(&subject).operations[0]);
-    subject.entity.quarantine = Some(Quarantine { fingerprint, reason: "plan: unknown".to_owned() });
+    subject.entity.quarantine =
+        Some(Quarantine { fingerprint, reason: "plan: unknown".to_owned(), ..Default::default() });
     let decision = decide(&subject);
     assert_eq!(told(&decision), ["update quarantined: domain, hubspot_company_id and name differ"]);
     assert_eq!(why(&decision.operations[0]), "plan: unknown");
@@ -132,8 +133,11 @@ fn a_refused_body_rests_until_it_differs() {
 fn a_deletion_waits_out_its_grace_then_follows_the_policy() {
     let subject = all_gone();
     let early = decide_with(|settings| settings.customers.delete_grace = "25h".parse().unwrap(), &subject, None);
-    assert_eq!((told(&early), early.look_at), (vec![], Some("2026-06-01T01:00:00Z".parse().unwrap())));
-    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, seen 1d ago; grace was 1d"]);
+    assert_eq!(
+        (told(&early), early.later.map(|later| later.at)),
+        (vec![], Some("2026-06-01T01:00:00Z".parse().unwrap()))
+    );
+    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, first seen 1d ago; its grace of 1d is over"]);
     let archive = |settings: &mut Settings| settings.customers.on_source_delete = OnSourceDelete::Archive;
     let archived = decide_with(archive, &subject, None);
     assert_eq!(archived.operations[0].changes().after(), Fields::from([("status", "archived".into())]));
@@ -149,9 +153,9 @@ fn no_grace_and_endless_grace_are_legal() {
     let mut subject = all_gone();
     subject.records[0].gone = Some((Gone::Deleted, now()));
     let at_once = decide_with(|settings| settings.customers.delete_grace = Span::default(), &subject, None);
-    assert_eq!(told(&at_once), ["delete: gone at the source, seen 0s ago; grace was 0s"]);
+    assert_eq!(told(&at_once), ["delete: gone at the source, first seen just now"]);
     let forever = |settings: &mut Settings| settings.customers.delete_grace = Span(std::time::Duration::MAX);
-    assert_eq!(decide_with(forever, &subject, None).look_at, Some(Timestamp::MAX_UTC));
+    assert_eq!(decide_with(forever, &subject, None).later.map(|later| later.at), Some(Timestamp::MAX_UTC));
 }
 
 #[test]
@@ -185,9 +189,10 @@ fn leaving_the_selection_follows_its_own_policy_after_the_grace() {
     assert_eq!(decide(&subject), Decision::default());
     let delete = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Delete;
     let first = decide_with(delete, &subject, None);
-    assert_eq!((told(&first), first.look_at), (vec![], Some(at("2026-06-02"))), "the grace begins");
+    assert_eq!((told(&first), first.later.map(|later| later.at)), (vec![], Some(at("2026-06-02"))), "the grace begins");
     subject.entity.gone_since = Some(at("2026-05-30"));
-    let reason = "delete: customers.where does not hold for hubspot:company:1, seen 2d ago; grace was 1d";
+    let reason =
+        "delete: customers.where does not hold for hubspot:company:1, first seen 2d ago; its grace of 1d is over";
     assert_eq!(told(&decide_with(delete, &subject, None)), [reason]);
     let archive = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Archive;
     assert_eq!(decide_with(archive, &subject, None).operations[0].changes().after().text("status"), Some("archived"));
@@ -204,6 +209,18 @@ fn what_cannot_be_worked_out_shows_as_held() {
     let decision = decide(&subject);
     assert_eq!(told(&decision), ["update held: cannot be worked out"]);
     assert_eq!((why(&decision.operations[0]), decision.operations[0].changes()), ("could be two", Changes::default()));
+}
+
+#[test]
+fn what_somebody_else_has_rests_as_held_until_a_person_says_so() {
+    let mut subject = mirrored(customer([acme("1")]), Origin::Created, Fields::from([("name", "Old".into())]));
+    let fingerprint = fingerprint_of(&decide(&subject).operations[0]);
+    let reason = "email_taken".to_owned();
+    subject.entity.quarantine = Some(Quarantine { fingerprint: fingerprint.clone(), reason, held: true, holder: None });
+    let held = decide(&subject).operations.remove(0);
+    assert_eq!(held.standing, Standing::Held("email_taken".to_owned()));
+    subject.entity.approval = crate::domain::Approval([fingerprint].into_iter().collect());
+    assert!(decide(&subject).operations[0].is_ready());
 }
 
 fn contact_under(old: &str) -> Subject {
@@ -266,7 +283,8 @@ fn half_a_move_never_goes_ahead() {
     assert!(decide(&blocked).operations.iter().all(|operation| why(operation) == "its customer: lost"));
     let mut refused = contact_under("cust-1");
     let fingerprint = fingerprint_of(&decide(&refused).operations[1]);
-    refused.entity.quarantine = Some(Quarantine { fingerprint, reason: "email: refused".to_owned() });
+    refused.entity.quarantine =
+        Some(Quarantine { fingerprint, reason: "email: refused".to_owned(), ..Default::default() });
     let standings: Vec<Standing> =
         decide(&refused).operations.into_iter().map(|operation| operation.standing).collect();
     assert!(matches!(&standings[..], [Standing::Waiting(_), Standing::Quarantined(_)]), "{standings:?}");
@@ -276,7 +294,7 @@ fn half_a_move_never_goes_ahead() {
 fn a_contact_is_deleted_unless_it_goes_with_its_customer() {
     let mut subject = contact_under("cust-9");
     subject.records[0].gone = Some((Gone::Archived, at("2026-05-01")));
-    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, seen 4w 3d ago; grace was 1d"]);
+    assert_eq!(told(&decide(&subject)), ["delete: gone at the source, first seen 4w 3d ago; its grace of 1d is over"]);
     let archive = |settings: &mut Settings| settings.customers.on_source_delete = OnSourceDelete::Archive;
     assert_eq!(decide_with(archive, &subject, None), Decision::default());
     subject.parent.as_mut().unwrap().wanted = false;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Kind, MrrUnit, Operation, PivotalId, Record, SourceKey,
-    Timestamp,
+    Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Kind, Later, MrrUnit, Operation, PivotalId, Record,
+    SourceKey, Timestamp,
 };
 
 /// A record as the store keeps it: the source's last word, and whether it is still there.
@@ -193,8 +193,8 @@ pub struct Candidate {
 pub struct Decision {
     /// What is owed, in the order it must happen. Empty: in step.
     pub operations: Vec<Operation>,
-    /// When to look again though nothing changes, e.g. when a deletion's grace is over.
-    pub look_at: Option<Timestamp>,
+    /// What is done once a grace is over, and so when to look again though nothing changes.
+    pub later: Option<Later>,
     /// What a person should know.
     pub notes: Vec<Note>,
 }

@@ -360,7 +360,7 @@ async fn retire(tx: &mut SqliteConnection, left: &BTreeSet<i64>) -> Result<(), T
     operations::supersede(&mut *tx, &nobody).await?;
     let nobody = json(&nobody)?;
     sqlx::query!(
-        "UPDATE entity SET dirty = 0, settled = 1, look_at = NULL, wanted = 'no record speaks of it any more'
+        "UPDATE entity SET dirty = 0, settled = 1, look_at = NULL, leaving = NULL, wanted = 'no record speaks of it any more'
          WHERE id IN (SELECT value FROM json_each(?))",
         nobody
     )

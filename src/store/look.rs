@@ -22,6 +22,7 @@ struct LookRow<'a> {
     wanted: &'a str,
     settled: bool,
     look_at: Option<String>,
+    leaving: Option<&'static str>,
 }
 
 impl Store {
@@ -271,7 +272,8 @@ impl Store {
                     name: &look.name,
                     wanted: look.unwanted.as_deref().unwrap_or("yes"),
                     settled: look.settled,
-                    look_at: look.look_at.map(time::text),
+                    look_at: look.later.map(|later| time::text(later.at)),
+                    leaving: look.later.map(|later| later.removal.as_str()),
                 })
                 .collect();
             let looks = json(&looks)?;
@@ -288,17 +290,19 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             sqlx::query!(
-                "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at, dirty = 0,
-                     gone_since = l.gone_since
+                "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at,
+                     leaving = l.leaving, dirty = 0, gone_since = l.gone_since
                  FROM (SELECT value ->> '$.id' AS id, value ->> '$.name' AS name, value ->> '$.wanted' AS wanted,
                               value ->> '$.settled' AS settled, value ->> '$.look_at' AS look_at,
+                              value ->> '$.leaving' AS leaving,
                               (SELECT CASE WHEN min(r.state <> 'live') THEN max(r.gone_at) END FROM record r
                                WHERE r.entity_id = value ->> '$.id' AND r.state <> 'malformed'
                                  AND r.stream IN (SELECT value FROM json_each(?2))) AS gone_since
                        FROM json_each(?1)) l
                  WHERE entity.id = l.id
-                   AND (entity.dirty, entity.name, entity.wanted, entity.settled, entity.look_at, entity.gone_since)
-                       IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.gone_since)",
+                   AND (entity.dirty, entity.name, entity.wanted, entity.settled, entity.look_at, entity.leaving,
+                        entity.gone_since)
+                       IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.leaving, l.gone_since)",
                 looks,
                 deciding
             )

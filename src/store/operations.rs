@@ -23,6 +23,7 @@ struct Row<'a> {
     reason: &'a str,
     state: &'a str,
     why: Option<&'a str>,
+    waits: bool,
 }
 
 impl<'a> Row<'a> {
@@ -45,6 +46,7 @@ impl<'a> Row<'a> {
             reason: &operation.reason,
             state,
             why,
+            waits: matches!(operation.standing, Standing::Waiting(_)),
         })
     }
 }
@@ -83,14 +85,23 @@ impl Store {
         .await
     }
 
-    /// Takes the open operations of entities away: they are in step now.
+    /// Takes the open operations of entities away, and what Pivotal refused of them: they are in step now.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn clear_open_operations(&self, entities: &[EntityId]) -> Result<(), StoreError> {
         self.told(async {
             let mut tx = self.begin().await?;
-            supersede(&mut tx, &entities.iter().map(|e| e.0).collect::<Vec<_>>()).await?;
+            let ids: Vec<i64> = entities.iter().map(|e| e.0).collect();
+            supersede(&mut tx, &ids).await?;
+            let ids = json(&ids)?;
+            sqlx::query!(
+                "UPDATE entity SET refused = NULL
+                 WHERE refused IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+                ids
+            )
+            .execute(&mut *tx)
+            .await?;
             super::commit(tx).await
         })
         .await
@@ -154,10 +165,10 @@ async fn insert(tx: &mut SqliteConnection, run: RunId, operations: &[Operation])
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let text = json(&rows)?;
     sqlx::query!(
-        "INSERT INTO operation (id, run_id, entity_id, object, verb, ref, name, pivotal_id, changes, reason, state, why)
+        "INSERT INTO operation (id, run_id, entity_id, object, verb, ref, name, pivotal_id, changes, reason, state, why, waits)
          SELECT value ->> '$.id', ?1, value ->> '$.entity', value ->> '$.object', value ->> '$.verb',
                 value ->> '$.subject', value ->> '$.name', value ->> '$.pivotal_id', value ->> '$.changes',
-                value ->> '$.reason', value ->> '$.state', value ->> '$.why'
+                value ->> '$.reason', value ->> '$.state', value ->> '$.why', value ->> '$.waits'
          FROM json_each(?2)",
         run.0,
         text

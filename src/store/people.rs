@@ -1,10 +1,14 @@
 //! Reading for people: counts and open operations.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::error::Trouble;
-use super::{OperationId, Store, StoreError, StreamState, rows, time};
-use crate::domain::{Changes, EntityId, Kind, PivotalId, RunId, Stream, Timestamp, Verb};
+use super::{OperationId, Store, StoreError, StreamState, json, rows, time};
+use crate::domain::{
+    Changes, EntityId, Kind, Later, Leaving, PivotalId, Removal, RunId, SourceKey, Stream, Timestamp, Verb,
+};
 
 /// The state in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +17,16 @@ pub struct StoreCounts {
     pub mapped: [(Kind, u64); 3],
     /// Operations not yet done that need nobody: planned or owed.
     pub owed: u64,
+    /// Of those, what waits for something else, so that no run can send it yet.
+    pub waiting: u64,
     /// Operations that wait for a person.
     pub held: u64,
     /// Operations that Pivotal refused for good.
     pub quarantined: u64,
-    /// Live objects that are no longer wanted and wait out their grace.
+    /// Live objects that are no longer wanted and wait out the grace before they are deleted.
     pub waiting_deletions: u64,
+    /// Those that wait it out before they are archived.
+    pub waiting_archivals: u64,
     /// The streams pulled so far, in pull order.
     pub streams: Vec<StreamCount>,
 }
@@ -56,6 +64,8 @@ pub struct OperationRow {
     pub state: String,
     /// Why it is held, quarantined or still owed.
     pub why: Option<String>,
+    /// Whether it waits for something else, so that no run can send it yet.
+    pub waits: bool,
 }
 
 /// The columns of `operation` that make an [`OperationRow`].
@@ -72,6 +82,7 @@ pub(super) struct RawOperation {
     pub reason: String,
     pub state: String,
     pub why: Option<String>,
+    pub waits: i64,
 }
 
 impl RawOperation {
@@ -89,6 +100,7 @@ impl RawOperation {
             reason: self.reason,
             state: self.state,
             why: self.why,
+            waits: self.waits != 0,
         })
     }
 }
@@ -107,44 +119,150 @@ impl Store {
         }
         self.told(async {
             let open = sqlx::query!(
-                r#"SELECT state, count(*) AS "number!: i64" FROM operation
+                r#"SELECT state, count(*) AS "number!: i64", sum(waits) AS "waits!: i64" FROM operation
                    WHERE state IN ('planned', 'held', 'quarantined', 'owed') GROUP BY state"#
             )
             .fetch_all(self.read())
             .await?;
             let of = |state: &str| open.iter().find(|row| row.state == state).map_or(0, |row| rows::count(row.number));
-            let (waiting_deletions, _) = self.waiting().await?;
+            let leaving = self.leaving_counted().await?;
             Ok(StoreCounts {
                 mapped: self.mapped().await?,
                 owed: of("planned") + of("owed"),
+                waiting: open.iter().map(|row| rows::count(row.waits)).sum(),
                 held: of("held"),
                 quarantined: of("quarantined"),
-                waiting_deletions,
+                waiting_deletions: leaving(Removal::Delete),
+                waiting_archivals: leaving(Removal::Archive),
                 streams,
             })
         })
         .await
     }
 
-    /// How many live objects are no longer wanted and wait out their grace, and when the next one's is over.
+    async fn leaving_counted(&self) -> Result<impl Fn(Removal) -> u64, Trouble> {
+        let found = sqlx::query!(
+            r#"SELECT leaving AS "leaving!", count(*) AS "number!: i64" FROM entity
+               WHERE look_at IS NOT NULL AND leaving IS NOT NULL AND state = 'live' GROUP BY leaving"#
+        )
+        .fetch_all(self.read())
+        .await?;
+        let counts: HashMap<String, u64> =
+            found.into_iter().map(|row| (row.leaving, rows::count(row.number))).collect();
+        Ok(move |removal: Removal| counts.get(removal.as_str()).copied().unwrap_or_default())
+    }
+
+    /// Live objects that are no longer wanted and wait out their grace, the next first, at most so many.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn waiting_deletions(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
-        self.told(self.waiting()).await
+    pub async fn leaving(&self, most: u32) -> Result<Vec<Leaving>, StoreError> {
+        self.told(async {
+            let found = sqlx::query!(
+                r#"SELECT e.object, e.name, e.pivotal_id AS "pivotal_id!", e.look_at AS "look_at!", e.leaving AS "leaving!",
+                          r.stream AS "stream?", r.external_id AS "external_id?"
+                   FROM entity e LEFT JOIN record r ON (r.stream, r.external_id) =
+                       (SELECT o.stream, o.external_id FROM record o WHERE o.entity_id = e.id
+                        ORDER BY o.stream, o.external_id LIMIT 1)
+                   WHERE e.look_at IS NOT NULL AND e.leaving IS NOT NULL AND e.state = 'live' AND e.pivotal_id IS NOT NULL
+                   ORDER BY e.look_at, e.id LIMIT ?"#,
+                most
+            )
+            .fetch_all(self.read())
+            .await?;
+            let leaving = found.into_iter().map(|row| {
+                let object = rows::kind("entity", &row.object)?;
+                let subject = named(&row.object, &row.pivotal_id, row.stream.zip(row.external_id))?;
+                Ok(Leaving {
+                    later: Later {
+                        removal: rows::word("entity", &row.leaving)?,
+                        at: time::instant("entity", &row.look_at)?,
+                    },
+                    object,
+                    subject,
+                    name: row.name,
+                    pivotal_id: PivotalId::new(row.pivotal_id),
+                })
+            });
+            leaving.collect()
+        })
+        .await
     }
 
-    async fn waiting(&self) -> Result<(u64, Option<Timestamp>), Trouble> {
-        let found = sqlx::query!(
-            r#"SELECT count(*) AS "number!: i64", min(look_at) AS "next: String" FROM entity
-               WHERE look_at IS NOT NULL AND state = 'live' AND wanted IS NOT NULL AND wanted <> 'yes'"#
-        )
-        .fetch_one(self.read())
-        .await?;
-        Ok((rows::count(found.number), time::maybe("entity", found.next.as_deref())?))
+    /// The live objects under these customers, which vanish with them in Pivotal (pivotal-api.md 10.1, DELETE): which one, of
+    /// which kind, and whose. A source that drops a company drops its links too, so what counts is where they live.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn living_under(&self, customers: &[EntityId]) -> Result<Vec<(EntityId, Kind, EntityId)>, StoreError> {
+        self.told(async {
+            let ids = json(&customers.iter().map(|e| e.0).collect::<Vec<_>>())?;
+            let found = sqlx::query!(
+                r#"SELECT n.id AS "id!", n.object, c.id AS "customer!" FROM json_each(?) j
+                   CROSS JOIN entity c ON c.id = j.value CROSS JOIN entity n ON n.pivotal_parent = c.pivotal_id
+                   WHERE n.state = 'live'"#,
+                ids
+            )
+            .fetch_all(self.read())
+            .await?;
+            let living = found.into_iter();
+            living.map(|r| Ok((EntityId(r.id), rows::kind("entity", &r.object)?, EntityId(r.customer)))).collect()
+        })
+        .await
     }
 
-    /// Open operations, oldest first: of one state (`planned`, `held`, `quarantined`, `owed`), or all of them. Where there are
+    /// The contact of ours that has an address in Pivotal, besides the one that asks: its entity, and what names it to people.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn holder_of(&self, address: &str, asks: EntityId) -> Result<Option<(EntityId, String)>, StoreError> {
+        let address = address.to_lowercase();
+        self.told(async {
+            let found = sqlx::query!(
+                r#"SELECT e.id AS "id!", e.object, e.pivotal_id AS "pivotal_id!", r.stream AS "stream?",
+                          r.external_id AS "external_id?"
+                   FROM entity e LEFT JOIN record r ON (r.stream, r.external_id) =
+                       (SELECT o.stream, o.external_id FROM record o WHERE o.entity_id = e.id
+                        ORDER BY o.stream, o.external_id LIMIT 1)
+                   WHERE e.email = ? AND e.object = 'contact' AND e.state = 'live' AND e.pivotal_id IS NOT NULL
+                     AND e.id <> ? LIMIT 1"#,
+                address,
+                asks.0
+            )
+            .fetch_optional(self.read())
+            .await?;
+            let Some(row) = found else { return Ok(None) };
+            Ok(Some((EntityId(row.id), named(&row.object, &row.pivotal_id, row.stream.zip(row.external_id))?)))
+        })
+        .await
+    }
+
+    /// When this daemon deleted a customer, if it did. `account` is the entity that it is thought to have stood for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn deleted_at(
+        &self,
+        customer: &PivotalId,
+        account: Option<EntityId>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let (customer, account) = (customer.as_str(), account.map(|entity| entity.0));
+        self.told(async {
+            let found = sqlx::query_scalar!(
+                "SELECT settled_at FROM operation
+                 WHERE entity_id IN (SELECT ?1 UNION SELECT entity_id FROM mapping WHERE pivotal_id = ?2)
+                   AND verb = 'delete' AND state = 'done' AND pivotal_id = ?2 LIMIT 1",
+                account,
+                customer
+            )
+            .fetch_optional(self.read())
+            .await?;
+            time::maybe("operation", found.flatten().as_deref())
+        })
+        .await
+    }
+
+    /// Open operations, oldest first: of one state (`held`, `quarantined`, `owed`, which the planned are too), or all of them. Where there are
     /// more than `most`, a few of each reason come first, so that none is hidden behind another's many.
     ///
     /// # Errors
@@ -153,9 +271,10 @@ impl Store {
         self.told(async {
             let found = sqlx::query_as!(
                 RawOperation,
-                r#"SELECT id, run_id, entity_id, object, verb, ref AS subject, name, pivotal_id, changes, reason, state, why
+                r#"SELECT id, run_id, entity_id, object, verb, ref AS subject, name, pivotal_id, changes, reason, state, why,
+                          waits
                    FROM operation
-                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') AND (?1 IS NULL OR state = ?1)
+                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') AND (?1 IS NULL OR state = ?1 OR (?1 = 'owed' AND state = 'planned'))
                    ORDER BY row_number() OVER (PARTITION BY why ORDER BY id) > 5, id LIMIT ?2"#,
                 state,
                 most
@@ -166,4 +285,12 @@ impl Store {
         })
         .await
     }
+}
+
+/// What names an object to people: the first of its records, else the object itself.
+fn named(object: &str, id: &str, record: Option<(String, String)>) -> Result<String, Trouble> {
+    Ok(match record {
+        Some((stream, id)) => SourceKey::new(rows::stream("record", &stream)?, id).to_string(),
+        None => format!("pivotal:{object}:{id}"),
+    })
 }

@@ -48,6 +48,7 @@ impl<'a> Row<'a> {
         let (outcome, state, why) = match &settlement.outcome {
             Settled::Written { .. } | Settled::Deleted => ("done", "done", None),
             Settled::Lost(why) | Settled::Held(why) => ("failed", "held", Some(why.as_str())),
+            Settled::Contested(quarantine) => ("refused", "held", Some(quarantine.reason.as_str())),
             Settled::Refused(quarantine) => ("refused", "quarantined", Some(quarantine.reason.as_str())),
             Settled::Owed(why) => ("failed", "owed", Some(why.as_str())),
             Settled::Unknown(why) => ("unknown", "owed", Some(why.as_str())),
@@ -64,7 +65,7 @@ impl<'a> Row<'a> {
             _ => None,
         };
         let refused = match &settlement.outcome {
-            Settled::Refused(quarantine) => Some(json(quarantine)?),
+            Settled::Refused(quarantine) | Settled::Contested(quarantine) => Some(json(quarantine)?),
             _ => None,
         };
         Ok(Self {
@@ -121,7 +122,9 @@ async fn settle_wave(tx: &mut SqliteConnection, wave: &[&Settlement]) -> Result<
     delete(tx, &those(|s| matches!(s, Settled::Deleted))).await?;
     // Still urgent is only what the next run may well bring to its end.
     calm_down(tx, &those(|s| !matches!(s, Settled::Owed(_) | Settled::Unknown(_)))).await?;
-    calm(tx, &those(|s| matches!(s, Settled::Written { .. } | Settled::Deleted))).await
+    let done = those(|s| matches!(s, Settled::Written { .. } | Settled::Deleted));
+    release(tx, &done).await?;
+    calm(tx, &done).await
 }
 
 fn all_found(table: &'static str, found: u64, asked: usize) -> Result<(), Trouble> {
@@ -220,9 +223,29 @@ async fn refuse(tx: &mut SqliteConnection, refused: &[&Row<'_>]) -> Result<(), T
     }
     let text = json(refused)?;
     sqlx::query!(
-        "UPDATE entity SET refused = j.value ->> '$.refused' FROM json_each(?) j
+        "UPDATE entity SET refused = j.value ->> '$.refused',
+             approved = CASE WHEN j.value ->> '$.state' = 'held' THEN NULL ELSE approved END
+         FROM json_each(?) j
          WHERE entity.id = j.value ->> '$.entity'",
         text
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Who waits for an address that these have given up by now is tried again.
+async fn release(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
+    if entities.is_empty() {
+        return Ok(());
+    }
+    let ids = json(entities)?;
+    sqlx::query!(
+        "UPDATE entity SET refused = NULL, dirty = 1
+         WHERE refused ->> '$.holder.entity' IN (SELECT value FROM json_each(?))
+           AND NOT EXISTS (SELECT 1 FROM entity h WHERE h.id = entity.refused ->> '$.holder.entity'
+                             AND h.email = entity.refused ->> '$.holder.address')",
+        ids
     )
     .execute(tx)
     .await?;

@@ -1,8 +1,8 @@
 //! Rows as the engine speaks of them.
 
 use crate::domain::{
-    Cursor, EntityId, ExternalId, Fields, Kind, Mirror, Operation, PivotalId, Pulled, Quarantine, RunId, SourceKey,
-    Stream, Timestamp,
+    Cursor, EntityId, ExternalId, Fields, Kind, Later, Mirror, Operation, PivotalId, Pulled, Quarantine, RunId,
+    SourceKey, Stream, Timestamp,
 };
 use crate::ports::{Heard, Prepared};
 
@@ -112,8 +112,8 @@ pub struct Look {
     pub unwanted: Option<String>,
     /// Whether nothing is owed.
     pub settled: bool,
-    /// When to look again though nothing changes.
-    pub look_at: Option<Timestamp>,
+    /// What is done once a grace is over, and so when to look again though nothing changes.
+    pub later: Option<Later>,
 }
 
 /// A number in the `operation` table.
@@ -183,6 +183,8 @@ pub enum Settled {
     Lost(String),
     /// A person must decide.
     Held(String),
+    /// A person must decide, and until then the same is not sent again.
+    Contested(Quarantine),
     /// Pivotal refused the body for good.
     Refused(Quarantine),
     /// Not done, nothing sent or surely not carried out; the difference stays.

@@ -45,6 +45,30 @@ fn an_early_failure_is_one_json_object_on_stdout_and_words_on_stderr() {
 }
 
 #[test]
+fn bad_usage_is_one_json_object_too_when_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for (words, said) in [
+        (&["plan", "--polish", "--json"][..], "--polish"),
+        (&["polish", "--json"], "polish"),
+        (&["why", "--json"], "REF"),
+        (&["--json", "status"], "--json"),
+    ] {
+        let (code, out, err) = typed(dir.path(), words);
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &json["status"], &json["error"]["kind"]), (Some(2), &"failed".into(), &"usage".into()));
+        let message = json["error"]["message"].as_str().unwrap();
+        assert!(message.contains(said) && !message.starts_with("error"), "{message}");
+        assert!(err.starts_with("error: "), "{err}");
+    }
+    for (words, code, out) in [(&["plan", "--polish"][..], 2, ""), (&["plan", "--", "--json"], 2, "")] {
+        let (found, shown, _) = typed(dir.path(), words);
+        assert_eq!((found, shown.as_str()), (Some(code), out));
+    }
+    let (code, out, err) = typed(dir.path(), &["plan", "--json", "--help"]);
+    assert!(code == Some(0) && out.contains("Usage: pivotal-sync plan") && err.is_empty(), "{out}{err}");
+}
+
+#[test]
 fn a_store_that_is_not_there_is_no_panic() {
     let dir = tempfile::tempdir().unwrap();
     configured(dir.path());

@@ -30,5 +30,6 @@ mod told;
 mod truth;
 mod two_sources;
 mod urgent;
+mod waiting;
 mod walks;
 mod why_speed;

@@ -65,8 +65,30 @@ async fn a_plan_says_what_waits_out_its_grace() {
     let companies: Vec<String> = rig.hubspot().ids(ObjectType::Company).take(2).collect();
     rig.hubspot().archive(ObjectType::Company, &companies[0]).unwrap();
     let (_, out, _) = typed(&rig, &["plan"]);
-    assert!(out.contains("note: 1 deletion waits out its grace, until 20"), "{out}");
+    assert!(out.contains("1 customer to be deleted when the grace is over, unless seen again"), "{out}");
+    assert!(out.contains("nothing to do now: Pivotal is in step"), "{out}");
     rig.hubspot().archive(ObjectType::Company, &companies[1]).unwrap();
     let (_, out, _) = typed(&rig, &["plan"]);
-    assert!(out.contains("note: 2 deletions wait out their grace, the next until 20"), "{out}");
+    assert!(out.contains("2 customers to be deleted") && !out.contains("wait out"), "{out}");
+    let reference = format!("hubspot:company:{}", companies[0]);
+    let (_, out, _) = typed(&rig, &["plan", "--json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((json["later"].as_array().unwrap().len(), &json["later"][0]["op"]), (2, &"delete".into()));
+    assert!(json["later"].as_array().unwrap().iter().any(|one| one["ref"] == reference.as_str()), "{out}");
+    let (_, out, _) = typed(&rig, &["status"]);
+    assert!(out.contains("2 to be deleted when the grace is over") && out.contains(&reference), "{out}");
+    let (_, out, _) = typed(&rig, &["why", &reference]);
+    assert!(out.contains("it will be deleted on 20") && out.contains("UTC, unless it comes back"), "{out}");
+    rig.configure("[customers]\non_source_delete = \"archive\"\n");
+    let (_, out, _) = typed(&rig, &["plan"]);
+    assert!(
+        out.contains("2 customers to be archived when the grace is over") && !out.contains("to be deleted"),
+        "{out}"
+    );
+    rig.configure("[customers]\non_source_delete = \"archive\"\ndelete_grace = \"0s\"\n");
+    let (_, out, _) = typed(&rig, &["plan"]);
+    assert!(out.contains("      status  → archived\n"), "{out}");
+    rig.sync().await;
+    let (_, out, _) = typed(&rig, &["why", &reference]);
+    assert!(out.contains("it was archived by pivotal-sync, and stays so until it comes back"), "{out}");
 }

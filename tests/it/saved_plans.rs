@@ -90,7 +90,7 @@ async fn a_deletion_whose_reason_tells_its_age_is_applied_as_well() {
     rig.configure("[customers]\ndelete_grace = \"0s\"\n");
     assert_eq!(typed(&rig, &["plan", "--out", "plan.json"]).0, Some(0));
     let reason = |plan: &Value| plan["operations"][1]["reason"].as_str().unwrap().to_owned();
-    assert!(reason(&saved(&rig)).contains("ago"), "the reason tells how long ago: {}", reason(&saved(&rig)));
+    assert!(reason(&saved(&rig)).contains("first seen"), "the reason tells how long ago: {}", reason(&saved(&rig)));
     rig.writes();
     let (code, out, err) = typed(&rig, &["sync", "--apply", "plan.json"]);
     assert_eq!((code, rig.writes().len()), (Some(0), 2), "{out}{err}");

@@ -50,12 +50,13 @@ fn operation_json(operation: &Operation, refs: &HashMap<EntityId, &SourceKey>) -
     object
 }
 
-/// The report as `--json` prints it; with `with_plan`, its operations too.
+/// The report as `--json` prints it; with `with_plan`, its operations and what waits out its grace too.
 pub fn report_json(report: &Report, with_plan: bool) -> Json {
     // A report is plain data: it cannot fail to become JSON.
     let mut object = serde_json::to_value(report).unwrap_or_default();
     if with_plan {
         object["plan"] = plan_json(&report.plan);
+        object["later"] = json!(report.later);
     }
     object
 }

@@ -7,6 +7,7 @@
 mod decisions;
 mod failure;
 mod findings;
+mod fold;
 mod json;
 mod plan;
 mod report;
@@ -38,3 +39,5 @@ mod report_tests;
 mod store_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod why_tests;

@@ -6,9 +6,12 @@ use std::fmt::Write;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Change, Kind, Operation, Standing, Value, Verb};
+use crate::domain::{Change, Kind, Leaving, Operation, Removal, Report, Standing, Timestamp, Value, Verb};
 
-use super::text::{BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, time_for, visible, wrap};
+use super::fold::{Folded, fold};
+use super::text::{
+    BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, stamp, time_for, visible, wrap,
+};
 
 /// How a plan is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -95,49 +98,97 @@ impl Group {
     }
 }
 
-/// The plan as a person reads it: by kind and verb, field by field, with counts, and the time it takes.
-pub fn render_plan(operations: &[Operation], view: &PlanView) -> String {
-    if operations.is_empty() {
-        return "nothing to do: Pivotal is in step\n".to_owned();
-    }
+/// The plan as a person reads it: by kind and verb, field by field, with counts, and the time it takes; then what waits out
+/// its grace.
+pub fn render_plan(report: &Report, view: &PlanView) -> String {
+    let operations = &report.plan;
     let mut groups: BTreeMap<(Kind, Group), Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
         groups.entry((operation.kind, Group::of(operation))).or_default().push(operation);
     }
     let mut out = String::new();
-    for ((kind, group), mut members) in groups {
+    for ((kind, group), members) in groups {
         let heading = format!("{} {}", counted(members.len() as u64, kind.as_str()), group.heading());
         let _ = writeln!(out, "{}", paint(BOLD, heading));
-        // Equal reasons come together, so that each is told once: a tripped guard holds many for one reason.
-        members.sort_by_key(|operation| why(operation).unwrap_or_default().to_owned());
         list(&mut out, group, &members, view);
         out.push('\n');
     }
-    sum(&mut out, operations, view);
+    leaving(&mut out, &report.later, view);
+    // A source that could not be read may hold anything.
+    let all_known = report.streams.values().all(|counts| counts.error.is_none());
+    out.push_str(match (operations.is_empty(), all_known, report.later.is_empty()) {
+        (false, ..) => "",
+        (true, true, true) => "nothing to do: Pivotal is in step\n",
+        (true, true, false) => "nothing to do now: Pivotal is in step\n",
+        (true, false, _) => "nothing to do, as far as is known\n",
+    });
+    if !operations.is_empty() {
+        sum(&mut out, report, view);
+    }
     out
 }
 
 fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView) {
     let shown = view.most.unwrap_or(usize::MAX);
-    let mut told = None;
-    for (at, operation) in members.iter().take(shown).enumerate() {
-        let reason = why(operation);
-        if reason.is_some() && reason != told {
-            let text = wrap(&visible(reason.unwrap_or_default()), view.width.map(|width| width.saturating_sub(2)), 0);
+    let mut left = shown;
+    for Folded { words, mut members } in fold(members, |operation| why(operation).unwrap_or_default()) {
+        if left > 0 && !words.is_empty() {
+            let text = wrap(&visible(&words), view.width.map(|width| width.saturating_sub(2)), 0);
             text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
-            told = reason;
         }
-        one(out, group, operation, view.width);
-        let next = members.get(at + 1).filter(|_| at + 1 < shown);
-        if !next.is_some_and(|next| shares_reason(operation, next)) {
-            because(out, operation, view.width);
+        let at_the_head = share_reasons(&members);
+        if at_the_head {
+            members.sort_by_key(|operation| telling(operation));
         }
+        let mut told = None;
+        for operation in members.iter().take(left) {
+            if at_the_head && telling(operation) != told {
+                because(out, 2, operation, view.width);
+                told = telling(operation);
+            }
+            one(out, group, operation, view.width);
+            if !at_the_head {
+                because(out, 6, operation, view.width);
+            }
+        }
+        left = left.saturating_sub(members.len());
     }
-    let rest = members.len().saturating_sub(shown);
+    rest(out, members.len(), shown);
+}
+
+fn rest(out: &mut String, all: usize, shown: usize) {
+    let rest = all.saturating_sub(shown);
     if rest > 0 {
         let line = format!("  … and {} more (pivotal-sync plan --json lists all)", count(rest as u64));
         let _ = writeln!(out, "{}", paint(DIM, line));
     }
+}
+
+/// What waits out its grace, by kind and by what happens then.
+fn leaving(out: &mut String, later: &[Leaving], view: &PlanView) {
+    let mut groups: BTreeMap<(Kind, Removal), Vec<&Leaving>> = BTreeMap::new();
+    for one in later {
+        groups.entry((one.object, one.later.removal)).or_default().push(one);
+    }
+    for ((kind, removal), members) in groups {
+        let number = counted(members.len() as u64, kind.as_str());
+        let heading = format!("{number} to be {} when the grace is over, unless seen again", removal.done());
+        let _ = writeln!(out, "{}", paint(BOLD, heading));
+        let shown = view.most.unwrap_or(usize::MAX);
+        for Leaving { later, subject, name, .. } in members.iter().take(shown) {
+            leaving_one(out, later.at, name, subject, view.width);
+        }
+        rest(out, members.len(), shown);
+        out.push('\n');
+    }
+}
+
+/// `. Acme  hubspot:company:1  on 2026-11-26 11:02 UTC`
+pub(super) fn leaving_one(out: &mut String, at: Timestamp, name: &str, subject: &str, width: Option<usize>) {
+    let (subject, at) = (visible(subject), stamp(at));
+    let taken = subject.width() + at.width() + 11;
+    let name = fit(&visible(name), width.map_or(usize::MAX, |width| width.saturating_sub(taken).max(12)));
+    let _ = writeln!(out, "  {}  {}  on {at}", paint(RED, format!(". {name}")), paint(DIM, subject));
 }
 
 pub(super) fn why(operation: &Operation) -> Option<&str> {
@@ -162,20 +213,23 @@ fn one(out: &mut String, group: Group, operation: &Operation, width: Option<usiz
     let longest = changes.keys().map(|field| field.width()).max().unwrap_or(0);
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(longest + 8).max(24));
     for (field, change) in &changes {
-        let _ = writeln!(out, "      {field:longest$}  {}", before_and_after(operation.verb(), change, room));
+        let _ = writeln!(out, "      {field:longest$}  {}", before_and_after(operation.verb(), field, change, room));
     }
 }
 
-fn because(out: &mut String, operation: &Operation, width: Option<usize>) {
+fn because(out: &mut String, indent: usize, operation: &Operation, width: Option<usize>) {
     if let Some(reason) = telling(operation) {
-        let room = width.map_or(usize::MAX, |width| width.saturating_sub(6).max(24));
-        let _ = writeln!(out, "      {}", paint(DIM, fit(&format!("because {}", visible(reason)), room)));
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(24));
+        let line = fit(&format!("because {}", visible(reason)), room);
+        let _ = writeln!(out, "{}{}", " ".repeat(indent), paint(DIM, line));
     }
 }
 
-/// Whether one reason below both tells of both: nothing but names stands between them.
-fn shares_reason(one: &Operation, next: &Operation) -> bool {
-    telling(one) == telling(next) && why(one) == why(next) && [one, next].iter().all(|o| o.changes().is_empty())
+/// Whether a reason is shared: below one of several it would read as if it were that one's alone.
+fn share_reasons(members: &[&&Operation]) -> bool {
+    let mut reasons: Vec<&str> = members.iter().filter_map(|operation| telling(operation)).collect();
+    reasons.sort_unstable();
+    reasons.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// The reason, unless it only says what the lines above it show: that the record is new, or which fields differ.
@@ -189,10 +243,16 @@ fn telling(operation: &Operation) -> Option<&str> {
     (!reason.is_empty() && !shown).then_some(reason.as_str())
 }
 
-/// `Acme → Acme Inc`; of a create, where there is no before, `Acme Inc`.
-pub(super) fn before_and_after(verb: Verb, change: &Change, room: usize) -> String {
+/// A field that is never empty in Pivotal: where the mirror holds nothing of it, what stands there is not known.
+const NEVER_EMPTY: &str = "status";
+
+/// `Acme → Acme Inc`; of a create, where there is no before, `Acme Inc`; `→ archived` where the before is not known.
+pub(super) fn before_and_after(verb: Verb, field: &str, change: &Change, room: usize) -> String {
     if verb == Verb::Create {
         return fit(&shown(&change.to), room);
+    }
+    if field == NEVER_EMPTY && change.from.is_null() {
+        return fit(&format!("→ {}", shown(&change.to)), room);
     }
     let (from, to) = (shown(&change.from), shown(&change.to));
     if from.width() + to.width() + 3 <= room {
@@ -214,13 +274,17 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn sum(out: &mut String, operations: &[Operation], view: &PlanView) {
-    let parts: Vec<String> = Group::ALL
+fn sum(out: &mut String, report: &Report, view: &PlanView) {
+    let operations = &report.plan;
+    let mut parts: Vec<String> = Group::ALL
         .into_iter()
         .map(|group| (group, operations.iter().filter(|operation| Group::of(operation) == group).count()))
         .filter(|(_, number)| *number > 0)
         .map(|(group, number)| format!("{} {}", count(number as u64), group.sum()))
         .collect();
+    if !report.later.is_empty() {
+        parts.push(format!("{} later", count(report.later.len() as u64)));
+    }
     let _ = writeln!(out, "{}", paint(BOLD, parts.join(", ")));
     let requests: u64 = operations.iter().filter(|operation| operation.is_ready()).map(Operation::requests).sum();
     let time = match view.rate_per_minute {

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use anstyle::Style;
 
-use crate::domain::{Report, RunKind, RunStatus, Span, StreamCounts};
+use crate::domain::{Operation, Report, RunKind, RunStatus, Span, Standing, StreamCounts};
 
+use super::fold::{Folded, fold, fold_notes};
 use super::plan::why;
 use super::table::table;
-use super::text::{BOLD, GREEN, RED, YELLOW, count, paint, visible, wrap};
+use super::text::{BOLD, GREEN, RED, YELLOW, count, counted, paint, visible, wrap};
 
 /// The report of one run: how it ended, what was read, done and spent, and what to type next; in so many columns.
 pub fn render_report(report: &Report, width: Option<usize>) -> String {
@@ -40,13 +41,30 @@ pub fn render_report(report: &Report, width: Option<usize>) -> String {
     }
     // What the plan says at its own operations need not be said twice.
     let told = |note: &str| report.kind == RunKind::Plan && report.plan.iter().any(|o| why(o) == Some(note));
-    for note in report.notes.iter().filter(|note| !told(note)) {
-        said(&mut out, YELLOW, "note:", &visible(note), width);
+    for note in fold_notes(report.notes.iter().filter(|note| !told(note))) {
+        said(&mut out, YELLOW, "note:", &visible(&note), width);
     }
+    waiting(&mut out, report, width);
     for next in next_steps(report) {
         let _ = writeln!(out, "{} {next}", paint(BOLD, "next:"));
     }
     out
+}
+
+/// What waits for something else, and for what: no run can send it yet. A plan lists it itself.
+fn waiting(out: &mut String, report: &Report, width: Option<usize>) {
+    if report.kind == RunKind::Plan {
+        return;
+    }
+    let waits = |o: &&Operation| matches!(o.standing, Standing::Waiting(_));
+    let waiting: Vec<&Operation> = report.plan.iter().filter(waits).collect();
+    for Folded { words, members } in fold(&waiting, |operation| why(operation).unwrap_or_default()) {
+        let who = match members.as_slice() {
+            [one] => format!("{} {} ({})", one.kind, one.name, one.subject),
+            many => counted(many.len() as u64, "operation"),
+        };
+        said(out, YELLOW, "waiting:", &visible(&format!("{who}: {words}")), width);
+    }
 }
 
 /// A word in colour, and what it leads, broken to the width.
@@ -93,7 +111,12 @@ pub(super) fn operations(report: &Report) -> String {
     if parts.is_empty() {
         parts.push("nothing written".to_owned());
     }
-    let undone = [(counts.held, "held"), (counts.quarantined, "quarantined"), (counts.owed, "still owed")];
+    let undone = [
+        (counts.held, "held"),
+        (counts.quarantined, "quarantined"),
+        (counts.waiting, "waiting"),
+        (counts.sendable(), "still owed"),
+    ];
     parts.extend(undone.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(n))));
     if counts.in_step() && report.status == RunStatus::Complete {
         parts.push("Pivotal is in step".to_owned());
@@ -113,8 +136,8 @@ fn next_steps(report: &Report) -> Vec<String> {
     if waits > 0 && report.kind != RunKind::Plan {
         next.push(format!("pivotal-sync status  (lists what waits for you, and why: {})", count(waits)));
     }
-    if counts.owed > 0 && report.kind != RunKind::Plan {
-        next.push(format!("pivotal-sync sync  (goes on with the {} still owed)", count(counts.owed)));
+    if counts.sendable() > 0 && report.kind != RunKind::Plan {
+        next.push(format!("pivotal-sync sync  (goes on with the {} still owed)", count(counts.sendable())));
     }
     next
 }

@@ -7,7 +7,7 @@ use crate::domain::{
     ErrorReport, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, Stream, StreamCounts,
 };
 
-fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Report {
+pub(super) fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Report {
     Report {
         run: RunId(7),
         kind,
@@ -25,6 +25,7 @@ fn report(kind: RunKind, status: RunStatus, operations: OperationCounts) -> Repo
         error: None,
         progress: None,
         plan: vec![],
+        later: vec![],
     }
 }
 
@@ -44,7 +45,7 @@ fn a_run_in_step_reads_so() {
 
 #[test]
 fn a_partial_run_says_what_waits_and_what_to_type() {
-    let counts = OperationCounts { delete: 1, held: 26, quarantined: 1, owed: 1200, ..Default::default() };
+    let counts = OperationCounts { delete: 1, held: 26, quarantined: 1, owed: 1203, waiting: 3, ..Default::default() };
     let mut partial = report(RunKind::Backfill, RunStatus::Partial, counts);
     partial.requests.throttled = 2;
     partial.notes = vec!["property 'tier' was shortened for 3 customers".into()];
@@ -56,7 +57,7 @@ fn a_partial_run_says_what_waits_and_what_to_type() {
     stream               read  changed  deleted  requests  malformed
     hubspot.companies  12,000        3        0       121          1
     stripe.customers        9        0        1         0          0
-    operations: 1 deleted, 26 held, 1 quarantined, 1,200 still owed
+    operations: 1 deleted, 26 held, 1 quarantined, 3 waiting, 1,200 still owed
     requests: 4 to HubSpot, 2 to Stripe, 3 to Pivotal; 2 answered "too many"
     warning: hubspot.companies stopped early: HubSpot POST /crm/objects/2026-09/companies/search answered 403
     note: property 'tier' was shortened for 3 customers
@@ -64,6 +65,17 @@ fn a_partial_run_says_what_waits_and_what_to_type() {
     next: pivotal-sync status  (lists what waits for you, and why: 27)
     next: pivotal-sync sync  (goes on with the 1,200 still owed)
     "#);
+}
+
+#[test]
+fn what_waits_is_told_with_its_reason_and_no_sync_is_promised() {
+    let counts = OperationCounts { owed: 1, waiting: 1, ..Default::default() };
+    let mut run = report(RunKind::Sync, RunStatus::Partial, counts);
+    run.plan = operations();
+    let text = plain(&render_report(&run, None));
+    assert!(text.contains("operations: nothing written, 1 waiting\n"), "{text}");
+    assert!(text.contains("waiting: onboarding Acme deal (hubspot:deal:d1): its customer is held\n"), "{text}");
+    assert!(!text.contains("next:"), "{text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{RunKind, Span};
+use crate::domain::{RunKind, RunStatus, Span};
 use crate::store::RunRow;
 
 use super::table::table;
@@ -20,8 +20,8 @@ pub(super) fn took(run: &RunRow) -> Option<Span> {
 /// What most runs are asked by: not worth a column.
 const USUAL: &str = "command";
 
-/// A line per run, newest first, in so many columns.
-pub fn render_runs(runs: &[RunRow], width: Option<usize>) -> String {
+/// A line per run, newest first, in so many columns. What says that it runs, while nothing is `in_use`, was cut off.
+pub fn render_runs(runs: &[RunRow], in_use: bool, width: Option<usize>) -> String {
     if runs.is_empty() {
         return "no run yet; pivotal-sync plan shows what a first load would do\n".to_owned();
     }
@@ -34,7 +34,8 @@ pub fn render_runs(runs: &[RunRow], width: Option<usize>) -> String {
         .map(|run| {
             let mut row = vec![run.id.to_string(), run.kind.as_str().to_owned()];
             row.extend(asked.then(|| visible(&run.asked_by)));
-            row.push(run.status.as_str().to_owned());
+            let cut_off = run.status == RunStatus::Running && !in_use;
+            row.push(if cut_off { "cut off" } else { run.status.as_str() }.to_owned());
             row.push(run.started_at.format("%Y-%m-%d %H:%M").to_string());
             row.push(took(run).map_or_else(|| "-".to_owned(), |took| took.to_string()));
             row
@@ -70,9 +71,16 @@ fn done(run: &RunRow) -> String {
     }
 }
 
-/// The object `runs --json` prints.
-pub fn runs_json(runs: &[RunRow]) -> Json {
-    json!({ "runs": runs.iter().map(run_json).collect::<Vec<_>>() })
+/// The object `runs --json` prints. A run that was cut off is `interrupted`, as the next start will write it down.
+pub fn runs_json(runs: &[RunRow], in_use: bool) -> Json {
+    let one = |run: &RunRow| {
+        let mut object = run_json(run);
+        if run.status == RunStatus::Running && !in_use {
+            object["status"] = json!(RunStatus::Interrupted);
+        }
+        object
+    };
+    json!({ "runs": runs.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// One run: its report, where it left one, and who asked for it.

@@ -5,9 +5,11 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
-use crate::domain::{Doing, Progress, RunStatus, Timestamp};
+use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
+use super::fold::{Folded, fold};
+use super::plan::leaving_one;
 use super::runs::took;
 use super::table::table;
 use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, age, ago, count, counted, paint, time_for, visible, wrap};
@@ -23,12 +25,16 @@ pub struct StatusView {
     pub last_run: Option<RunRow>,
     /// The state in numbers.
     pub counts: StoreCounts,
+    /// What is not yet done and needs nobody, the first of it.
+    pub owed: Vec<OperationRow>,
+    /// What waits out its grace, the first of it.
+    pub later: Vec<Leaving>,
     /// What waits for a person, the first of it.
     pub held: Vec<OperationRow>,
     /// What Pivotal refused for good, the first of it.
     pub quarantined: Vec<OperationRow>,
-    /// Requests a minute Pivotal may be sent, for the estimate.
-    pub rate_per_minute: u32,
+    /// Requests a minute the last run could send to Pivotal, for the estimate; nothing when that is not known.
+    pub rate_per_minute: Option<u32>,
     /// Whether a process works on the store right now.
     pub in_use: bool,
     /// Now.
@@ -40,6 +46,11 @@ impl StatusView {
     pub fn exit(&self) -> Exit {
         let StoreCounts { owed, held, quarantined, .. } = self.counts;
         if owed + held + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
+    }
+
+    /// Of the owed, what the next run can send.
+    const fn sendable(&self) -> u64 {
+        self.counts.owed.saturating_sub(self.counts.waiting)
     }
 
     /// What kept the last run from its end, in words.
@@ -83,16 +94,22 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
         view.counts.quarantined,
         width,
     );
+    let (waiting, owed): (Vec<OperationRow>, Vec<OperationRow>) = view.owed.iter().cloned().partition(|row| row.waits);
+    list(&mut out, "waiting for something else", "v_pending", &waiting, view.counts.waiting, width);
+    list(&mut out, "owed", "v_pending", &owed, view.sendable(), width);
+    leaving(&mut out, view, width);
     let next = match &view.last_run {
         None => Some("pivotal-sync plan  (shows what a first load would do)"),
         Some(_) if view.counts.held + view.counts.quarantined > 0 => {
             Some("pivotal-sync why REF  (tells the whole story of one)")
         }
-        Some(_) if view.counts.owed > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
+        Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
+        Some(_) if view.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
         Some(_) => None,
     };
     if let Some(next) = next {
-        let space = if view.held.is_empty() && view.quarantined.is_empty() { "" } else { "\n" };
+        let listed = [&view.held, &view.quarantined, &view.owed].iter().any(|rows| !rows.is_empty());
+        let space = if listed || !view.later.is_empty() { "\n" } else { "" };
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
@@ -156,15 +173,13 @@ fn streams(view: &StatusView) -> String {
 }
 
 fn open(view: &StatusView) -> String {
-    let StoreCounts { owed, held, quarantined, waiting_deletions, .. } = view.counts;
+    let StoreCounts { waiting, held, quarantined, waiting_deletions, waiting_archivals, .. } = view.counts;
     let mut parts = Vec::new();
-    if owed > 0 {
-        let time = time_for(owed, view.rate_per_minute);
-        parts.push(format!(
-            "{} owed, about {time} at {} a minute",
-            count(owed),
-            count(u64::from(view.rate_per_minute))
-        ));
+    if view.sendable() > 0 {
+        parts.push(format!("{} owed{}", count(view.sendable()), estimate(view)));
+    }
+    if waiting > 0 {
+        parts.push(format!("{} waiting", count(waiting)));
     }
     parts.extend(
         [(held, "held"), (quarantined, "quarantined")]
@@ -180,40 +195,76 @@ fn open(view: &StatusView) -> String {
             "nothing is owed, as far as is known".to_owned()
         });
     }
-    if waiting_deletions > 0 {
-        parts.push(format!("{} waiting out the grace", counted(waiting_deletions, "deletion")));
+    let leaving = [(waiting_deletions, Removal::Delete), (waiting_archivals, Removal::Archive)];
+    for (number, removal) in leaving.into_iter().filter(|(number, _)| *number > 0) {
+        parts.push(format!("{} to be {} when the grace is over", count(number), removal.done()));
     }
     if parts.is_empty() { "nothing was ever read".to_owned() } else { parts.join("; ") }
 }
+
+/// How long the owed will take, where it is known what Pivotal allows.
+fn estimate(view: &StatusView) -> String {
+    let Some(rate) = view.rate_per_minute else { return String::new() };
+    let per_minute = count(u64::from(rate));
+    match time_for(view.sendable(), rate) {
+        time if time.0.is_zero() => format!(", within a minute at {per_minute} a minute"),
+        time => format!(", about {time} at {per_minute} a minute"),
+    }
+}
+
+/// Operations listed under one heading.
+const LISTED: usize = 20;
+/// Operations listed of each reason, where there are more than fit.
+const OF_EACH: usize = 5;
 
 fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u64, width: Option<usize>) {
     if rows.is_empty() {
         return;
     }
     let _ = writeln!(out, "\n{}", paint(BOLD, title));
-    let mut told = None;
-    // Equal reasons come together, in the order in which each was first met: a tripped guard holds many for one reason.
-    let first = |why: &Option<String>| rows.iter().position(|row| row.why == *why);
-    let mut sorted: Vec<&OperationRow> = rows.iter().collect();
-    sorted.sort_by_key(|row| first(&row.why));
-    for row in sorted {
-        if row.why.is_some() && row.why != told {
-            let why = visible(row.why.as_deref().unwrap_or_default());
-            for line in wrap(&why, width.map(|width| width.saturating_sub(2)), 0).lines() {
-                let _ = writeln!(out, "  {}", paint(YELLOW, line));
-            }
-            told.clone_from(&row.why);
+    let of_each = if rows.len() > LISTED { OF_EACH } else { LISTED };
+    let mut shown = 0;
+    for Folded { words, members } in fold(rows, |row| row.why.as_deref().unwrap_or(&row.reason)) {
+        if shown >= LISTED {
+            break;
         }
-        let OperationRow { verb, object, name, subject, .. } = row;
-        let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
+        for line in wrap(&visible(&words), width.map(|width| width.saturating_sub(2)), 0).lines() {
+            let _ = writeln!(out, "  {}", paint(YELLOW, line));
+        }
+        for row in members.iter().take(of_each.min(LISTED - shown)) {
+            let OperationRow { verb, object, name, subject, .. } = row;
+            let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
+            shown += 1;
+        }
     }
-    let rest = all.saturating_sub(rows.len() as u64);
+    let rest = all.saturating_sub(shown as u64);
     if rest > 0 {
         let _ = writeln!(
             out,
             "{}",
             paint(DIM, format!("  … and {} more (view {view} of the store lists all)", count(rest)))
         );
+    }
+}
+
+fn leaving(out: &mut String, view: &StatusView, width: Option<usize>) {
+    for (removal, all) in
+        [(Removal::Delete, view.counts.waiting_deletions), (Removal::Archive, view.counts.waiting_archivals)]
+    {
+        let rows: Vec<&Leaving> = view.later.iter().filter(|one| one.later.removal == removal).take(LISTED).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let title = format!("to be {} when the grace is over, unless seen again", removal.done());
+        let _ = writeln!(out, "\n{}", paint(BOLD, title));
+        for Leaving { later, subject, name, .. } in &rows {
+            leaving_one(out, later.at, name, subject, width);
+        }
+        let rest = all.saturating_sub(rows.len() as u64);
+        if rest > 0 {
+            let line = format!("  … and {} more (pivotal-sync plan --json lists all)", count(rest));
+            let _ = writeln!(out, "{}", paint(DIM, line));
+        }
     }
 }
 
@@ -229,7 +280,8 @@ fn standing(view: &StatusView) -> &'static str {
 
 /// The object `status --json` prints.
 pub fn status_json(view: &StatusView) -> Json {
-    let StoreCounts { mapped, owed, held, quarantined, waiting_deletions, streams } = &view.counts;
+    let StoreCounts { mapped, owed, waiting, held, quarantined, waiting_deletions, waiting_archivals, streams } =
+        &view.counts;
     let streams: Map<String, Json> = streams
         .iter()
         .map(|(stream, state, live)| {
@@ -253,8 +305,13 @@ pub fn status_json(view: &StatusView) -> Json {
         "progress": view.last_run.as_ref().filter(|_| view.in_use).and_then(|run| run.report.as_ref()?.progress),
         "mapped": mapped,
         "streams": streams,
-        "operations": { "owed": owed, "held": held, "quarantined": quarantined, "waiting_deletions": waiting_deletions },
-        "owed_seconds": time_for(*owed, view.rate_per_minute).0.as_secs(),
+        "operations": {
+            "owed": owed, "waiting": waiting, "held": held, "quarantined": quarantined,
+            "waiting_deletions": waiting_deletions, "waiting_archivals": waiting_archivals,
+        },
+        "owed_seconds": view.rate_per_minute.map(|rate| time_for(view.sendable(), rate).0.as_secs()),
+        "owed": view.owed,
+        "later": view.later,
         "held": view.held,
         "quarantined": view.quarantined,
     })

@@ -2,9 +2,11 @@
 
 use anstream::adapter::strip_str;
 
+use super::report_tests::report;
 use super::*;
 use crate::domain::{
-    Action, Change, Changes, EntityId, Fields, Kind, Operation, Origin, PivotalId, SourceKey, Standing, Stream, Value,
+    Action, Change, Changes, EntityId, Fields, Kind, Later, Leaving, Operation, OperationCounts, Origin, PivotalId,
+    Removal, Report, RunKind, RunStatus, SourceKey, Standing, Stream, Value,
 };
 
 pub(super) fn plain(text: &str) -> String {
@@ -101,11 +103,16 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
+/// A plan that came to this.
+fn planned(plan: Vec<Operation>) -> Report {
+    Report { plan, ..report(RunKind::Plan, RunStatus::Complete, OperationCounts::default()) }
+}
+
 const WIDE: PlanView = PlanView { width: None, most: None, rate_per_minute: Some(54) };
 
 #[test]
 fn a_plan_is_grouped_and_legible_without_colour() {
-    insta::assert_snapshot!(plain(&render_plan(&operations(), &WIDE)), @r"
+    insta::assert_snapshot!(plain(&render_plan(&planned(operations()), &WIDE)), @r"
     1 customer to adopt
       = Zeta  hubspot:company:6
           plan  (empty) → gold
@@ -129,9 +136,9 @@ fn a_plan_is_grouped_and_legible_without_colour() {
 
     2 customers held until you decide
       26 deletions are more than guard.max_deletes = 25 allows
+      because deleted in HubSpot
       ! delete Delta  hubspot:company:7
       ! delete Echo  hubspot:company:8
-          because deleted in HubSpot
 
     1 contact quarantined: refused by Pivotal
       Pivotal refused email: not an address
@@ -152,12 +159,91 @@ fn a_plan_is_grouped_and_legible_without_colour() {
 
 #[test]
 fn colour_is_there_to_be_taken_out() {
-    assert!(render_plan(&operations(), &WIDE).contains("\u{1b}["));
+    assert!(render_plan(&planned(operations()), &WIDE).contains("\u{1b}["));
 }
 
 #[test]
 fn an_empty_plan_says_so() {
-    assert_eq!(render_plan(&[], &WIDE), "nothing to do: Pivotal is in step\n");
+    assert_eq!(render_plan(&planned(vec![]), &WIDE), "nothing to do: Pivotal is in step\n");
+}
+
+#[test]
+fn what_waits_out_its_grace_is_listed_with_what_is_done_then() {
+    let leaving = |removal, name: &str, id: &str| Leaving {
+        later: Later { removal, at: "2026-11-26T11:02:03Z".parse().unwrap() },
+        object: Kind::Customer,
+        subject: format!("hubspot:company:{id}"),
+        name: name.into(),
+        pivotal_id: PivotalId::new("clx1"),
+    };
+    let (delete, archive) = (Removal::Delete, Removal::Archive);
+    let later =
+        vec![leaving(delete, "Acme", "1"), leaving(delete, "Beta", "2"), leaving(archive, "Gamma\u{1b}[2J", "3")];
+    let report = Report { later, ..planned(vec![]) };
+    let view = PlanView { most: Some(1), ..WIDE };
+    insta::assert_snapshot!(plain(&render_plan(&report, &view)), @r"
+    2 customers to be deleted when the grace is over, unless seen again
+      . Acme  hubspot:company:1  on 2026-11-26 11:02 UTC
+      … and 1 more (pivotal-sync plan --json lists all)
+
+    1 customer to be archived when the grace is over, unless seen again
+      . Gamma␛[2J  hubspot:company:3  on 2026-11-26 11:02 UTC
+
+    nothing to do now: Pivotal is in step
+    ");
+    let text = plain(&render_plan(&Report { plan: vec![operations().remove(2)], ..report.clone() }, &view));
+    assert!(text.contains("1 to create, 3 later\n"), "{text}");
+    let json = report_json(&report, true);
+    assert_eq!(
+        json["later"][0],
+        serde_json::json!({
+            "op": "delete", "at": "2026-11-26T11:02:03Z", "object": "customer", "ref": "hubspot:company:1",
+            "name": "Acme", "pivotal_id": "clx1",
+        })
+    );
+}
+
+#[test]
+fn what_could_not_be_read_may_hold_anything() {
+    let mut report = planned(vec![]);
+    report.streams.get_mut(&Stream::HubspotCompanies).unwrap().error = Some("out of reach".into());
+    assert_eq!(render_plan(&report, &WIDE), "nothing to do, as far as is known\n");
+}
+
+#[test]
+fn a_shared_reason_stands_at_the_head_and_an_unknown_before_is_not_made_up() {
+    let found = || Action::Adopt {
+        id: PivotalId::new("clx2"),
+        display_id: None,
+        parent: None,
+        origin: Origin::Adopted,
+        found: Fields::new(),
+        changes: Changes::default(),
+    };
+    let agrees = "already in Pivotal, and agrees";
+    let archive = update(&[("status", Value::Null, "archived".into())]);
+    let all = vec![
+        operation(Kind::Customer, "1", "Acme", found(), Standing::Ready, agrees),
+        operation(Kind::Customer, "2", "Beta", found(), Standing::Ready, "same domain, beta.com"),
+        operation(Kind::Customer, "3", "Gamma", found(), Standing::Ready, agrees),
+        operation(Kind::Customer, "4", "Delta", archive, Standing::Ready, "gone at the source"),
+    ];
+    insta::assert_snapshot!(plain(&render_plan(&planned(all), &WIDE)), @r"
+    3 customers to adopt
+      because already in Pivotal, and agrees
+      = Acme  hubspot:company:1
+      = Gamma  hubspot:company:3
+      because same domain, beta.com
+      = Beta  hubspot:company:2
+
+    1 customer to update
+      ~ Delta  hubspot:company:4
+          status  → archived
+          because gone at the source
+
+    3 to adopt, 1 to update
+    1 request to Pivotal, at once (54 a minute may be sent)
+    ");
 }
 
 #[test]
@@ -166,7 +252,7 @@ fn a_long_plan_is_cut_and_says_where_the_rest_is() {
         .map(|i| operation(Kind::Customer, &i.to_string(), "Acme", create(&[]), Standing::Ready, ""))
         .collect();
     let view = PlanView { width: Some(100), most: Some(3), rate_per_minute: Some(60) };
-    insta::assert_snapshot!(plain(&render_plan(&many, &view)), @r"
+    insta::assert_snapshot!(plain(&render_plan(&planned(many), &view)), @r"
     4,963 customers to create
       + Acme  hubspot:company:0
       + Acme  hubspot:company:1
@@ -190,7 +276,7 @@ fn lines_fit_the_terminal_and_no_name_can_move_the_cursor() {
         long,
     );
     let view = PlanView { width: Some(72), most: None, rate_per_minute: None };
-    let text = plain(&render_plan(&[nasty], &view));
+    let text = plain(&render_plan(&planned(vec![nasty]), &view));
     assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
     insta::assert_snapshot!(text, @r"
     1 customer to update

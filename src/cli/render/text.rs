@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Span, Timestamp, Value};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -73,6 +73,14 @@ pub(super) fn wrap(text: &str, columns: Option<usize>, indent: usize) -> String 
     out
 }
 
+/// A value as people read it: of a number four decimals, the rest is rounding.
+pub(super) fn brief(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.round_dp(4).normalize().to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// `4960` as `4,960`.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -126,6 +134,13 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let shown = [0, 999, 1000, 4960, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1,000", "4,960", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_number_has_four_decimals_at_most() {
+        let shown =
+            ["665.83333333333333333333333333", "1250.50", "0.00004"].map(|n| brief(&Value::Number(n.parse().unwrap())));
+        assert_eq!(shown, ["665.8333", "1250.5", "0"]);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::domain::{Changes, Facts, MirrorState, Origin, PivotalId, Value, Verb};
-use crate::engine::explain::Told;
-use crate::reconcile::{Explained, RuleTold, Wanted};
+use crate::domain::{Changes, Facts, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb};
+use crate::engine::explain::{Roof, Told};
+use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
 use crate::store::{AttemptRow, OperationRow, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
-use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, paint, stamp, visible};
+use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, brief, paint, stamp, visible};
 
 /// What is known of each thing a reference names: where it stands, what the sources say, what was made of it and by which
 /// rule, what was written.
@@ -70,6 +70,9 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
                 Origin::Linked => "linked by hand",
             };
             match mirror.state {
+                MirrorState::Live if vanished(told).is_some() => {
+                    format!("no longer in Pivotal, was {}{number} ({})", entity.kind, mirror.id)
+                }
                 MirrorState::Live => format!("in Pivotal as {}{number} ({}), {origin}", entity.kind, mirror.id),
                 MirrorState::Deleted => format!("deleted in Pivotal, was {} ({})", entity.kind, mirror.id),
                 MirrorState::Lost => format!("lost: Pivotal no longer knows {} ({})", entity.kind, mirror.id),
@@ -81,8 +84,13 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
         let customer = customer.as_ref().map_or("not in Pivotal", PivotalId::as_str);
         let _ = writeln!(out, "  of customer {} ({customer})", visible(account));
     }
+    if let Some(at) = vanished(told) {
+        let _ = writeln!(out, "  it vanished with its customer, which pivotal-sync deleted on {}", stamp(at));
+    }
     standing(out, story, told);
-    if let Some(quarantine) = &entity.quarantine {
+    // What rests as held or quarantined says it below.
+    let is_told = |reason: &str| told.story.operations.iter().any(|o| o.why.as_deref() == Some(reason));
+    if let Some(quarantine) = entity.quarantine.as_ref().filter(|quarantine| !is_told(&quarantine.reason)) {
         let _ = writeln!(out, "  {} {}", paint(RED, "refused by Pivotal:"), visible(&quarantine.reason));
     }
     if !entity.approval.0.is_empty() {
@@ -91,7 +99,8 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     if let Some(gone) = entity.gone_since {
         let _ = writeln!(out, "  gone at its source since {}", stamp(gone));
     }
-    if let Some(at) = look_at {
+    let is_told = matches!(told.explained.as_ref().map(|e| &e.fate), Some(Some(Fate::Later(_))));
+    if let Some(at) = look_at.as_ref().filter(|_| !is_told) {
         let _ = writeln!(out, "  looked at again {}", stamp(*at));
     }
     if let Some(at) = written_at {
@@ -105,8 +114,8 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
     let is_there = story.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Live);
     let no = |out: &mut String, why: &str| {
         let _ = writeln!(out, "  {} {}", paint(YELLOW, "not wanted there:"), visible(why));
-        if is_there {
-            let _ = writeln!(out, "  it stays in Pivotal as it is, unless something is planned above");
+        if is_there && vanished(told).is_none() {
+            fate(out, told);
         }
     };
     match now {
@@ -131,6 +140,43 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
     }
 }
 
+/// When an object vanished with its customer.
+fn vanished(told: &Told) -> Option<Timestamp> {
+    match told.roof {
+        Some(Roof::Deleted(at)) => Some(at),
+        Some(Roof::Leaving(_)) | None => None,
+    }
+}
+
+/// What becomes of an object that is there and no longer wanted.
+fn fate(out: &mut String, told: &Told) {
+    let will = |fate: &Fate| match fate {
+        Fate::Later(Later { removal, at }) => {
+            Some(format!("will be {} on {}, unless it comes back", removal.done(), stamp(*at)))
+        }
+        Fate::Now(removal) => Some(format!("is to be {} by the next run", removal.done())),
+        Fate::Archived | Fate::Stays(_) => None,
+    };
+    // An archived customer keeps its people.
+    let goes_along = match &told.roof {
+        Some(Roof::Leaving(fate)) => Some(fate).filter(|fate| {
+            matches!(fate, Fate::Later(Later { removal: Removal::Delete, .. }) | Fate::Now(Removal::Delete))
+        }),
+        Some(Roof::Deleted(_)) | None => None,
+    };
+    let own = told.explained.as_ref().and_then(|explained| explained.fate.as_ref());
+    let line = match (goes_along.and_then(will), own) {
+        (Some(will), _) => format!("it goes with its customer, which {will}"),
+        // What is planned stands below.
+        (None, Some(Fate::Now(_))) if !told.story.operations.is_empty() => return,
+        (None, Some(fate @ (Fate::Later(_) | Fate::Now(_)))) => format!("it {}", will(fate).unwrap_or_default()),
+        (None, Some(Fate::Archived)) => "it was archived by pivotal-sync, and stays so until it comes back".to_owned(),
+        (None, Some(Fate::Stays(Some(why)))) => visible(why),
+        (None, Some(Fate::Stays(None)) | None) => "it stays in Pivotal as it is".to_owned(),
+    };
+    let _ = writeln!(out, "  {line}");
+}
+
 fn owed(out: &mut String, operation: &OperationRow) {
     let OperationRow { verb, object, state, why, reason, changes, .. } = operation;
     let why = why.as_deref().unwrap_or(reason);
@@ -141,7 +187,8 @@ fn owed(out: &mut String, operation: &OperationRow) {
 fn differences(out: &mut String, verb: Verb, changes: &Changes) {
     let longest = changes.0.keys().map(|field| field.chars().count()).max().unwrap_or(0);
     for (field, change) in &changes.0 {
-        let _ = writeln!(out, "      {:longest$}  {}", visible(field), before_and_after(verb, change, usize::MAX));
+        let _ =
+            writeln!(out, "      {:longest$}  {}", visible(field), before_and_after(verb, field, change, usize::MAX));
     }
 }
 
@@ -180,10 +227,14 @@ fn figures(facts: &Facts) -> Option<String> {
         Facts::Subscription(facts) => {
             let plan = facts.plan.as_ref().map_or_else(String::new, |plan| format!(", plan {plan}"));
             let status = facts.status.as_str();
-            Some(format!("{status}, {} {} a month{plan}", facts.mrr.normalize(), facts.currency.to_uppercase()))
+            Some(format!(
+                "{status}, {} {} a month{plan}",
+                brief(&Value::Number(facts.mrr)),
+                facts.currency.to_uppercase()
+            ))
         }
         Facts::Deal(deal) => {
-            let day = |at: &Option<crate::domain::Timestamp>| at.map(|at| at.date_naive().to_string());
+            let day = |at: &Option<Timestamp>| at.map(|at| at.date_naive().to_string());
             let won = if deal.won { "won" } else { "not won" };
             let closed = day(&deal.closed_at).map_or_else(String::new, |day| format!(", close date {day}"));
             let entered = day(&deal.won_stage_at).map_or_else(String::new, |day| format!(", won stage since {day}"));
@@ -213,7 +264,8 @@ fn rules(out: &mut String, explained: &Explained) {
             Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
         };
         let from = paint(DIM, format!("from {}", visible(&rule.rule)));
-        let _ = writeln!(out, "  {:longest$}  {outcome}  {from}", short(rule));
+        let owner = rule.owner.map_or_else(String::new, |owner| format!("; {}", paint(YELLOW, owner)));
+        let _ = writeln!(out, "  {:longest$}  {outcome}  {from}{owner}", short(rule));
     }
     for note in &explained.desired.notes {
         let _ = writeln!(out, "  {} {}", paint(YELLOW, "note:"), visible(&note.message));
@@ -221,13 +273,13 @@ fn rules(out: &mut String, explained: &Explained) {
 }
 
 fn shown(value: &Value) -> String {
-    if value.is_null() { paint(DIM, "(nothing)") } else { visible(&value.to_string()) }
+    if value.is_null() { paint(DIM, "(nothing)") } else { visible(&brief(value)) }
 }
 
 fn pairs<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a String, &'a Value)> + Clone) {
     let longest = pairs.clone().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in pairs {
-        let value = if value.is_null() { paint(DIM, "(empty)") } else { visible(&value.to_string()) };
+        let value = if value.is_null() { paint(DIM, "(empty)") } else { visible(&brief(value)) };
         let _ = writeln!(out, "  {:longest$}  {value}", visible(name));
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::engine::explain::Told;
-use crate::reconcile::{Explained, RuleTold, Wanted};
+use crate::engine::explain::{Roof, Told};
+use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
 use crate::store::{AttemptRow, StoryRecord};
 
 /// The object `why --json` prints.
@@ -14,6 +14,7 @@ pub fn why_json(reference: &str, told: &[Told]) -> Json {
 fn one(told: &Told) -> Json {
     let story = &told.story;
     let entity = story.entity.as_ref();
+    let fate = told.explained.as_ref().and_then(|explained| explained.fate.as_ref());
     let mirror = entity.and_then(|entity| entity.entity.mirror.as_ref());
     json!({
         "object": entity.map(|e| e.entity.kind),
@@ -24,6 +25,15 @@ fn one(told: &Told) -> Json {
         "gone_since": entity.and_then(|e| e.entity.gone_since),
         "refused": entity.and_then(|e| e.entity.quarantine.as_ref()).map(|q| &q.reason),
         "customer": told.account.as_ref().map(|(name, id)| json!({ "name": name, "pivotal_id": id })),
+        "vanished_at": told.roof.as_ref().and_then(|roof| match roof {
+            Roof::Deleted(at) => Some(at),
+            Roof::Leaving(_) => None,
+        }),
+        "later": fate.and_then(|fate| match fate {
+            Fate::Later(later) => Some(later),
+            Fate::Now(_) | Fate::Archived | Fate::Stays(_) => None,
+        }),
+        "archived": fate.map(|fate| *fate == Fate::Archived),
         "evidence": told.explained.as_ref().map(|explained| &explained.evidence),
         "rules": told.explained.as_ref().map(rules),
         "pivotal": mirror.map(|m| json!({
@@ -58,7 +68,7 @@ fn rule(told: &RuleTold) -> Json {
         Ok(value) => (Some(value.to_api_json()), None),
         Err(why) => (None, Some(why)),
     };
-    json!({ "rule": told.rule, "value": value, "failed": failed, "read": read })
+    json!({ "rule": told.rule, "value": value, "failed": failed, "read": read, "owner": told.owner })
 }
 
 fn record(record: &StoryRecord) -> Json {

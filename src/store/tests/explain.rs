@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Gone;
+use crate::domain::{Gone, Later, Removal};
 
 fn reference(text: &str) -> Reference {
     text.parse().unwrap_or_else(|e| panic!("{e}"))
@@ -92,7 +92,7 @@ async fn a_story_shows_the_last_ten_attempts_newest_first() {
 }
 
 #[tokio::test]
-async fn counts_tell_the_streams_and_the_waiting_deletions() {
+async fn counts_tell_the_streams_and_what_waits_out_its_grace() {
     let scene = Scene::new().await;
     assert!(scene.store.counts().await.unwrap().streams.is_empty());
     let entity = scene.account("1").await;
@@ -113,12 +113,16 @@ async fn counts_tell_the_streams_and_the_waiting_deletions() {
         name: "Acme".to_owned(),
         unwanted: Some("gone at HubSpot".to_owned()),
         settled: true,
-        look_at: Some(at(999)),
+        later: Some(Later { removal: Removal::Archive, at: at(999) }),
     };
     scene.store.save_looks(&[look], at(9)).await.unwrap();
     let counts = scene.store.counts().await.unwrap();
-    assert_eq!((counts.mapped[0], counts.waiting_deletions), ((Kind::Customer, 1), 1));
-    assert_eq!(scene.store.waiting_deletions().await.unwrap(), (1, Some(at(999))));
+    assert_eq!((counts.mapped[0], counts.waiting_deletions, counts.waiting_archivals), ((Kind::Customer, 1), 0, 1));
+    let leaving = scene.store.leaving(9).await.unwrap();
+    assert_eq!(leaving.len(), 1);
+    assert_eq!((leaving[0].subject.as_str(), leaving[0].later.removal), ("hubspot:company:1", Removal::Archive));
+    assert_eq!((leaving[0].later.at, &leaving[0].pivotal_id), (at(999), &PivotalId::new("p1")));
+    assert!(scene.store.leaving(0).await.unwrap().is_empty());
     let (stream, state, live) = &counts.streams[0];
     assert_eq!((*stream, state.cursor.0.as_str(), *live), (COMPANIES, "c1", 1));
 }

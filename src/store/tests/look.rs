@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Gone, SubscriptionFacts, SubscriptionStatus};
+use crate::domain::{Gone, Later, Removal, SubscriptionFacts, SubscriptionStatus};
 
 #[tokio::test]
 async fn the_dirty_the_unsettled_and_the_due_are_looked_at_in_pages() {
@@ -8,12 +8,12 @@ async fn the_dirty_the_unsettled_and_the_due_are_looked_at_in_pages() {
     for id in ["1", "2", "3", "4"] {
         entities.push(scene.account(id).await);
     }
-    let look = |n: usize, settled, look_at| Look {
+    let look = |n: usize, settled, due: Option<Timestamp>| Look {
         entity: entities[n],
         name: format!("n{n}"),
         unwanted: None,
         settled,
-        look_at,
+        later: due.map(|at| Later { removal: Removal::Delete, at }),
     };
     let looks = [look(0, true, None), look(1, false, None), look(2, true, Some(at(3))), look(3, true, Some(at(99)))];
     scene.store.save_looks(&looks, at(2)).await.unwrap();
@@ -106,7 +106,11 @@ async fn a_child_sees_how_its_account_stands() {
     scene.create(account, Kind::Customer, "p1").await;
     let held = Operation { standing: Standing::Held("a guard".to_owned()), ..creating(account, Kind::Customer) };
     let operation = scene.plan(held).await;
-    let quarantine = crate::domain::Quarantine { fingerprint: "f".to_owned(), reason: "bad domain".to_owned() };
+    let quarantine = crate::domain::Quarantine {
+        fingerprint: "f".to_owned(),
+        reason: "bad domain".to_owned(),
+        ..Default::default()
+    };
     let subject = scene.store.to_look_at(Kind::Contact, false, at(3), None, 9).await.unwrap().remove(0);
     let parent = subject.parent.unwrap();
     assert_eq!((parent.pivotal_id, parent.state), (Some(PivotalId::new("p1")), Some(MirrorState::Live)));

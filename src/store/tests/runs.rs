@@ -15,6 +15,7 @@ fn report(run: RunId) -> Report {
         error: None,
         progress: None,
         plan: Vec::new(),
+        later: Vec::new(),
     }
 }
 

@@ -111,7 +111,8 @@ async fn lost_is_held_and_never_forgotten() {
 #[tokio::test]
 async fn refused_is_quarantined_until_something_is_written() {
     let scene = Scene::new().await;
-    let quarantine = Quarantine { fingerprint: "f1".to_owned(), reason: "invalid \"domain\"".to_owned() };
+    let quarantine =
+        Quarantine { fingerprint: "f1".to_owned(), reason: "invalid \"domain\"".to_owned(), ..Default::default() };
     let (entity, ..) = settle(&scene, Settled::Refused(quarantine.clone())).await;
     assert_eq!(said(&scene).await, "quarantined refused 201 invalid \"domain\" invalid \"domain\"");
     let subject = scene.store.to_look_at(Kind::Customer, false, at(9), None, 9).await.unwrap().remove(0);
@@ -119,6 +120,39 @@ async fn refused_is_quarantined_until_something_is_written() {
     scene.create(entity, Kind::Customer, "p1").await;
     let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
     assert_eq!(subject.entity.quarantine, None);
+}
+
+#[tokio::test]
+async fn a_refusal_is_forgotten_when_a_look_finds_it_in_step() {
+    let scene = Scene::new().await;
+    let refused = Quarantine { fingerprint: "f1".to_owned(), reason: "bad".to_owned(), ..Default::default() };
+    let (entity, ..) = settle(&scene, Settled::Refused(refused)).await;
+    scene.store.clear_open_operations(&[entity]).await.unwrap();
+    let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
+    assert_eq!(subject.entity.quarantine, None);
+}
+
+#[tokio::test]
+async fn who_asked_for_an_address_is_tried_again_once_its_holder_gives_it_up() {
+    let scene = Scene::new().await;
+    let holder = scene.account("9").await;
+    let holder = crate::domain::Holder { entity: holder, address: "ann@acme.com".to_owned() };
+    let entity = holder.entity;
+    let contested =
+        Quarantine { fingerprint: "f1".to_owned(), reason: "taken".to_owned(), held: true, holder: Some(holder) };
+    let (asks, ..) = settle(&scene, Settled::Contested(contested.clone())).await;
+    assert_eq!(said(&scene).await, "held refused 201 taken taken");
+    let resting = async || scene.store.subjects(&[asks]).await.unwrap().remove(0).entity.quarantine;
+    assert_eq!(resting().await, Some(contested.clone()));
+    let has = |address: &str| Settled::Written {
+        mirror: Mirror { written: Fields::from([("email", address.into())]), ..mirror("p9") },
+    };
+    for (address, rests) in [("Ann@acme.com", Some(contested)), ("new@acme.com", None)] {
+        let action = creating(entity, Kind::Customer);
+        let operation = scene.plan(action).await;
+        scene.store.settle(vec![settlement(None, operation, entity, has(address))]).await.unwrap();
+        assert_eq!(resting().await, rests, "{address}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,90 @@
+//! What becomes of an object that is no longer wanted: gone at the source, or outside the selection by now.
+//!
+//! `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
+
+use crate::domain::{Action, Fields, Kind, Later, Mirror, Operation, Origin, Removal, Role, Span, Timestamp, Value};
+
+use super::plan::{ARCHIVED, Case, STATUS, shown};
+use super::settings::{OnLeave, OnSourceDelete};
+use super::types::{Decision, Known, Note};
+
+impl Case<'_> {
+    pub(super) fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
+        let policy = self.settings.customers.on_source_delete;
+        let why = "gone at the source";
+        match (self.kind(), policy) {
+            (Kind::Onboarding, _) | (_, OnSourceDelete::Keep) => Decision::default(),
+            (Kind::Contact, OnSourceDelete::Archive) => Decision::default(),
+            // With its customer it vanishes, or is left along with it (pivotal-api.md 10.1, DELETE).
+            (Kind::Contact, _) if self.subject.parent.as_ref().is_some_and(|parent| !parent.wanted) => {
+                Decision::default()
+            }
+            (Kind::Customer, OnSourceDelete::Archive) => self.archive(since, why, mirror),
+            (_, OnSourceDelete::Delete) => self.delete(since, why, mirror),
+        }
+    }
+
+    pub(super) fn left(&self, why: &str, mirror: &Mirror) -> Decision {
+        // A contact or an onboarding stays where it is; an object that no account speaks of was unlinked, or is left out.
+        let accounts = || self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
+        let spoken_of = accounts().next().is_some() && !accounts().any(Known::is_ignored);
+        if self.kind() != Kind::Customer || !spoken_of {
+            return Decision::default();
+        }
+        let since = self.subject.entity.gone_since.unwrap_or(self.now);
+        match self.settings.customers.on_leave {
+            OnLeave::Keep => Decision::default(),
+            OnLeave::Archive => self.archive(since, why, mirror),
+            OnLeave::Delete => self.delete(since, why, mirror),
+        }
+    }
+
+    fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {
+        if mirror.origin != Origin::Created {
+            let message =
+                format!("{why}; left in Pivotal, since it was not created by pivotal-sync ({})", shown(mirror));
+            let note = Note { subject: self.desired.subject.clone(), message };
+            return Decision { notes: vec![note], ..Decision::default() };
+        }
+        self.after_grace(since, why, Removal::Delete, Action::Delete { id: mirror.id.clone() })
+    }
+
+    fn archive(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {
+        let changes = mirror.written.changes_to(&Fields::from([(STATUS, Value::from(ARCHIVED))]));
+        if changes.is_empty() {
+            return Decision::default();
+        }
+        self.after_grace(since, why, Removal::Archive, Action::Update { id: mirror.id.clone(), changes })
+    }
+
+    fn after_grace(&self, since: Timestamp, why: &str, removal: Removal, action: Action) -> Decision {
+        let grace = self.settings.customers.delete_grace;
+        let at = since.checked_add_signed(grace.delta()).unwrap_or(Timestamp::MAX_UTC);
+        if self.now < at {
+            return Decision { later: Some(Later { removal, at }), ..Decision::default() };
+        }
+        let ago = self.now.signed_duration_since(since).to_std().map(Span).unwrap_or_default();
+        let seen = if ago.0.as_secs() == 0 { "just now".to_owned() } else { format!("{ago} ago") };
+        let over = if grace.0.is_zero() { String::new() } else { format!("; its grace of {grace} is over") };
+        let reason = format!("{why}, first seen {seen}{over}");
+        Decision { operations: vec![self.operation(action, reason)], ..Decision::default() }
+    }
+}
+
+/// Says at a customer's deletion what vanishes with it (pivotal-api.md 10.1, DELETE).
+pub fn takes_along(operation: &mut Operation, contacts: u64, onboardings: u64) {
+    let counted = |number: u64, noun: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{number} {noun}s")),
+    };
+    let along: Vec<String> =
+        [counted(contacts, "contact"), counted(onboardings, "onboarding")].into_iter().flatten().collect();
+    if !along.is_empty() {
+        operation.reason = format!("{}; takes {} along", operation.reason, along.join(" and "));
+    }
+}
+
+#[cfg(test)]
+#[path = "leaving_tests.rs"]
+mod tests;
