@@ -39,13 +39,13 @@ impl Writer for PivotalWriter {
             Call::Create { kind, parent, fields } => Prepared {
                 method: Method::Post.as_str().to_owned(),
                 path: create_path(*kind, parent.as_ref()),
-                body: Some(folded(&create_body(*kind, parent.as_ref(), fields)).to_api_json().to_string()),
+                body: Some(folded(&create_body(*kind, parent.as_ref(), fields)).to_string()),
                 key: Some(fitting(key)),
             },
             Call::Update { kind, id, fields } => Prepared {
                 method: Method::Patch.as_str().to_owned(),
                 path: object_path(*kind, id),
-                body: Some(folded(fields).to_api_json().to_string()),
+                body: Some(folded(fields).to_string()),
                 key: None,
             },
             Call::Delete { kind, id } => Prepared {

@@ -229,9 +229,11 @@ prop_compose! {
             properties.insert("hs_is_closed_won".to_owned(), true.into());
         }
         if plain {
-            // Enough sense in it to get as far as a request.
-            for (name, value) in [("name", "Acme"), ("email", "jane@acme.com"), ("firstname", "Jane"), ("hs_object_id", "5")] {
-                properties.entry(name.to_owned()).or_insert(value.into());
+            // Enough sense in it to get as far as a request: plain words, and nothing left unread.
+            let plain = [("name", "Acme"), ("email", "jane@acme.com"), ("firstname", "Jane"), ("hs_object_id", "5")];
+            let words = plain.map(|(name, word)| (name, Value::text(word)));
+            for (name, value) in words.into_iter().chain(NAMES.map(|name| (name, Value::Null))) {
+                properties.entry(name.to_owned()).or_insert(value);
             }
         }
         let record = Record { key: SourceKey::new(stream, id), facts, properties, changed_at: None };

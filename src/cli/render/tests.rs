@@ -325,7 +325,7 @@ fn the_plan_as_json_has_the_documented_shape() {
           },
           "mrr": {
             "from": null,
-            "to": 1250.5
+            "to": "1250.5"
           },
           "name": {
             "from": null,

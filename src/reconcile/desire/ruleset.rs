@@ -160,6 +160,10 @@ impl RuleSet {
             }
         }
         for (name, rule) in &self.metadata {
+            if let Some(unread) = rule.unread(scope) {
+                notes.push(format!("{unread} was not read; {name} is left as it is"));
+                continue;
+            }
             match limits::fit_metadata(&rule.value(scope)?) {
                 Ok(fitted) => {
                     notes.extend(fitted.note.map(|note| format!("{name} {note}")));
