@@ -42,14 +42,14 @@ pub(super) fn adopt(
     }
 }
 
-/// The object that a person linked a record of the entity to.
+/// The object that a person linked a record of the entity to; of several, the one linked last.
 pub fn linked_object(subject: &Subject) -> Option<PivotalId> {
     let choices = subject.records.iter().filter_map(|known| known.chosen.as_ref());
-    let mut objects = choices.filter_map(|chosen| match &chosen.choice {
-        Choice::Link { pivotal_id } => Some(pivotal_id.clone()),
+    let objects = choices.filter_map(|chosen| match &chosen.choice {
+        Choice::Link { pivotal_id } => Some((chosen.decided_at, pivotal_id)),
         Choice::Unlink { .. } | Choice::Ignore => None,
     });
-    objects.next()
+    objects.max().map(|(_, object)| object.clone())
 }
 
 fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> Adoption {

@@ -3,14 +3,16 @@
 
 use crate::domain::{Gone, Kind, Mirror, MirrorState, Origin, PivotalId, SourceKey, Stream};
 
+use super::identity::key_order;
 use super::types::{Known, Subject};
 
 /// Why an object that exists waits for a person: one of its records, of a stream that `speaks` for it, lives on elsewhere.
 pub(super) fn doubled(subject: &Subject, speaks: fn(Stream) -> bool) -> Option<String> {
     let mirror = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live)?;
     let own = || subject.records.iter().filter(|known| speaks(known.record.key.stream) && !known.is_ignored());
-    let left = own().find(|known| lives_elsewhere(known, subject))?;
-    let stays = own().find(|known| known.gone.is_none()).map(|known| &known.record.key);
+    let by_key = |a: &&Known, b: &&Known| key_order(&a.record.key, &b.record.key);
+    let left = own().filter(|known| lives_elsewhere(known, subject)).min_by(by_key)?;
+    let stays = own().filter(|known| known.gone.is_none()).min_by(by_key).map(|known| &known.record.key);
     Some(words(subject.entity.kind, left, mirror, stays))
 }
 

@@ -153,6 +153,16 @@ fn an_ambiguous_account_is_held_only_if_it_would_be_a_customer() {
 }
 
 #[test]
+fn of_several_reasons_the_first_by_key_is_told_whatever_order_they_came_in() {
+    let mut account = customer([acme("9"), acme("10")]);
+    account.records[0].problem = Some("nine".to_owned());
+    account.records[1].problem = Some("ten".to_owned());
+    assert_eq!(refusal(desire(&account)), "held: nine");
+    account.records.reverse();
+    assert_eq!(refusal(desire(&account)), "held: nine");
+}
+
+#[test]
 fn nobody_speaks_of_it() {
     assert_eq!(refusal(desire(&customer([]))), "no: no source record speaks of it");
     for kind in [Kind::Contact, Kind::Onboarding] {

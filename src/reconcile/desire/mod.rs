@@ -70,8 +70,10 @@ impl<'a> Start<'a> {
 
     /// Why nothing speaks of the entity.
     fn unspoken(&self, speaks: fn(Stream) -> bool) -> Wanted {
-        let mut own = self.subject.records.iter().filter(|known| speaks(known.record.key.stream));
-        let ignored = own.find_map(|known| known.chosen.as_ref().filter(|_| known.is_ignored()).map(|c| (known, c)));
+        let own = self.subject.records.iter().filter(|known| speaks(known.record.key.stream));
+        let ignored = own
+            .filter_map(|known| known.chosen.as_ref().filter(|_| known.is_ignored()).map(|c| (known, c)))
+            .min_by(|(a, _), (b, _)| key_order(&a.record.key, &b.record.key));
         Wanted::NotSelected(match ignored {
             Some((known, chosen)) => {
                 let (key, on) = (&known.record.key, chosen.decided_at.date_naive());
@@ -81,10 +83,12 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// Why binding holds one of the records that make the entity.
+    /// Why binding holds one of the records that make the entity; of several, the first by key, so that the answer
+    /// does not hang on the order they came in.
     fn problem(&self, speaks: fn(Stream) -> bool) -> Option<&str> {
-        let counting = self.subject.records.iter().filter(|known| known.counts());
-        counting.filter(|known| speaks(known.record.key.stream)).find_map(|known| known.problem.as_deref())
+        let counting = self.subject.records.iter().filter(|known| known.counts() && known.problem.is_some());
+        let held = counting.filter(|known| speaks(known.record.key.stream));
+        held.min_by(|a, b| key_order(&a.record.key, &b.record.key)).and_then(|known| known.problem.as_deref())
     }
 
     fn end(self, wanted: Wanted, notes: Vec<String>) -> Desired {
