@@ -23,11 +23,13 @@
 //! | 3 | [`engine`] | the order of things |
 //! | 4 | [`config`] | layers, validation, secrets |
 //! | 4 | [`app`] | the only wiring |
+//! | 4 | [`daemon`] | when, never what: schedule, socket, signals, systemd |
 //! | 5 | [`cli`] | one file per command; the only room that prints |
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod engine;
 pub mod failpoint;

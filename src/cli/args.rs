@@ -21,7 +21,7 @@ pub struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// How log lines on stderr look: text or json
+    /// How log lines look: text or json on stderr, or journald, for systemd's journal with its fields
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, hide_possible_values = true)]
     pub log_format: LogFormat,
 
@@ -41,6 +41,8 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// The journal's own protocol, each field one of the journal's: `journalctl RUN=7`.
+    Journald,
 }
 
 /// The commands.

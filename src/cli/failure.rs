@@ -146,7 +146,11 @@ impl Failure {
 /// Where an API's credentials are taken from: a token's one place, or those of all that an OAuth app shows. Where one would
 /// be looked for, when none was found.
 fn credential_places(api: &str, secrets: Option<&Secrets>) -> Vec<String> {
-    let own = || Credential::ALL.into_iter().filter(|credential| credential.name().starts_with(api));
+    let own = || {
+        Credential::ALL
+            .into_iter()
+            .filter(|credential| credential.is_of_requests() && credential.name().starts_with(api))
+    };
     let taken = |credential: Credential, place: String| format!("the {} is taken from {place}", credential.name());
     let found = |credential| Some(taken(credential, secrets?.found.get(&credential)?.to_string()));
     let places: Vec<String> = own().filter_map(found).collect();

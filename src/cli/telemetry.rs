@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Failure, LogFormat};
 
@@ -22,13 +24,22 @@ pub(super) enum Quiet {
 /// When `RUST_LOG` cannot be read: a log that silently stays empty would be worse.
 pub(super) fn start(quiet: Quiet, verbose: u8, format: LogFormat, directives: Option<&str>) -> Result<(), Failure> {
     let filter = filter(quiet, verbose, directives)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let logs = tracing_subscriber::registry().with(filter);
     let outcome = match format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => logs.with(text()).try_init(),
+        LogFormat::Json => {
+            let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
+            logs.with(json.with_writer(std::io::stderr)).try_init()
+        }
+        LogFormat::Journald => match tracing_journald::layer() {
+            Ok(journal) => logs.with(journal.with_field_prefix(None)).try_init(),
+            // Somebody reads stderr, or nobody would have seen the refusal either.
+            Err(error) => logs.with(text()).try_init().inspect(|()| {
+                tracing::warn!(%error, "there is no journal to write to; logging as text");
+            }),
+        },
     };
     outcome
         .map_err(|why| Failure::new("usage", format!("logging cannot be set up: {why}"), "run it as its own process"))

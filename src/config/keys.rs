@@ -53,6 +53,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("pivotal.concurrency", Shape::Whole(1, 64)),
     ("pivotal.mrr_unit", Shape::OneOf(&["dollars", "cents"])),
     ("pivotal.api_key_file", Shape::File),
+    ("pivotal.webhook_secret_file", Shape::File),
     ("hubspot.enabled", Shape::Switch),
     ("hubspot.base_url", Shape::Url),
     ("hubspot.api_version", Shape::Text("a dated version like 2026-09")),
@@ -72,6 +73,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("stripe.lag", Shape::Duration),
     ("stripe.company_id_metadata", Shape::Texts),
     ("stripe.api_key_file", Shape::File),
+    ("stripe.webhook_secret_file", Shape::File),
     ("stripe.mrr.past_due", Shape::Switch),
     ("stripe.mrr.trials", Shape::Switch),
     ("stripe.mrr.paused_collection", Shape::Switch),
@@ -102,6 +104,9 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("webhooks.enabled", Shape::Switch),
     ("webhooks.listen", Shape::Listen),
     ("webhooks.public_url", Shape::Url),
+    ("alerts.heartbeat_url", Shape::Url),
+    ("alerts.webhook_url", Shape::Url),
+    ("alerts.webhook_url_file", Shape::File),
 ];
 
 /// What may stand as a field's owner.

@@ -124,6 +124,7 @@ fn check_together(
     errors: &mut ConfigErrors,
 ) -> Result<(), ConfigErrors> {
     let blamed = |key: &str| errors.0.iter().any(|problem| problem.key == key);
+    let blamed_for_url = blamed("webhooks.public_url");
     let unreadable =
         errors.0.iter().any(|problem| problem.key.is_empty() && matches!(problem.place, Place::File { .. }));
     let merged = builder.build_cloned().map_err(|e| unforeseen(&e))?;
@@ -136,6 +137,11 @@ fn check_together(
         let expected =
             "the slug or id of your Pivotal workspace, under [pivotal]; `pivotal-sync init` writes a file to fill in";
         errors.add(place, "pivotal.workspace", format!("is not set{looked}"), expected);
+    }
+    let receives = merged.get_bool("webhooks.enabled").is_ok_and(|on| on);
+    if receives && !is_set("webhooks.public_url") && !blamed_for_url {
+        let expected = "the https:// address under which the outside reaches webhooks.listen: HubSpot signs it";
+        errors.add(origins.of("webhooks.enabled"), "webhooks.public_url", "is not set", expected);
     }
     let off = |key: &str| origins.0.contains_key(key) && merged.get_bool(key).is_ok_and(|on| !on);
     if off("hubspot.enabled") && off("stripe.enabled") {

@@ -6,6 +6,7 @@
 //! pass through the layers.
 
 mod environment;
+mod hooks;
 mod keys;
 mod load;
 mod problems;
@@ -13,10 +14,11 @@ mod secrets;
 mod settings;
 mod strict;
 
+pub use hooks::Hooks;
 pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, load_with_rules};
 pub use problems::{ConfigErrors, Place, Problem};
 pub use secrets::{Credential, Found, SecretErrors, SecretProblem, Secrets};
-pub use settings::{Admin, CatchUp, Origins, Schedule, Settings, Webhooks};
+pub use settings::{Admin, Alerts, CatchUp, Origins, Schedule, Settings, Webhooks};
 
 #[cfg(test)]
 mod tables_tests;

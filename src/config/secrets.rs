@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::sources::hubspot::{AppKeys, Credentials};
 
-use super::Settings;
+use super::{Hooks, Settings};
 
 /// One of the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +25,30 @@ pub enum Credential {
     HubspotClientSecret,
     /// The app's refresh token.
     HubspotRefreshToken,
+    /// What Stripe signs its webhooks with.
+    StripeWebhook,
+    /// What Pivotal signs its webhooks with.
+    PivotalWebhook,
+    /// Where alerts are sent: whoever knows such an address can write there.
+    AlertsUrl,
 }
 
 impl Credential {
     /// Every credential, in the order they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
+        Self::Pivotal,
+        Self::Hubspot,
+        Self::Stripe,
+        Self::HubspotClientId,
+        Self::HubspotClientSecret,
+        Self::HubspotRefreshToken,
+        Self::StripeWebhook,
+        Self::PivotalWebhook,
+        Self::AlertsUrl,
+    ];
+
+    /// Those that requests to the three APIs carry.
+    const OF_REQUESTS: [Self; 6] = [
         Self::Pivotal,
         Self::Hubspot,
         Self::Stripe,
@@ -47,6 +66,9 @@ impl Credential {
             Self::HubspotClientId => "HubSpot client id",
             Self::HubspotClientSecret => "HubSpot client secret",
             Self::HubspotRefreshToken => "HubSpot refresh token",
+            Self::StripeWebhook => "Stripe webhook secret",
+            Self::PivotalWebhook => "Pivotal webhook secret",
+            Self::AlertsUrl => "address for alerts",
         }
     }
 
@@ -59,6 +81,9 @@ impl Credential {
             Self::HubspotClientId => "hubspot-client-id",
             Self::HubspotClientSecret => "hubspot-client-secret",
             Self::HubspotRefreshToken => "hubspot-refresh-token",
+            Self::StripeWebhook => "stripe-webhook-secret",
+            Self::PivotalWebhook => "pivotal-webhook-secret",
+            Self::AlertsUrl => "alerts-webhook-url",
         }
     }
 
@@ -71,6 +96,9 @@ impl Credential {
             Self::HubspotClientId => "hubspot.client_id_file",
             Self::HubspotClientSecret => "hubspot.client_secret_file",
             Self::HubspotRefreshToken => "hubspot.refresh_token_file",
+            Self::StripeWebhook => "stripe.webhook_secret_file",
+            Self::PivotalWebhook => "pivotal.webhook_secret_file",
+            Self::AlertsUrl => "alerts.webhook_url_file",
         }
     }
 
@@ -83,12 +111,20 @@ impl Credential {
             Self::HubspotClientId => "HUBSPOT_CLIENT_ID",
             Self::HubspotClientSecret => "HUBSPOT_CLIENT_SECRET",
             Self::HubspotRefreshToken => "HUBSPOT_REFRESH_TOKEN",
+            Self::StripeWebhook => "STRIPE_WEBHOOK_SECRET",
+            Self::PivotalWebhook => "PIVOTAL_WEBHOOK_SECRET",
+            Self::AlertsUrl => "ALERTS_WEBHOOK_URL",
         }
     }
 
     /// The three places it is looked for, in order, in words.
     pub fn places(self) -> String {
         format!("the systemd credential {}, the file {}, or {}", self.systemd_name(), self.file_key(), self.variable())
+    }
+
+    /// Whether requests to an API carry it: what is looked at when one is refused.
+    pub fn is_of_requests(self) -> bool {
+        Self::OF_REQUESTS.contains(&self)
     }
 
     /// `by_app` says that HubSpot is to be read as an OAuth app.
@@ -100,6 +136,7 @@ impl Credential {
             Self::HubspotClientId | Self::HubspotClientSecret | Self::HubspotRefreshToken => {
                 settings.hubspot.enabled && by_app
             }
+            Self::StripeWebhook | Self::PivotalWebhook | Self::AlertsUrl => false,
         }
     }
 
@@ -111,6 +148,9 @@ impl Credential {
             Self::HubspotClientId => settings.hubspot.client_id_file.as_deref(),
             Self::HubspotClientSecret => settings.hubspot.client_secret_file.as_deref(),
             Self::HubspotRefreshToken => settings.hubspot.refresh_token_file.as_deref(),
+            Self::StripeWebhook => settings.stripe.webhook_secret_file.as_deref(),
+            Self::PivotalWebhook => settings.pivotal.webhook_secret_file.as_deref(),
+            Self::AlertsUrl => settings.alerts.webhook_url_file.as_deref(),
         }
     }
 }
@@ -145,7 +185,9 @@ pub struct Secrets {
     pub hubspot: Option<Credentials>,
     /// Stripe's API key, when Stripe is enabled.
     pub stripe: Option<SecretString>,
-    /// Where each was found.
+    /// What webhooks are signed with, and where alerts go.
+    pub hooks: Hooks,
+    /// Where each that requests carry was found.
     pub found: BTreeMap<Credential, Found>,
     /// What a person should know, e.g. a key file that everybody may read.
     pub warnings: Vec<String>,
@@ -154,6 +196,13 @@ pub struct Secrets {
 /// Why a credential cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretProblem {
+    /// Webhooks are to be received, and none can be told from a forgery.
+    #[error(
+        "webhooks.enabled is true, but there is nothing to check a signature with; looked for the {}, the {} and the {} at {}; {}; and {}",
+        Credential::HubspotClientSecret.name(), Credential::StripeWebhook.name(), Credential::PivotalWebhook.name(),
+        Credential::HubspotClientSecret.places(), Credential::StripeWebhook.places(), Credential::PivotalWebhook.places()
+    )]
+    NoWebhookSecret,
     /// It is in none of the three places.
     #[error("the {} is missing; looked at {}", .0.name(), .0.places())]
     Missing(Credential),
@@ -197,16 +246,17 @@ impl Secrets {
     ) -> Result<Self, SecretErrors> {
         let wanted = Credential::ALL.map(Credential::variable);
         let env: BTreeMap<_, _> = env.filter(|(name, _)| wanted.contains(&name.as_str())).collect();
+        let places_of = Places { settings, env: &env, credentials_dir };
         // A client secret alone makes no app: webhooks are signed with one, too.
-        let has = |credential| is_anywhere(credential, settings, &env, credentials_dir);
+        let has = |credential| places_of.have(credential);
         let by_app = !has(Credential::Hubspot) && has(Credential::HubspotRefreshToken);
         let mut problems = Vec::new();
         let mut places = BTreeMap::new();
-        let mut secrets = Credential::ALL.map(|credential| {
+        let mut secrets = Credential::OF_REQUESTS.map(|credential| {
             if !credential.is_needed(settings, by_app) {
                 return None;
             }
-            match look_up(credential, settings, &env, credentials_dir) {
+            match places_of.look_up(credential) {
                 Ok((secret, found)) => {
                     places.insert(credential, found);
                     Some(secret)
@@ -225,59 +275,79 @@ impl Secrets {
             }
             _ => None,
         };
-        let warnings = places.values().filter_map(exposure).collect();
+        let mut warnings: Vec<String> = places.values().filter_map(exposure).collect();
+        let hooks = Hooks::find(&places_of, &mut problems, &mut warnings);
         match pivotal.take() {
             Some(pivotal) if problems.is_empty() => {
-                Ok(Self { pivotal, hubspot, stripe: stripe.take(), found: places, warnings })
+                Ok(Self { pivotal, hubspot, stripe: stripe.take(), hooks, found: places, warnings })
             }
             _ => Err(SecretErrors(problems)),
         }
     }
 }
 
-fn is_anywhere(
-    credential: Credential,
-    settings: &Settings,
-    env: &BTreeMap<String, String>,
-    credentials_dir: Option<&Path>,
-) -> bool {
-    credentials_dir.is_some_and(|dir| dir.join(credential.systemd_name()).exists())
-        || credential.file(settings).is_some()
-        || env.contains_key(credential.variable())
+/// The three places, in order.
+pub(super) struct Places<'a> {
+    pub(super) settings: &'a Settings,
+    env: &'a BTreeMap<String, String>,
+    credentials_dir: Option<&'a Path>,
 }
 
-fn look_up(
-    credential: Credential,
-    settings: &Settings,
-    env: &BTreeMap<String, String>,
-    credentials_dir: Option<&Path>,
-) -> Result<(SecretString, Found), SecretProblem> {
-    let systemd = credentials_dir.map(|dir| dir.join(credential.systemd_name())).filter(|path| path.exists());
-    let (found, content) = if let Some(path) = systemd {
-        let content = std::fs::read_to_string(&path);
-        (Found::Systemd(path), content)
-    } else if let Some(path) = credential.file(settings) {
-        (Found::File(path.to_owned()), std::fs::read_to_string(path))
-    } else if let Some(text) = env.get(credential.variable()) {
-        (Found::Variable(credential.variable()), Ok(text.clone()))
-    } else {
-        return Err(SecretProblem::Missing(credential));
-    };
-    let unusable = |why: String| SecretProblem::Unusable { credential, found: found.clone(), why };
-    // The error of a read names the cause only, never the content.
-    let content = content.map_err(|why| unusable(format!("cannot be read: {why}")))?;
-    let text = content.trim();
-    if text.is_empty() {
-        return Err(unusable("is empty".to_owned()));
+impl Places<'_> {
+    /// Whether one of them has it.
+    pub(super) fn have(&self, credential: Credential) -> bool {
+        self.credentials_dir.is_some_and(|dir| dir.join(credential.systemd_name()).exists())
+            || credential.file(self.settings).is_some()
+            || self.env.contains_key(credential.variable())
     }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(unusable("holds more than one word; expected the bare key".to_owned()));
+
+    /// The one word there. While a client secret is exchanged there are several, the newest first: an app shows that one.
+    fn look_up(&self, credential: Credential) -> Result<(SecretString, Found), SecretProblem> {
+        let (mut words, found) = self.list(credential)?;
+        let several = words.len() > 1 && credential != Credential::HubspotClientSecret;
+        match words.is_empty() || several {
+            false => Ok((words.swap_remove(0), found)),
+            true => Err(unusable(credential, &found, "holds more than one word; expected the bare key")),
+        }
     }
-    Ok((SecretString::from(text), found))
+
+    /// The words there, one a line or between commas; at least one.
+    pub(super) fn list(&self, credential: Credential) -> Result<(Vec<SecretString>, Found), SecretProblem> {
+        let (content, found) = self.read(credential)?;
+        let words: Vec<&str> = content.split(['\n', ',']).map(str::trim).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return Err(unusable(credential, &found, "is empty"));
+        }
+        if words.iter().any(|word| word.chars().any(|c| c.is_whitespace() || c.is_control())) {
+            return Err(unusable(credential, &found, "holds more than one word; expected the bare key"));
+        }
+        Ok((words.into_iter().map(SecretString::from).collect(), found))
+    }
+
+    fn read(&self, credential: Credential) -> Result<(String, Found), SecretProblem> {
+        let systemd = self.credentials_dir.map(|dir| dir.join(credential.systemd_name())).filter(|path| path.exists());
+        let (found, content) = if let Some(path) = systemd {
+            let content = std::fs::read_to_string(&path);
+            (Found::Systemd(path), content)
+        } else if let Some(path) = credential.file(self.settings) {
+            (Found::File(path.to_owned()), std::fs::read_to_string(path))
+        } else if let Some(text) = self.env.get(credential.variable()) {
+            (Found::Variable(credential.variable()), Ok(text.clone()))
+        } else {
+            return Err(SecretProblem::Missing(credential));
+        };
+        // The error of a read names the cause only, never the content.
+        let content = content.map_err(|why| unusable(credential, &found, &format!("cannot be read: {why}")))?;
+        Ok((content, found))
+    }
+}
+
+pub(super) fn unusable(credential: Credential, found: &Found, why: &str) -> SecretProblem {
+    SecretProblem::Unusable { credential, found: found.clone(), why: why.to_owned() }
 }
 
 /// A warning about a key file that everybody on the machine may read. systemd looks after its own.
-fn exposure(found: &Found) -> Option<String> {
+pub(super) fn exposure(found: &Found) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let Found::File(path) = found else { return None };
     let mode = std::fs::metadata(path).ok()?.permissions().mode();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub admin: Admin,
     /// `[webhooks]`
     pub webhooks: Webhooks,
+    /// `[alerts]`
+    pub alerts: Alerts,
     /// Where each key was set.
     #[serde(skip)]
     pub origins: Origins,
@@ -123,4 +126,17 @@ pub struct Webhooks {
     pub listen: SocketAddr,
     /// The address the sources know it by; part of what HubSpot signs.
     pub public_url: Option<Url>,
+}
+
+/// `[alerts]`: who is told how the runs go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    /// Asked for after each good run: what notices that none came.
+    pub heartbeat_url: Option<Url>,
+    /// Told when something goes wrong, and when it is well again. Where it is a secret, as Slack's are, it may come as a
+    /// credential instead.
+    pub webhook_url: Option<Url>,
+    /// File that holds the same.
+    pub webhook_url_file: Option<PathBuf>,
 }

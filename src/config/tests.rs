@@ -73,19 +73,19 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
     let mut settings = least();
     settings.pivotal.requests_per_minute = Some(1);
     settings.pivotal.mrr_unit = Some(MrrUnit::Cents);
-    settings.pivotal.api_key_file = Some(PathBuf::from("k"));
-    let hubspot = &mut settings.hubspot;
-    for file in [
-        &mut hubspot.token_file,
-        &mut hubspot.client_id_file,
-        &mut hubspot.client_secret_file,
-        &mut hubspot.refresh_token_file,
-    ] {
+    settings.stripe.requests_per_second = Some(1);
+    let (pivotal, hubspot, stripe) = (&mut settings.pivotal, &mut settings.hubspot, &mut settings.stripe);
+    for file in [&mut pivotal.api_key_file, &mut pivotal.webhook_secret_file, &mut hubspot.token_file]
+        .into_iter()
+        .chain([&mut hubspot.client_id_file, &mut hubspot.client_secret_file, &mut hubspot.refresh_token_file])
+        .chain([&mut stripe.api_key_file, &mut stripe.webhook_secret_file, &mut settings.alerts.webhook_url_file])
+    {
         *file = Some(PathBuf::from("k"));
     }
-    settings.stripe.requests_per_second = Some(1);
-    settings.stripe.api_key_file = Some(PathBuf::from("k"));
-    settings.webhooks.public_url = Some("https://a.example".parse().unwrap());
+    let url: url::Url = "https://a.example".parse().unwrap();
+    settings.alerts.heartbeat_url = Some(url.clone());
+    settings.alerts.webhook_url = Some(url.clone());
+    settings.webhooks.public_url = Some(url);
     let mut found = BTreeSet::new();
     for (section, table) in toml::Table::try_from(&settings).unwrap() {
         for (key, value) in table.as_table().unwrap() {

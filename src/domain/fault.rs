@@ -44,6 +44,25 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// One stable word for logs and metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::Stopped => "stopped",
+            Self::Unauthorised => "unauthorised",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Taken { .. } => "taken",
+            Self::KeyInUse => "key_in_use",
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::Unexpected => "unexpected",
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unavailable | Self::TimedOut | Self::Unreachable | Self::KeyInUse)
@@ -74,6 +93,21 @@ pub struct ApiError {
     pub message: String,
     /// The id the API's support asks for.
     pub request_id: Option<String>,
+}
+
+impl ApiError {
+    /// The error as a log may hold it: without the API's own words, which quote what was sent, names and addresses included.
+    /// What kept a request from its answer is our own word, and stays.
+    pub fn bare(&self) -> String {
+        let code = self.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+        let field = self.field.as_deref().map(|field| format!(" (field {field})")).unwrap_or_default();
+        let request = self.request_id.as_deref().map(|id| format!(" [request {id}]")).unwrap_or_default();
+        let (api, endpoint, fault) = (self.api, &self.endpoint, self.fault.as_str());
+        match self.status {
+            Some(status) => format!("{api} {endpoint} answered {status}{code}{field}: {fault}{request}"),
+            None => format!("{api} {endpoint} failed: {fault}: {}", self.message),
+        }
+    }
 }
 
 impl fmt::Display for ApiError {

@@ -20,7 +20,7 @@ use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
 use super::stages::{Group, group};
-use super::{Engine, EngineError, Event, NOT_REACHED, Run};
+use super::{Engine, EngineError, Event, NOT_REACHED, Run, tell};
 
 /// Settlements committed together at most.
 const SETTLE_MOST: usize = 256;
@@ -340,6 +340,7 @@ impl Engine {
     }
 
     fn count(&self, run: &mut Run, outcome: &Outcome) {
+        tell::settled(outcome);
         let verb = outcome.operation.verb();
         let counts = &mut run.report.operations;
         let done = match &outcome.settlement.outcome {

@@ -36,6 +36,7 @@ mod remember;
 mod run;
 mod saved;
 mod stages;
+mod tell;
 mod watch;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::domain::{
     Doing, ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName,
@@ -110,13 +112,16 @@ impl Engine {
     /// Pulls, reconciles and says what would be done. Writes nothing to Pivotal: there is no writer here to do it with.
     pub async fn plan(&self, ask: &Ask) -> Result<Report, EngineError> {
         let mut run = self.begin(ask).await?;
+        let span = tell::span(&run.report);
         let result = async {
+            tell::began(ask);
             self.identify().await?;
             self.up_to_the_plan(ask, &mut run).await?;
             self.tell_plan(&mut run).await
         }
+        .instrument(span.clone())
         .await;
-        self.finish(run, result).await
+        self.finish(run, result).instrument(span).await
     }
 
     /// What a plan says besides its operations.
@@ -139,7 +144,9 @@ impl Engine {
         approved: Option<&SavedPlan>,
     ) -> Result<Report, EngineError> {
         let mut run = self.begin(ask).await?;
+        let span = tell::span(&run.report);
         let result = async {
+            tell::began(ask);
             let identity = self.identify().await?;
             if let Some(approved) = approved {
                 approved.check(&identity.workspace_slug, &self.plan_place().await?, Utc::now())?;
@@ -165,8 +172,9 @@ impl Engine {
             }
             self.know_loaded(&run).await
         }
+        .instrument(span.clone())
         .await;
-        self.finish(run, result).await
+        self.finish(run, result).instrument(span).await
     }
 
     async fn know_loaded(&self, run: &Run) -> Result<(), EngineError> {
@@ -266,6 +274,7 @@ impl Engine {
             report.error =
                 Some(ErrorReport { kind: error.kind().to_owned(), message: error.to_string(), hint: error.hint() });
         }
+        tell::ended(report, &result);
         let stored = self.store.finish_run(report).await;
         let kept = self.keep_pace().await;
         self.remember_the_rate().await?;

@@ -1,9 +1,11 @@
 //! A plan from what is known already: no request leaves, so it shows what a changed rule alone would do.
 
+use tracing::Instrument as _;
+
 use crate::domain::{Keeps, Report, RunKind};
 
 use super::plan::Asking;
-use super::{Ask, Engine, EngineError};
+use super::{Ask, Engine, EngineError, tell};
 
 impl Engine {
     /// Reconciles what the store holds and says what would be done, as of the last pull.
@@ -15,14 +17,17 @@ impl Engine {
         let as_of = self.known().await?;
         let ask = Ask { kind: RunKind::Plan, asked_by: asked_by.to_owned(), full: false, only: None };
         let mut run = self.begin(&ask).await?;
+        let span = tell::span(&run.report);
         let result = async {
+            tell::began(&ask);
             run.note(as_of);
             self.bind(&mut run).await?;
             self.make_plan(false, Asking::Nothing, &mut run).await?;
             self.tell_plan(&mut run).await
         }
+        .instrument(span.clone())
         .await;
-        self.finish(run, result).await
+        self.finish(run, result).instrument(span).await
     }
 
     /// Whether enough is known, and as of when.

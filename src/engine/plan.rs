@@ -15,7 +15,7 @@ use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
 
 use super::metadata::Metadata;
 use super::recover::wait_for_lost_answers;
-use super::{Engine, EngineError, Event, Run};
+use super::{Engine, EngineError, Event, Run, tell};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
 const BATCH: u32 = 500;
@@ -113,6 +113,7 @@ impl Engine {
         let tripped = self.reconciler.guard(&mut draft.operations, &population, &approved);
         self.tell_tripped(&tripped, &draft.operations, run).await?;
         self.tell_who_goes_along(&mut draft.operations).await?;
+        tell::planned(&draft.operations);
         let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
         for chunk in draft.operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;

@@ -10,7 +10,7 @@ use crate::store::{Nudge, PageEffect, PageRow, PageToSave};
 
 use super::error::api_hint;
 use super::nudged::Told;
-use super::{Ask, Engine, EngineError, Event, Run};
+use super::{Ask, Engine, EngineError, Event, Run, tell};
 
 /// Ids read at once, such as those that a listing did not show.
 const CONFIRM_BATCH: u32 = 500;
@@ -60,7 +60,7 @@ impl Engine {
                 Ok(()) => false,
                 Err(Stopped::Engine(error)) => return Err(error),
                 Err(Stopped::Source(error)) => {
-                    tracing::warn!(stream = stream.as_str(), error = %error, "source stopped");
+                    tell::stopped(stream, &error);
                     counts.error = Some(format!("{error}; {}", api_hint(&error)));
                     true
                 }
@@ -69,6 +69,7 @@ impl Engine {
             if let Some(state) = self.store.stream_state(stream).await? {
                 (counts.pulled_at, counts.complete_at) = (Some(state.pulled_at), state.complete_at);
             }
+            tell::pulled(stream, &counts);
             all.push((stream, counts, note));
             if stopped {
                 break;
@@ -100,7 +101,7 @@ impl Engine {
             let page = match self.or_stop(source.pull(request)).await? {
                 Ok(page) => page,
                 Err(error) if error.fault == Fault::Expired && cursor.is_some() => {
-                    tracing::warn!(stream = stream.as_str(), error = %error, "the cursor is too old: listing everything");
+                    tell::expired(stream, &error);
                     *note = Some(format!(
                         "{stream}: everything was listed, because its changes cannot be followed: {error}"
                     ));

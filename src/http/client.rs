@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +15,7 @@ use crate::ports::Spent;
 use super::message::{Access, ErrorDetail, Method, Reply, Request};
 use super::pace::{Gate, Ticket};
 use super::retry::{Patience, Retries};
+use super::tell;
 
 /// How one upstream is talked to.
 pub struct Profile {
@@ -138,7 +139,7 @@ impl Client {
             };
             match retries.next(wait) {
                 Some(pause) => {
-                    tracing::debug!(api = error.api, endpoint = %error.endpoint, status = error.status, pause_ms = pause.as_millis() as u64, "trying again");
+                    tell::retry(&error, pause);
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = request.stop.cancelled() => return Err(error),
@@ -171,6 +172,13 @@ impl Client {
     }
 
     async fn attempt(&self, request: &Request, ticket: Option<Ticket<'_>>) -> Result<Reply, (ApiError, bool)> {
+        let left = Instant::now();
+        let outcome = self.exchange(request, ticket).await;
+        tell::attempt(self.0.profile.api, request, outcome.as_ref().map_err(|(error, _)| error), left.elapsed());
+        outcome
+    }
+
+    async fn exchange(&self, request: &Request, ticket: Option<Ticket<'_>>) -> Result<Reply, (ApiError, bool)> {
         let inner = &*self.0;
         let gate = self.gate_of(request);
         inner.requests.fetch_add(1, Ordering::Relaxed);
@@ -209,6 +217,7 @@ impl Client {
                 _ => None,
             };
             gate.answered(ticket, refused, &headers);
+            tell::limit(inner.profile.api, gate.seen(&headers));
         }
         if (200..300).contains(&status) {
             return Ok(Reply {

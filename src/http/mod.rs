@@ -7,6 +7,7 @@ mod client;
 mod message;
 mod pace;
 mod retry;
+mod tell;
 
 pub use client::{BuildError, Client, Profile, is_loopback};
 pub use message::{ErrorDetail, Method, Reply, Request};

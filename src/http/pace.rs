@@ -184,6 +184,11 @@ impl Gate {
         });
     }
 
+    /// What an answer's headers say about the limit.
+    pub(super) fn seen(&self, headers: &HeaderMap) -> Option<Seen> {
+        (self.pace.read)(headers)
+    }
+
     /// Requests a minute that may leave; `None` while unknown or unlimited.
     pub fn per_minute(&self) -> Option<u32> {
         self.with(|state| {

@@ -12,6 +12,7 @@ mod metadata;
 mod read;
 mod settings;
 mod ties;
+pub mod webhook;
 mod wire;
 mod write;
 

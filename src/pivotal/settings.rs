@@ -25,4 +25,6 @@ pub struct Settings {
     pub mrr_unit: Option<MrrUnit>,
     /// File that holds the API key, when it is neither a systemd credential nor in the environment.
     pub api_key_file: Option<PathBuf>,
+    /// File that holds what its webhooks are signed with; while that is exchanged, both, one a line.
+    pub webhook_secret_file: Option<PathBuf>,
 }

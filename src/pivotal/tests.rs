@@ -71,6 +71,7 @@ async fn pivotal(answers: Vec<Answer>) -> (Arc<Scripted>, PivotalReader, Pivotal
         concurrency: 4,
         mrr_unit: None,
         api_key_file: None,
+        webhook_secret_file: None,
     };
     let patience = Patience { first: Duration::from_millis(1), attempts: 3, ..Patience::default() };
     let (reader, writer) = connect_with(&settings, "pivotal_k".to_owned().into(), patience).unwrap();
@@ -211,6 +212,7 @@ fn the_same_call_gives_the_same_bytes() {
         concurrency: 1,
         mrr_unit: None,
         api_key_file: None,
+        webhook_secret_file: None,
     };
     let (_, writer) = connect(&settings, "k".to_owned().into()).unwrap();
     let (parent, id) = (PivotalId::new("cl1"), PivotalId::new("x/1"));

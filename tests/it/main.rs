@@ -17,6 +17,7 @@ mod guards;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
+mod logs;
 mod metadata;
 mod nights;
 mod offline;

@@ -75,6 +75,7 @@ fn a_refused_credential_is_named_with_the_place_it_came_from() {
         pivotal: "k".into(),
         hubspot: None,
         stripe: None,
+        hooks: Default::default(),
         found: [(Credential::Pivotal, Found::Variable("PIVOTAL_API_KEY"))].into(),
         warnings: vec![],
     };
@@ -106,7 +107,8 @@ fn a_refused_app_is_named_by_its_own_parts() {
         (Credential::HubspotRefreshToken, Found::Variable("HUBSPOT_REFRESH_TOKEN")),
     ];
     let (pivotal, hubspot, stripe) = ("k".into(), None, None);
-    let secrets = Secrets { pivotal, hubspot, stripe, found: found.into(), warnings: vec![] };
+    let secrets =
+        Secrets { pivotal, hubspot, stripe, hooks: Default::default(), found: found.into(), warnings: vec![] };
     let refused = Failure::of_api(&api_error("HubSpot", Fault::Unauthorised, Some(400)), Some(&secrets));
     insta::assert_snapshot!(plain(&render_failure(&refused)), @r"
     error: HubSpot GET /me answered 400: no such key [request req_1]

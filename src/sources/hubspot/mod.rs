@@ -44,6 +44,7 @@ mod owners;
 mod pull;
 mod refusal;
 mod settings;
+pub mod webhook;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -207,7 +207,8 @@ fn typed<T: DeserializeOwned>(raw: Raw) -> Result<T, serde_json::Error> {
 }
 
 fn odd(what: &str, error: &serde_json::Error) {
-    tracing::warn!(%error, "a Stripe {what} of an unknown shape is passed over");
+    // Its words may quote what was sent.
+    tracing::warn!(error = ?error.classify(), "a Stripe {what} of an unknown shape is passed over");
 }
 
 fn is_whole(price: &Price, currency: &str) -> bool {

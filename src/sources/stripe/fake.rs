@@ -80,6 +80,7 @@ impl Fake {
             lag: "15s".parse().unwrap(),
             company_id_metadata: vec!["hubspot_company_id".to_owned()],
             api_key_file: None,
+            webhook_secret_file: None,
             mrr: MrrPolicy::default(),
         };
         let patience = Patience { attempts: 1, ..Patience::default() };

@@ -51,6 +51,7 @@ mod notes;
 mod pricing;
 mod pull;
 mod settings;
+pub mod webhook;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -79,7 +79,9 @@ impl Stripe {
     async fn listed_after(&self, stream: Stream, after: &[String]) -> Result<(List, Timestamp), ApiError> {
         for id in after {
             match self.listed(stream, &[("starting_after", id)]).await {
-                Err(error) if is_lost_place(&error) => tracing::debug!(%error, "going on from an earlier place"),
+                Err(error) if is_lost_place(&error) => {
+                    tracing::debug!(error = error.bare(), "going on from an earlier place")
+                }
                 other => return other,
             }
         }

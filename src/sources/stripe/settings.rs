@@ -27,6 +27,8 @@ pub struct Settings {
     pub company_id_metadata: Vec<String>,
     /// File that holds the API key, when it is neither a systemd credential nor in the environment.
     pub api_key_file: Option<PathBuf>,
+    /// File that holds what its webhooks are signed with; while that is exchanged, both, one a line.
+    pub webhook_secret_file: Option<PathBuf>,
     /// What counts as monthly recurring revenue.
     pub mrr: MrrPolicy,
 }

@@ -1,0 +1,285 @@
+//! Tells people when things change: once when something goes wrong, once when it is well again, not with every run. And asks
+//! for a heartbeat address after each good run, so that somebody notices when none comes.
+//!
+//! Nothing here can fail a run: what cannot be told is logged, and told after the next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::domain::{ErrorReport, Report, RunKind, RunStatus, Timestamp};
+use crate::http::is_loopback;
+use crate::store::{Store, StoreError};
+
+use super::{Door, Errand, Finished};
+
+/// The fact that keeps what people were told.
+const FACT: &str = "alerts";
+/// Time for one telling, from first to last byte.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Tries of one telling; what they do not bring across is tried again after the next run.
+const TRIES: u32 = 2;
+/// Where Slack takes messages in, and its own form of them.
+const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
+
+/// What is wrong, by what it is about: `run`, a stream's name, `held`, `quarantined`, `owed`. In words, for people.
+type Troubles = BTreeMap<String, String>;
+
+/// What people were told last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    /// Troubles that stand.
+    troubles: Troubles,
+    /// Since when there are any.
+    since: Option<Timestamp>,
+    /// Troubles as the webhook was last told; differs while a telling did not get across.
+    #[serde(default)]
+    across: Troubles,
+}
+
+/// Who is told, and how.
+pub struct Alerts {
+    workspace: String,
+    heartbeat: Option<SecretString>,
+    webhook: Option<SecretString>,
+    client: reqwest::Client,
+}
+
+impl Alerts {
+    /// `secret` is the address from a file or credential, which goes before the one in the configuration. `None` for an
+    /// address that is not set.
+    ///
+    /// # Errors
+    /// When the machine has no TLS roots, or similar.
+    pub fn new(
+        workspace: &str,
+        settings: &config::Alerts,
+        secret: Option<&SecretString>,
+    ) -> Result<Self, reqwest::Error> {
+        let address = |url: &Option<url::Url>| url.as_ref().map(|url| SecretString::from(url.as_str()));
+        let (heartbeat, webhook) =
+            (address(&settings.heartbeat_url), secret.cloned().or(address(&settings.webhook_url)));
+        let here = |url: &SecretString| url.expose_secret().parse().is_ok_and(|url| is_loopback(&url));
+        let stays = [&heartbeat, &webhook].into_iter().flatten().all(here);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("pivotal-sync/", env!("CARGO_PKG_VERSION")))
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none());
+        if stays {
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        Ok(Self { workspace: workspace.to_owned(), heartbeat, webhook, client: builder.build()? })
+    }
+
+    /// Takes in every run that ends behind the door, until `stop`. A run that ends while the one before is told of waits; of
+    /// several that do, the last counts.
+    pub async fn watch(self, door: Door, store: Store, stop: CancellationToken) {
+        let mut state = door.status();
+        let mut told: Option<Arc<Finished>> = None;
+        loop {
+            let last = state.borrow_and_update().last.clone();
+            if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.finished(&store, &run) => {}
+                }
+                told = Some(run);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = state.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Takes in how a run ended: tells what changed, and asks for the heartbeat after a good one. Plans and runs that were
+    /// stopped say nothing of how things stand. Takes up to a minute when the other side does not answer.
+    pub async fn finished(&self, store: &Store, run: &Finished) {
+        let Some(troubles) = troubles(run) else { return };
+        if is_good(run) {
+            self.beat().await;
+        }
+        if let Err(error) = self.take_in(store, troubles, run.at).await {
+            tracing::error!(%error, "what people were told of how things stand could not be kept");
+        }
+    }
+
+    async fn take_in(&self, store: &Store, troubles: Troubles, now: Timestamp) -> Result<(), StoreError> {
+        // What cannot be read was written by another version: then people are told anew.
+        let before: Told =
+            store.fact(FACT).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let mut told = before.clone();
+        if !same(&troubles, &before.troubles) {
+            told.since = (!troubles.is_empty()).then(|| before.since.unwrap_or(now));
+            log(&troubles, &before.troubles);
+        }
+        told.troubles = troubles;
+        if !same(&told.troubles, &before.across)
+            && self.tell(&Message::of(&self.workspace, &told, &before.across, now)).await
+        {
+            told.across.clone_from(&told.troubles);
+        }
+        // The counts in the words move with every run; only a change is worth a write.
+        if same(&told.troubles, &before.troubles) && same(&told.across, &before.across) {
+            return Ok(());
+        }
+        store.set_fact(FACT, &json!(told).to_string()).await
+    }
+
+    /// Whether it got across; where there is nobody to tell, it did.
+    async fn tell(&self, message: &Message<'_>) -> bool {
+        let Some(webhook) = &self.webhook else { return true };
+        let slack = webhook.expose_secret().parse::<url::Url>().is_ok_and(|url| url.host_str().is_some_and(is_slack));
+        let body = if slack { message.slack() } else { message.plain() };
+        let post = || self.client.post(webhook.expose_secret()).json(&body);
+        self.across("alert", post).await
+    }
+
+    async fn beat(&self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            self.across("heartbeat", || self.client.get(heartbeat.expose_secret())).await;
+        }
+    }
+
+    async fn across(&self, what: &str, request: impl Fn() -> reqwest::RequestBuilder) -> bool {
+        for _ in 0..TRIES {
+            // Without its address, which may be a secret.
+            match request()
+                .send()
+                .await
+                .and_then(reqwest::Response::error_for_status)
+                .map_err(reqwest::Error::without_url)
+            {
+                Ok(_) => return true,
+                Err(error) => tracing::warn!(what, %error, "could not be sent"),
+            }
+        }
+        false
+    }
+}
+
+/// What is wrong after a run; `None` when the run says nothing of how things stand.
+fn troubles(run: &Finished) -> Option<Troubles> {
+    let report = match &run.outcome {
+        Err(error) if error.kind == "interrupted" => return None,
+        Err(_) if matches!(run.errand, Errand::Plan { .. } | Errand::Apply(_)) => return None,
+        Err(error) => return Some([("run".to_owned(), words(error))].into()),
+        Ok(report) if report.kind == RunKind::Plan || report.status == RunStatus::Interrupted => return None,
+        Ok(report) => report,
+    };
+    let mut troubles = Troubles::new();
+    if let Some(error) = &report.error {
+        troubles.insert("run".to_owned(), words(error));
+    }
+    for (stream, counts) in &report.streams {
+        if let Some(error) = &counts.error {
+            troubles.insert(stream.to_string(), error.clone());
+        }
+    }
+    let counts = &report.operations;
+    for (what, number, words) in [
+        ("held", counts.held, "wait until somebody decides: pivotal-sync status shows them"),
+        ("quarantined", counts.quarantined, "were refused by Pivotal: pivotal-sync status shows them"),
+        ("owed", counts.owed, "could not be done yet: the next run goes on with them"),
+    ] {
+        if number > 0 {
+            let noun = if number == 1 { "operation" } else { "operations" };
+            troubles.insert(what.to_owned(), format!("{number} {noun} {words}"));
+        }
+    }
+    Some(troubles)
+}
+
+/// Good enough for a heartbeat: it read every source and left nothing undone but what waits for a person, and with it the
+/// children of what waits.
+fn is_good(run: &Finished) -> bool {
+    let Ok(report) = &run.outcome else { return false };
+    let Report { status, streams, operations, error, .. } = report;
+    let ended = matches!(status, RunStatus::Complete | RunStatus::Partial) && error.is_none();
+    let read = streams.values().all(|counts| counts.error.is_none());
+    ended && read && (operations.owed == 0 || operations.held + operations.quarantined > 0)
+}
+
+fn words(error: &ErrorReport) -> String {
+    format!("{} (hint: {})", error.message, error.hint)
+}
+
+/// Whether the same things are wrong: words change with every count, and a run may fail for another reason each time.
+fn same(one: &Troubles, other: &Troubles) -> bool {
+    one.keys().eq(other.keys())
+}
+
+fn is_slack(host: &str) -> bool {
+    SLACK.contains(&host)
+}
+
+/// The log has no words of others: they may quote names and addresses.
+fn log(now: &Troubles, before: &Troubles) {
+    for what in now.keys().filter(|what| !before.contains_key(*what)) {
+        tracing::warn!(what, "something is wrong");
+    }
+    for what in before.keys().filter(|what| !now.contains_key(*what)) {
+        tracing::info!(what, "is well again");
+    }
+}
+
+/// One telling.
+struct Message<'a> {
+    workspace: &'a str,
+    told: &'a Told,
+    recovered: Vec<&'a str>,
+    now: Timestamp,
+}
+
+impl<'a> Message<'a> {
+    fn of(workspace: &'a str, told: &'a Told, before: &'a Troubles, now: Timestamp) -> Self {
+        let recovered = before.keys().filter(|what| !told.troubles.contains_key(*what)).map(String::as_str).collect();
+        Self { workspace, told, recovered, now }
+    }
+
+    fn is_well(&self) -> bool {
+        self.told.troubles.is_empty()
+    }
+
+    fn text(&self) -> String {
+        let workspace = self.workspace;
+        if self.is_well() {
+            return format!(
+                "pivotal-sync ({workspace}) is well again: {} no longer stands out",
+                self.recovered.join(", ")
+            );
+        }
+        let mut lines = vec![format!("pivotal-sync ({workspace}) needs a look:")];
+        lines.extend(self.told.troubles.iter().map(|(what, words)| format!("{what}: {words}")));
+        lines.extend(self.recovered.iter().map(|what| format!("{what}: well again")));
+        lines.join("\n")
+    }
+
+    fn plain(&self) -> Json {
+        json!({
+            "source": "pivotal-sync",
+            "workspace": self.workspace,
+            "state": if self.is_well() { "ok" } else { "trouble" },
+            "troubles": self.told.troubles,
+            "recovered": self.recovered,
+            "since": self.told.since,
+            "at": self.now,
+            "text": self.text(),
+        })
+    }
+
+    /// Slack takes these three signs for its own markup (its page "Formatting text for app surfaces").
+    fn slack(&self) -> Json {
+        json!({ "text": self.text().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") })
+    }
+}
+
+#[cfg(test)]
+#[path = "alerts_tests.rs"]
+mod tests;

@@ -1,0 +1,262 @@
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use chrono::Utc;
+
+use super::*;
+use crate::daemon::Asker;
+use crate::domain::{OperationCounts, RunId, Stream, StreamCounts};
+
+/// Somebody who is told.
+#[derive(Default)]
+struct Ear {
+    heard: Mutex<Vec<Json>>,
+    beats: Mutex<u32>,
+    deaf: Mutex<bool>,
+}
+
+impl Ear {
+    fn status(&self) -> StatusCode {
+        if *self.deaf.lock().unwrap() { StatusCode::BAD_GATEWAY } else { StatusCode::OK }
+    }
+
+    fn heard(&self) -> Vec<Json> {
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+
+    fn beats(&self) -> u32 {
+        std::mem::take(&mut *self.beats.lock().unwrap())
+    }
+}
+
+async fn listen(State(ear): State<Arc<Ear>>, axum::Json(body): axum::Json<Json>) -> StatusCode {
+    let status = ear.status();
+    if status == StatusCode::OK {
+        ear.heard.lock().unwrap().push(body);
+    }
+    status
+}
+
+async fn beat(State(ear): State<Arc<Ear>>) -> StatusCode {
+    *ear.beats.lock().unwrap() += 1;
+    ear.status()
+}
+
+struct Scene {
+    ear: Arc<Ear>,
+    alerts: Alerts,
+    store: Store,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let ear = Arc::new(Ear::default());
+        let router = Router::new().route("/hidden", post(listen)).route("/beat", get(beat)).with_state(ear.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state.db")).await.unwrap();
+        let settings =
+            config::Alerts { heartbeat_url: Some(format!("{url}/beat").parse().unwrap()), ..Default::default() };
+        let alerts = Alerts::new("acme", &settings, Some(&SecretString::from(format!("{url}/hidden")))).unwrap();
+        Self { ear, alerts, store, _folder: folder }
+    }
+
+    async fn after(&self, run: Finished) -> Vec<Json> {
+        self.alerts.finished(&self.store, &run).await;
+        self.ear.heard()
+    }
+}
+
+fn finished(outcome: Result<Report, ErrorReport>) -> Finished {
+    Finished {
+        by: Asker::Schedule,
+        errand: Errand::Sync,
+        at: Utc::now(),
+        outcome,
+        details: vec![],
+        rate_per_minute: None,
+        saved: None,
+    }
+}
+
+fn ended(status: RunStatus, operations: OperationCounts, stopped: Option<&str>) -> Finished {
+    let counts = StreamCounts { error: stopped.map(str::to_owned), ..Default::default() };
+    finished(Ok(Report {
+        run: RunId(1),
+        kind: RunKind::Sync,
+        status,
+        streams: [(Stream::StripeCustomers, counts)].into(),
+        operations,
+        requests: Default::default(),
+        started_at: Utc::now(),
+        finished_at: Some(Utc::now()),
+        notes: vec![],
+        error: None,
+        plan: vec![],
+        progress: None,
+        later: vec![],
+    }))
+}
+
+fn good() -> Finished {
+    ended(RunStatus::Complete, OperationCounts::default(), None)
+}
+
+fn held(number: u64) -> Finished {
+    ended(RunStatus::Partial, OperationCounts { held: number, ..Default::default() }, None)
+}
+
+fn failed(message: &str) -> Finished {
+    let (kind, message, hint) = ("api".to_owned(), message.to_owned(), "wait".to_owned());
+    finished(Err(ErrorReport { kind, message, hint }))
+}
+
+#[tokio::test]
+async fn a_change_is_told_once_and_so_is_its_end() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.after(good()).await, Vec::<Json>::new(), "a good start is no news");
+    let said = scene.after(failed("Pivotal is <down>")).await;
+    assert_eq!((said.len(), &said[0]["state"]), (1, &json!("trouble")));
+    assert_eq!(said[0]["troubles"]["run"], "Pivotal is <down> (hint: wait)");
+    for again in ["Pivotal is <down>", "in another way"] {
+        assert_eq!(scene.after(failed(again)).await, Vec::<Json>::new());
+    }
+    let said = scene.after(good()).await;
+    assert_eq!(
+        (&said[0]["state"], &said[0]["recovered"], &said[0]["since"]),
+        (&json!("ok"), &json!(["run"]), &Json::Null)
+    );
+    assert_eq!(scene.after(good()).await, Vec::<Json>::new());
+}
+
+#[tokio::test]
+async fn each_new_trouble_is_told_and_more_of_the_same_is_not() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.after(held(1)).await[0]["troubles"].as_object().unwrap().len(), 1);
+    assert_eq!(scene.after(held(30)).await, Vec::<Json>::new());
+    let stopped = ended(RunStatus::Partial, OperationCounts { held: 30, ..Default::default() }, Some("401"));
+    let said = scene.after(stopped).await;
+    assert_eq!(said[0]["troubles"].as_object().unwrap().keys().collect::<Vec<_>>(), ["held", "stripe.customers"]);
+    let said = scene.after(held(30)).await;
+    assert_eq!((&said[0]["state"], &said[0]["recovered"]), (&json!("trouble"), &json!(["stripe.customers"])));
+}
+
+#[tokio::test]
+async fn a_restart_repeats_nothing() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.after(failed("x")).await.len(), 1);
+    let again = Alerts {
+        workspace: "acme".to_owned(),
+        client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        heartbeat: scene.alerts.heartbeat.clone(),
+        webhook: scene.alerts.webhook.clone(),
+    };
+    again.finished(&scene.store, &failed("x")).await;
+    assert_eq!(scene.ear.heard(), Vec::<Json>::new());
+    again.finished(&scene.store, &good()).await;
+    assert_eq!(scene.ear.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn what_did_not_get_across_is_told_after_the_next_run() {
+    let scene = Scene::set().await;
+    *scene.ear.deaf.lock().unwrap() = true;
+    assert_eq!(scene.after(failed("x")).await, Vec::<Json>::new());
+    *scene.ear.deaf.lock().unwrap() = false;
+    assert_eq!(scene.after(failed("x")).await.len(), 1);
+    assert_eq!(scene.after(failed("x")).await, Vec::<Json>::new());
+    // It came and went while nobody could be told: there is nothing to tell.
+    *scene.ear.deaf.lock().unwrap() = true;
+    assert_eq!(scene.after(good()).await, Vec::<Json>::new());
+    *scene.ear.deaf.lock().unwrap() = false;
+    assert_eq!(scene.after(failed("x")).await, Vec::<Json>::new());
+}
+
+#[tokio::test]
+async fn the_heart_beats_after_good_runs_only() {
+    let scene = Scene::set().await;
+    let owed = OperationCounts { owed: 1, ..Default::default() };
+    let waiting = OperationCounts { owed: 2, held: 1, ..Default::default() };
+    for (run, beats) in [
+        (good(), 1),
+        (held(2), 1),
+        (ended(RunStatus::Partial, waiting, None), 1),
+        (ended(RunStatus::Partial, owed, None), 0),
+        (ended(RunStatus::Partial, OperationCounts::default(), Some("401")), 0),
+        (ended(RunStatus::Interrupted, OperationCounts::default(), None), 0),
+        (failed("x"), 0),
+    ] {
+        scene.after(run.clone()).await;
+        assert_eq!(scene.ear.beats(), beats, "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_stopped_or_only_planned_changes_nothing() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.after(failed("x")).await.len(), 1);
+    let mut plan = good();
+    if let Ok(report) = &mut plan.outcome {
+        report.kind = RunKind::Plan;
+    }
+    let stopped = ended(RunStatus::Interrupted, OperationCounts::default(), None);
+    let interrupted = finished(Err(ErrorReport { kind: "interrupted".to_owned(), ..error() }));
+    let refused = Finished { errand: Errand::Plan { only: None, offline: false, keep: false }, ..failed("y") };
+    for run in [plan, stopped, interrupted, refused] {
+        assert_eq!(scene.after(run).await, Vec::<Json>::new());
+    }
+    assert_eq!(scene.ear.beats(), 0);
+    assert_eq!(scene.after(good()).await.len(), 1, "it was never well in between");
+}
+
+fn error() -> ErrorReport {
+    ErrorReport { kind: "api".to_owned(), message: "x".to_owned(), hint: "y".to_owned() }
+}
+
+#[tokio::test]
+async fn nobody_to_tell_is_no_trouble_and_a_lost_store_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("state.db")).await.unwrap();
+    let alerts = Alerts::new("acme", &config::Alerts::default(), None).unwrap();
+    alerts.finished(&store, &failed("x")).await;
+    let told: Told = serde_json::from_str(&store.fact(FACT).await.unwrap().unwrap()).unwrap();
+    assert_eq!(told.across, told.troubles);
+    store.set_fact(FACT, "of another version").await.unwrap();
+    alerts.finished(&store, &failed("x")).await;
+    store.close().await;
+    alerts.finished(&store, &good()).await;
+}
+
+#[test]
+fn slack_is_told_in_its_own_form() {
+    let told = Told { troubles: [("run".to_owned(), "a < b & c".to_owned())].into(), ..Told::default() };
+    let before = Troubles::new();
+    let message = Message::of("acme", &told, &before, Utc::now());
+    assert_eq!(message.slack(), json!({ "text": "pivotal-sync (acme) needs a look:\nrun: a &lt; b &amp; c" }));
+    assert!(is_slack("hooks.slack.com") && !is_slack("hooks.slack.com.evil.example"));
+}
+
+#[tokio::test]
+async fn runs_behind_the_door_are_taken_in_one_by_one() {
+    let scene = Scene::set().await;
+    let (door, inside) = Door::new();
+    let stop = CancellationToken::new();
+    let watching = tokio::spawn(scene.alerts.watch(door, scene.store.clone(), stop.clone()));
+    for (run, heard) in [(failed("x"), 1), (good(), 2)] {
+        inside.state.send_modify(|state| state.last = Some(Arc::new(run)));
+        while scene.ear.heard.lock().unwrap().len() < heard {
+            tokio::task::yield_now().await;
+        }
+        // Another change of state is not another run.
+        inside.state.send_modify(|state| state.failures_in_a_row += 1);
+    }
+    stop.cancel();
+    watching.await.unwrap();
+    assert_eq!(scene.ear.heard().len(), 2);
+}

@@ -1,0 +1,124 @@
+//! What a run tells the log: one line where something is decided, under the run's number. Ids and counts only: no names, no
+//! addresses, and no words of others, which quote both. Those are in the report and in the store.
+
+use crate::domain::{ApiError, Operation, Report, Standing, Stream, StreamCounts};
+use crate::store::Settled;
+
+use super::armed::Outcome;
+use super::{Ask, EngineError};
+
+/// Held and refused operations of one plan that are named in the log; the store names all.
+const NAMED: usize = 50;
+
+/// What everything a run logs stands under.
+pub(super) fn span(report: &Report) -> tracing::Span {
+    tracing::error_span!("run", run = report.run.0, kind = report.kind.as_str())
+}
+
+pub(super) fn began(ask: &Ask) {
+    tracing::info!(
+        asked_by = ask.asked_by,
+        full = ask.full,
+        only = ask.only.map(|source| source.as_str()),
+        "run began"
+    );
+}
+
+pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
+    let Report { status, operations: did, requests, started_at, finished_at, .. } = report;
+    let took_ms = finished_at.map(|end| (end - started_at).num_milliseconds());
+    let status = status.as_str();
+    tracing::info!(
+        status,
+        took_ms,
+        created = did.create,
+        updated = did.update,
+        deleted = did.delete,
+        adopted = did.adopt,
+        held = did.held,
+        quarantined = did.quarantined,
+        owed = did.owed,
+        hubspot_requests = requests.hubspot,
+        stripe_requests = requests.stripe,
+        pivotal_requests = requests.pivotal,
+        throttled = requests.throttled,
+        "run ended"
+    );
+    match result {
+        Ok(()) | Err(EngineError::Interrupted) => {}
+        Err(EngineError::Api(error)) => tracing::error!(error = error.bare(), "the run failed"),
+        Err(error) => tracing::error!(error = error.kind(), "the run failed"),
+    }
+    metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
+}
+
+pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {
+    let StreamCounts { read, changed, deleted, malformed, requests, .. } = counts;
+    tracing::info!(stream = stream.as_str(), read, changed, deleted, malformed, requests, "stream pulled");
+}
+
+pub(super) fn stopped(stream: Stream, error: &ApiError) {
+    tracing::warn!(stream = stream.as_str(), error = error.bare(), "source stopped");
+}
+
+pub(super) fn expired(stream: Stream, error: &ApiError) {
+    tracing::warn!(stream = stream.as_str(), error = error.bare(), "the cursor is too old: listing everything");
+}
+
+/// The plan in numbers, and by id what in it waits for a person.
+pub(super) fn planned(operations: &[Operation]) {
+    let (mut ready, mut held, mut quarantined, mut waiting) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut named = 0;
+    for operation in operations {
+        let (count, what) = match operation.standing {
+            Standing::Ready => (&mut ready, None),
+            Standing::Held(_) => (&mut held, Some("held")),
+            Standing::Quarantined(_) => (&mut quarantined, Some("quarantined")),
+            Standing::Waiting(_) => (&mut waiting, None),
+        };
+        *count += 1;
+        if let Some(what) = what.filter(|_| named < NAMED) {
+            named += 1;
+            let (verb, object) = (operation.verb().as_str(), operation.kind.as_str());
+            let pivotal_id = operation.pivotal_id().map(|id| id.as_str());
+            tracing::info!(entity = operation.entity.0, r#ref = %operation.subject, verb, object, pivotal_id, "{what}");
+        }
+    }
+    tracing::info!(ready, held, quarantined, waiting, "planned");
+}
+
+/// How one operation ended: news are told, what went as it should only to those who ask for more.
+pub(super) fn settled(outcome: &Outcome) {
+    let Outcome { settlement, operation } = outcome;
+    let (entity, verb, object) = (operation.entity.0, operation.verb().as_str(), operation.kind.as_str());
+    let (status, request) = (settlement.heard.status, settlement.heard.request_id.as_deref());
+    let subject = &operation.subject;
+    let id = operation.pivotal_id().map(|id| id.as_str());
+    match &settlement.outcome {
+        Settled::Written { mirror } => {
+            let id = mirror.id.as_str();
+            tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "done");
+        }
+        Settled::Deleted => {
+            tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "done");
+        }
+        Settled::Owed(_) => {
+            tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "owed");
+        }
+        Settled::Held(_) => {
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held");
+        }
+        Settled::Contested(_) => {
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held: another object has its place");
+        }
+        Settled::Lost(_) => {
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "lost: no longer in Pivotal, and held");
+        }
+        Settled::Refused(_) => {
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "quarantined: refused by Pivotal");
+        }
+        Settled::Unknown(_) => {
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "unknown: its answer is settled at the next start");
+        }
+    }
+}
