@@ -17,6 +17,8 @@ const LONGEST_EMAIL: usize = 254;
 pub(super) enum Form {
     /// One line of text, at most so many characters.
     Line(usize),
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// Text with line breaks, at most so many characters.
     Prose(usize),
     /// A host name, lower case.
@@ -54,10 +56,13 @@ const fn fixed(name: &'static str, form: Form) -> Field {
     Field { name, form, clears: false }
 }
 
+/// Every status that some page of Pivotal's names; it refuses others, customer by customer (pivotal-api.md 10.1).
+const STATUSES: [&str; 5] = ["active", "onboarding", "at_risk", "churned", "archived"];
+
 const CUSTOMER: [Field; 8] = [
     fixed("name", Form::Line(255)),
     field("domain", Form::Domain),
-    fixed("status", Form::Line(64)),
+    fixed("status", Form::Word(&STATUSES)),
     field("plan", Form::Line(255)),
     field("mrr", Form::Money),
     field("monthly_orders", Form::Whole),
@@ -128,6 +133,12 @@ pub(super) fn fit(form: Form, value: &Value, unit: Unit) -> Result<Fitted, Strin
     }
     match form {
         Form::Line(longest) => text_of(value).map(|text| cut(&one_line(&text), longest)),
+        Form::Word(words) => {
+            let text = text_of(value)?;
+            let word = words.iter().find(|word| text.trim().eq_ignore_ascii_case(word));
+            let unknown = || format!("yields '{}', and Pivotal takes {}", brief(&text), words.join(", "));
+            word.map_or_else(|| Err(unknown()), |word| exactly(Value::from(*word)))
+        }
         Form::Prose(longest) => text_of(value).map(|text| cut(&prose(&text), longest)),
         Form::Domain => {
             let text = text_of(value)?;

@@ -51,6 +51,15 @@ fn lines_have_no_breaks_and_prose_keeps_them() {
 }
 
 #[test]
+fn a_status_that_pivotal_does_not_know_is_told_and_not_sent() {
+    let status = field_of(Kind::Customer, "status").unwrap().form;
+    assert_eq!(fitted(status, " At_Risk "), "at_risk".into());
+    let told = "yields 'trialing', and Pivotal takes active, onboarding, at_risk, churned, archived";
+    assert_eq!(fit(status, &"trialing".into(), None).unwrap_err(), told);
+    assert_eq!(fitted(status, Value::Null), Value::Null);
+}
+
+#[test]
 fn domains_addresses_flags_and_labels_take_their_form() {
     assert_eq!(fitted(Form::Domain, "https://www.Acme.com/x"), "acme.com".into());
     assert_eq!(fit(Form::Domain, &"n/a".into(), None).unwrap_err(), "yields 'n/a', which is no domain");

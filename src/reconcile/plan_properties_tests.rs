@@ -85,13 +85,13 @@ fn policies() -> Vec<Reconciler> {
     let ruled = |settings: &mut Settings| {
         settings.customers.on_leave = OnLeave::Delete;
         settings.customers.delete_grace = Span::default();
-        rule(&mut settings.customers.fields, "status", "company.name");
+        rule(&mut settings.customers.fields, "status", "'active' if company.name else 'at_risk'");
         rule(&mut settings.customers.fields, "monthly_orders", "stripe.mrr * 2 if stripe else none");
     };
     let owned = |settings: &mut Settings| {
         settings.customers.on_leave = OnLeave::Archive;
         settings.customers.delete_grace = Span::default();
-        rule(&mut settings.customers.fields, "status", "company.domain");
+        rule(&mut settings.customers.fields, "status", "'churned' if company.domain else none");
         let owners = [("name", Owner::Source), ("plan", Owner::FillIfEmpty), ("mrr", Owner::Pivotal)];
         settings.customers.owner = owners.map(|(field, owner)| (field.to_owned(), owner)).into();
         settings.customers.owner.insert("status".to_owned(), Owner::Pivotal);
