@@ -37,17 +37,14 @@ pub(super) async fn run(settings: &Settings, args: &ImportArgs) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// One row of a table.
+/// One decision as a file has it; a person may write one without saying when or why.
 #[derive(Deserialize)]
 struct Row {
     r#ref: String,
     choice: String,
-    #[serde(default)]
-    pivotal_id: String,
-    #[serde(default)]
-    decided_at: String,
-    #[serde(default)]
-    said: String,
+    pivotal_id: Option<String>,
+    decided_at: Option<String>,
+    said: Option<String>,
 }
 
 /// Reads either format. The error names every line that is no decision.
@@ -55,9 +52,15 @@ fn read(text: &str) -> Result<Vec<DecisionRow>, Vec<String>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<Result<DecisionRow, String>> = if text.trim_start().starts_with('{') {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        lines.map(|(at, line)| serde_json::from_str(line).map_err(|why| format!("line {}: {why}", at + 1))).collect()
+        let read = |line| serde_json::from_str(line).map_err(|why| why.to_string()).and_then(decision);
+        lines.map(|(at, line)| read(line).map_err(|why| format!("line {}: {why}", at + 1))).collect()
     } else {
         let mut table = csv::Reader::from_reader(text.as_bytes());
+        let heading = table.headers().map_err(|why| vec![why.to_string()])?;
+        let lacks = |column: &&str| !text.trim().is_empty() && !heading.iter().any(|found| found == *column);
+        if let Some(column) = ["ref", "choice"].iter().find(|column| lacks(column)) {
+            return Err(vec![format!("row 0, the heading: there is no column '{column}'")]);
+        }
         let rows = table.deserialize::<Row>().enumerate();
         rows.map(|(at, row)| {
             row.map_err(|why| why.to_string()).and_then(decision).map_err(|why| format!("row {}: {why}", at + 1))
@@ -69,21 +72,20 @@ fn read(text: &str) -> Result<Vec<DecisionRow>, Vec<String>> {
 }
 
 fn decision(row: Row) -> Result<DecisionRow, String> {
+    let said = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let key: SourceKey = row.r#ref.trim().parse().map_err(|why| format!("{why}"))?;
-    let object = Some(row.pivotal_id.trim()).filter(|id| !id.is_empty()).map(PivotalId::new);
-    let choice = match (row.choice.trim(), object) {
+    let choice = match (row.choice.trim(), said(row.pivotal_id).map(PivotalId::new)) {
         ("link", Some(pivotal_id)) => Choice::Link { pivotal_id },
         ("link", None) => return Err("a link needs a pivotal_id".to_owned()),
         ("unlink", pivotal_id) => Choice::Unlink { pivotal_id },
         ("ignore", _) => Choice::Ignore,
         (other, _) => return Err(format!("'{other}' is no decision; it is link, unlink or ignore")),
     };
-    let decided_at: Timestamp = match row.decided_at.trim() {
-        "" => Utc::now(),
-        text => text.parse().map_err(|_| format!("'{text}' is no time like 2026-11-25T09:00:00Z"))?,
+    let decided_at: Timestamp = match said(row.decided_at) {
+        None => Utc::now(),
+        Some(text) => text.parse().map_err(|_| format!("'{text}' is no time like 2026-11-25T09:00:00Z"))?,
     };
-    let said = Some(row.said).filter(|said| !said.trim().is_empty());
-    Ok(DecisionRow { key, chosen: Chosen { choice, decided_at }, said })
+    Ok(DecisionRow { key, chosen: Chosen { choice, decided_at }, said: said(row.said) })
 }
 
 #[cfg(test)]
@@ -99,12 +101,16 @@ mod tests {
         assert!(problems[0].contains("row 1") && problems[0].contains("pivotal_id"), "{problems:?}");
         assert!(problems[2].contains("burn"), "{problems:?}");
         assert_eq!(read("{\"ref\":\"hubspot:company:1\",\"choice\":\"link\"}\n{}").unwrap_err().len(), 2);
+        assert_eq!(read("name,city\n").unwrap_err(), ["row 0, the heading: there is no column 'ref'"]);
+        assert!(read("ref;choice\nhubspot:company:1;ignore\n").is_err());
     }
 
     #[test]
     fn a_table_made_by_hand_will_do() {
         let rows = read("\u{feff}choice,ref\nignore,hubspot:company:1\n").unwrap();
         assert_eq!((rows.len(), &rows[0].chosen.choice), (1, &Choice::Ignore));
-        assert!(read("").unwrap().is_empty());
+        let line = read("{\"ref\":\"hubspot:company:1\",\"choice\":\"unlink\",\"pivotal_id\":null}").unwrap();
+        assert_eq!(line[0].chosen.choice, Choice::Unlink { pivotal_id: None });
+        assert!(read("").unwrap().is_empty() && read("ref,choice\n").unwrap().is_empty());
     }
 }

@@ -135,6 +135,7 @@ pub async fn link(
 ) -> Result<Decided, DecideError> {
     let (record, name) = one_record(store, record).await?;
     let kind = record.key.stream.kind().ok_or_else(|| DecideError::NoObject(record.key.clone()))?;
+    let object = &one(store, object).await?;
     let id = match object {
         Reference::Display(found, _) if *found != kind => {
             let (object, found) = (object.clone(), *found);
@@ -195,7 +196,7 @@ pub async fn ignore(store: &Store, reference: &Reference, now: Timestamp) -> Res
 /// # Errors
 /// [`DecideError`]: then nothing is taken back.
 pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decided>, DecideError> {
-    let named: BTreeMap<SourceKey, String> = match reference {
+    let named: BTreeMap<SourceKey, String> = match &one(store, reference).await? {
         // A decision may be about a record that never came.
         Reference::Record(key) => BTreeMap::from([(key.clone(), String::new())]),
         other => records(store, other).await?.into_iter().map(|(_, record, name)| (record.key, name)).collect(),
@@ -310,6 +311,7 @@ async fn records(
     store: &Store,
     reference: &Reference,
 ) -> Result<Vec<(Option<PivotalId>, StoryRecord, String)>, DecideError> {
+    let reference = &one(store, reference).await?;
     let stories = stories(store, reference).await?;
     let several = stories.len() > 1;
     let mut found = Vec::new();
@@ -335,6 +337,19 @@ async fn records(
         None => Err(DecideError::Unknown(reference.clone())),
         Some((_, record, _)) if record.key.stream.kind().is_none() => Err(DecideError::NoObject(record.key.clone())),
         Some(_) => Ok(found),
+    }
+}
+
+/// The one thing that a bare id or an address means.
+async fn one(store: &Store, reference: &Reference) -> Result<Reference, DecideError> {
+    let mut meant = store.meant(reference).await?;
+    match (meant.pop(), meant.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (last, _) => {
+            let key = |reference| if let Reference::Record(key) = reference { Some(key) } else { None };
+            let records = meant.into_iter().chain(last).filter_map(key).collect();
+            Err(DecideError::Several { reference: reference.clone(), records })
+        }
     }
 }
 

@@ -96,7 +96,8 @@ async fn roof(
 /// # Errors
 /// When the store cannot be read.
 pub async fn absent(store: &Store, reference: &Reference) -> Result<Absent, StoreError> {
-    let query = match reference {
+    let meant = store.meant(reference).await?;
+    let query = match meant.first().unwrap_or(reference) {
         Reference::Record(key) => {
             let stream = key.stream.shown_by().unwrap_or(key.stream);
             let Some(state) = store.stream_state(stream).await? else { return Ok(Absent::NeverRead(stream)) };
@@ -113,7 +114,7 @@ pub async fn absent(store: &Store, reference: &Reference) -> Result<Absent, Stor
             let domains = vec![domain.clone()];
             vec![RemoteQuery::Customers { hubspot_company_ids: none(), stripe_customer_ids: none(), domains }]
         }
-        Reference::Email(_) => Vec::new(),
+        Reference::Email(_) | Reference::Id(_) | Reference::Page { .. } => Vec::new(),
     };
     let found = store.remote(&query).await?.into_iter().flatten().next();
     Ok(found.map_or(Absent::Unknown, |row| Absent::OnlyInPivotal(Box::new(row))))

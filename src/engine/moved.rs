@@ -16,6 +16,8 @@ pub struct Moved {
     pub summary: String,
     /// The first of it, one operation each.
     pub details: Vec<String>,
+    /// Whether nothing else moved than that there is nothing to do any more.
+    pub done: bool,
 }
 
 /// What moved; `None` when the same would be done. Reasons are words and may have aged: what is sent, and whether it may go
@@ -46,13 +48,14 @@ pub(super) fn moved(then: &[Operation], now: &[Operation]) -> Option<Moved> {
     }
     let plural = if then.len() == 1 { "" } else { "s" };
     let summary = format!("of {} operation{plural} then, {} now: {}", then.len(), now.len(), parts.join(", "));
+    let done = different.is_empty() && new.is_empty() && !now.iter().any(Operation::is_ready);
     let mut details: Vec<String> = different.into_iter().chain(new).chain(gone).collect();
     let rest = details.len().saturating_sub(NAMED);
     details.truncate(NAMED);
     if rest > 0 {
         details.push(format!("… and {rest} more"));
     }
-    Some(Moved { summary, details })
+    Some(Moved { summary, details, done })
 }
 
 /// The operations of a plan not yet met in the other. A plan has one operation of a verb for each object.

@@ -28,7 +28,7 @@ fn delete(entity: i64) -> Operation {
 }
 
 fn told(then: &[Operation], now: &[Operation]) -> String {
-    let Moved { summary, details } = moved(then, now).expect("moved");
+    let Moved { summary, details, .. } = moved(then, now).expect("moved");
     [vec![summary], details].concat().join("\n")
 }
 
@@ -65,6 +65,16 @@ fn what_moved_is_named_in_words() {
     of 1 operation then, 1 now: 1 different
     customer Company 1 (hubspot:company:1): name in Pivotal was 'A', is 'B' now
     ");
+}
+
+#[test]
+fn only_when_nothing_is_left_it_is_done() {
+    let then = [create(1, "A"), create(2, "B")];
+    let mut held = create(2, "B");
+    held.standing = Standing::Held("a guard".to_owned());
+    for (now, done) in [(vec![], true), (vec![create(2, "B")], false), (vec![held], false), (vec![delete(3)], false)] {
+        assert_eq!(moved(&then, &now).map(|moved| moved.done), Some(done), "{now:?}");
+    }
 }
 
 #[test]

@@ -67,6 +67,11 @@ pub enum PlanRefused {
     /// The file is not as it was written.
     #[error("the saved plan was changed after it was made; nothing was written")]
     Edited,
+    /// It was applied, or its reasons went away.
+    #[error(
+        "nothing of the saved plan is left to do: it was applied, or its changes are no longer needed; nothing was written"
+    )]
+    Done,
     /// Something else would be done now.
     #[error("the saved plan no longer matches: {}; nothing was written", .0.summary)]
     Moved(Moved),
@@ -82,6 +87,7 @@ impl PlanRefused {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Workspace { .. } | Self::Store { .. } => "apply it with the configuration it was made with",
+            Self::Done => "`pivotal-sync runs` shows what was done",
             _ => "make a new plan with `pivotal-sync plan --out FILE`, read it, and apply that",
         }
     }
@@ -107,7 +113,11 @@ impl SavedPlan {
 
     /// Refuses when what would be done now is not what was saved.
     pub(super) fn check_still(&self, now: &[Operation]) -> Result<(), PlanRefused> {
-        moved(&self.operations, now).map_or(Ok(()), |moved| Err(PlanRefused::Moved(moved)))
+        match moved(&self.operations, now) {
+            None => Ok(()),
+            Some(moved) if moved.done => Err(PlanRefused::Done),
+            Some(moved) => Err(PlanRefused::Moved(moved)),
+        }
     }
 
     fn print(&self) -> String {

@@ -19,8 +19,17 @@ pub enum Reference {
     Record(SourceKey),
     /// `pivotal:customer:42`
     Display(Kind, i64),
-    /// A cuid, bare or as `pivotal:customer:<cuid>`.
+    /// `pivotal:customer:<cuid>`
     Cuid(PivotalId),
+    /// An id without a word of whose: a record's at its source, or an object's in Pivotal.
+    Id(String),
+    /// The address of a page, such as a record's at its source.
+    Page {
+        /// Whose page, in lower case, without `www.`.
+        host: String,
+        /// The steps of its path.
+        path: Vec<String>,
+    },
     /// A domain, in lower case.
     Domain(String),
     /// An email, in lower case.
@@ -30,7 +39,7 @@ pub enum Reference {
 /// A text that is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' names nothing; write hubspot:company:123, stripe:customer:cus_123, pivotal:customer:42, a Pivotal id, a domain or an email"
+    "'{0}' names nothing; write hubspot:company:123, stripe:customer:cus_123, pivotal:customer:42, an id, the address of its page, a domain or an email"
 )]
 pub struct ParseReferenceError(pub String);
 
@@ -53,6 +62,9 @@ impl FromStr for Reference {
                 Ok(Self::Cuid(PivotalId::new(id)))
             };
         }
+        if let Some(address) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
+            return page(address).ok_or_else(bad);
+        }
         if text.is_empty() || text.contains(|c: char| c.is_whitespace() || matches!(c, ':' | '/')) {
             return Err(bad());
         }
@@ -60,13 +72,20 @@ impl FromStr for Reference {
             Some((name, host)) if !name.is_empty() && !host.is_empty() => Ok(Self::Email(text.to_lowercase())),
             Some(_) => Err(bad()),
             None if text.contains('.') => Ok(Self::Domain(text.trim_matches('.').to_lowercase())),
-            // Ids are opaque (pivotal-api.md 9 knows several shapes), but none is a bare number or a short word.
-            None if text.len() >= 8 && text.bytes().any(|b| !b.is_ascii_digit()) => {
-                Ok(Self::Cuid(PivotalId::new(text)))
-            }
+            // Ids are opaque (pivotal-api.md 9 knows several shapes), but none is a short word.
+            None if text.len() >= 8 || text.bytes().any(|b| b.is_ascii_digit()) => Ok(Self::Id(text.to_owned())),
             None => Err(bad()),
         }
     }
+}
+
+/// What an address names, without what follows its path.
+fn page(address: &str) -> Option<Reference> {
+    let address = address.split(['?', '#']).next()?;
+    let mut steps = address.split('/').filter(|step| !step.is_empty()).map(str::to_owned);
+    let host = steps.next()?.to_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host).to_owned();
+    Some(Reference::Page { host, path: steps.collect() })
 }
 
 impl fmt::Display for Reference {
@@ -75,7 +94,9 @@ impl fmt::Display for Reference {
             Self::Record(key) => key.fmt(f),
             Self::Display(kind, id) => write!(f, "pivotal:{kind}:{id}"),
             Self::Cuid(id) => id.fmt(f),
-            Self::Domain(text) | Self::Email(text) => f.write_str(text),
+            Self::Domain(text) | Self::Email(text) | Self::Id(text) => f.write_str(text),
+            Self::Page { host, path } if path.is_empty() => write!(f, "https://{host}"),
+            Self::Page { host, path } => write!(f, "https://{host}/{}", path.join("/")),
         }
     }
 }
@@ -94,17 +115,23 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or a row cannot be understood.
     pub async fn explain(&self, reference: &Reference) -> Result<Vec<Story>, StoreError> {
-        self.told(async {
-            let named = match reference {
-                Reference::Record(key) => self.named_by_key(key).await?,
-                Reference::Display(kind, id) => self.named_by_number(*kind, *id).await?,
-                Reference::Cuid(id) => self.named_by_cuid(id).await?,
-                Reference::Email(email) => self.named_by_token(&format!("email:{email}")).await?,
-                Reference::Domain(domain) => self.named_by_domain(domain).await?,
-            };
-            self.stories(named).await
-        })
-        .await
+        let mut named = Named::default();
+        for reference in &self.meant(reference).await? {
+            named.extend(self.told(self.named(reference)).await?);
+        }
+        self.told(self.stories(named)).await
+    }
+
+    async fn named(&self, reference: &Reference) -> Result<Named, Trouble> {
+        match reference {
+            Reference::Record(key) => self.named_by_key(key).await,
+            Reference::Display(kind, id) => self.named_by_number(*kind, *id).await,
+            Reference::Cuid(id) => self.named_by_cuid(id).await,
+            Reference::Email(email) => self.named_by_token(&format!("email:{email}")).await,
+            Reference::Domain(domain) => self.named_by_domain(domain).await,
+            // `meant` makes these into one of the others.
+            Reference::Id(_) | Reference::Page { .. } => Ok(Named::default()),
+        }
     }
 
     async fn named_by_key(&self, key: &SourceKey) -> Result<Named, Trouble> {
@@ -185,6 +212,11 @@ impl Store {
 }
 
 impl Named {
+    fn extend(&mut self, other: Self) {
+        self.entities.extend(other.entities);
+        self.records.extend(other.records);
+    }
+
     fn is_empty(&self) -> bool {
         self.entities.is_empty() && self.records.is_empty()
     }

@@ -17,6 +17,7 @@ mod facts;
 mod journal;
 mod lock;
 mod look;
+mod meant;
 mod nudge;
 mod open;
 mod operations;

@@ -233,13 +233,15 @@ async fn what_pivotal_refused_is_tried_again_when_asked() {
     let desk = Desk::with("[customers.fields]\nstatus = \"company.industry\"\n").await;
     let acme = desk.company("Acme", "acme.com");
     let id = acme.rsplit(':').next().unwrap();
-    desk.sandbox.hubspot().set_property(ObjectType::Company, id, "industry", "vip").unwrap();
+    desk.sandbox.hubspot().set_property(ObjectType::Company, id, "industry", "onboarding").unwrap();
+    // pivotal-api.md 10.1, CONFLICT: the product pages know four statuses, and this is none of them.
+    desk.sandbox.pivotal().switches.statuses.retain(|status| status != "onboarding");
     desk.ends(3, "sync").await;
     desk.sandbox.log.clear();
     desk.ends(3, "sync").await;
     let writes = || desk.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method != "GET").count();
     assert_eq!((writes(), desk.customers()), (0, 0), "it rests");
-    desk.sandbox.pivotal().switches.statuses.push("vip".to_owned());
+    desk.sandbox.pivotal().switches.statuses.push("onboarding".to_owned());
     desk.ends(0, &format!("retry {acme}")).await;
     desk.ends(0, "sync").await;
     assert_eq!(desk.customers(), 1);

@@ -63,7 +63,16 @@ async fn a_saved_plan_is_applied_as_it_was_read() {
     let (code, out, err) = typed(&rig, &["sync", "--apply", "plan.json"]);
     assert_eq!(code, Some(0), "{out}{err}");
     assert_eq!(rig.writes().len(), 1);
-    assert_refused(&rig, &["of 1 operation then, 0 now: 1 gone", "no longer: update customer Acme (hubspot:company:"]);
+    assert_refused(&rig, &["nothing of the saved plan is left to do: it was applied", "`pivotal-sync runs` shows what"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_whose_reason_went_away_says_what_is_no_longer_to_be_done() {
+    let rig = planned().await;
+    rename(&rig, 1, "Beta");
+    assert_eq!(typed(&rig, &["plan", "--out", "plan.json"]).0, Some(0));
+    rename(&rig, 0, "Company 0");
+    assert_refused(&rig, &["of 2 operations then, 1 now: 1 gone", "no longer: update customer Acme (hubspot:company:"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
