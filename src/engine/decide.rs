@@ -110,6 +110,8 @@ pub struct Decided {
     pub name: String,
     /// The records that stand for the same object already.
     pub others: Vec<SourceKey>,
+    /// What stood before in its place.
+    pub before: Option<Chosen>,
 }
 
 /// What `approve` and `retry` did.
@@ -155,8 +157,9 @@ pub async fn link(
     let others = others(store, &found.id, &record.key).await?;
     store.save_remote(&[found], now).await?;
     let row = decision(&record, choice, now);
+    let before = before(&store.decisions().await?, &row);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { row, name, others })
+    Ok(Decided { row, name, others, before })
 }
 
 /// The object that a record stands for.
@@ -204,7 +207,7 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     let keys: Vec<SourceKey> = named.keys().cloned().collect();
     let rows = store.take_back(&keys).await?;
     let name = |key: &SourceKey| named.get(key).cloned().unwrap_or_default();
-    let told = rows.into_iter().map(|row| Decided { name: name(&row.key), row, others: Vec::new() });
+    let told = rows.into_iter().map(|row| Decided { name: name(&row.key), row, others: Vec::new(), before: None });
     Ok(told.collect())
 }
 
@@ -279,13 +282,22 @@ async fn decide(
     now: Timestamp,
     choice: impl Fn(Option<PivotalId>) -> Choice,
 ) -> Result<Vec<Decided>, DecideError> {
+    let known = store.decisions().await?;
     let mut decided = Vec::new();
     for (object, record, name) in records(store, reference).await? {
-        decided.push(Decided { row: decision(&record, choice(object), now), name, others: Vec::new() });
+        let row = decision(&record, choice(object), now);
+        let before = before(&known, &row);
+        decided.push(Decided { row, name, others: Vec::new(), before });
     }
     let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
     store.decide(&rows).await?;
     Ok(decided)
+}
+
+/// The other decision that a new one takes the place of.
+fn before(known: &[DecisionRow], new: &DecisionRow) -> Option<Chosen> {
+    let old = known.iter().find(|old| old.key == new.key)?;
+    (old.chosen.choice != new.chosen.choice).then(|| old.chosen.clone())
 }
 
 fn decision(record: &StoryRecord, choice: Choice, now: Timestamp) -> DecisionRow {

@@ -29,7 +29,8 @@ async fn a_billing_customer_of_two_companies_waits_until_a_link_says_which() {
 
     // The other one, after all.
     let (european, _) = desk.customer(BY_COMPANY, &one).unwrap();
-    desk.ends(0, &format!("link {payer} {european}")).await;
+    let said = desk.ends(0, &format!("link {payer} {european}")).await;
+    assert!(said.text.contains("in place of what was decided on "), "{}", said.text);
     desk.ends(0, "sync").await;
     assert_eq!((desk.customers(), desk.customer(BY_PAYER, &payer).unwrap().0), (2, european));
     desk.is_quiet().await;

@@ -63,7 +63,10 @@ async fn a_saved_plan_is_applied_as_it_was_read() {
     let (code, out, err) = typed(&rig, &["sync", "--apply", "plan.json"]);
     assert_eq!(code, Some(0), "{out}{err}");
     assert_eq!(rig.writes().len(), 1);
-    assert_refused(&rig, &["nothing of the saved plan is left to do: it was applied", "`pivotal-sync runs` shows what"]);
+    assert_refused(
+        &rig,
+        &["nothing of the saved plan is left to do: it was applied", "`pivotal-sync runs` shows what"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::Choice;
+use crate::domain::{Choice, Chosen};
 use crate::engine::decide::{Decided, Released};
 use crate::store::OperationRow;
 
@@ -19,16 +19,19 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
         let Decided { row, name, .. } = decided;
         let key = visible(&row.key.to_string());
         let who = if name.is_empty() || *name == key { key } else { format!("{key} ({})", visible(name)) };
-        let said = match &row.chosen.choice {
-            Choice::Link { pivotal_id } => format!("is {pivotal_id} in Pivotal"),
-            Choice::Unlink { pivotal_id: Some(object) } => format!("stands alone, and is not {object} in Pivotal"),
-            Choice::Unlink { pivotal_id: None } => "stands alone".to_owned(),
-            Choice::Ignore => "is left out; what is in Pivotal stays".to_owned(),
-        };
+        let said = said(&row.chosen.choice);
         let _ = match undone {
             true => writeln!(out, "{} that {who} {said}", paint(YELLOW, "taken back:")),
             false => writeln!(out, "{} {who} {said}", paint(GREEN, "noted:")),
         };
+        if let Some(Chosen { choice, decided_at }) = &decided.before {
+            let _ = writeln!(
+                out,
+                "  in place of what was decided on {}: it {}",
+                decided_at.date_naive(),
+                self::said(choice)
+            );
+        }
         if !decided.others.is_empty() {
             let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
             let others = others.join(" and ");
@@ -36,6 +39,15 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
         }
     }
     out + NEXT
+}
+
+fn said(choice: &Choice) -> String {
+    match choice {
+        Choice::Link { pivotal_id } => format!("is {pivotal_id} in Pivotal"),
+        Choice::Unlink { pivotal_id: Some(object) } => format!("stands alone, and is not {object} in Pivotal"),
+        Choice::Unlink { pivotal_id: None } => "stands alone".to_owned(),
+        Choice::Ignore => "is left out; what is in Pivotal stays".to_owned(),
+    }
 }
 
 /// The object that `link`, `unlink` and `ignore` print with `--json`.
