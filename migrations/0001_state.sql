@@ -4,13 +4,14 @@
 -- One row per run: one pass through pull, bind, desire, plan, apply.
 CREATE TABLE run (
     id          INTEGER PRIMARY KEY,           -- counted from 1
-    kind        TEXT NOT NULL,                 -- plan, sync, backfill
+    kind        TEXT NOT NULL,                 -- plan, sync, backfill, audit, undo
     asked_by    TEXT NOT NULL,                 -- command, schedule, webhook, signal
     status      TEXT NOT NULL,                 -- running, complete, partial, failed, interrupted
     started_at  TEXT NOT NULL,
     finished_at TEXT,                          -- empty while it runs
     report      TEXT                           -- the JSON object that `--json` prints; of a run under way, how far it is
 ) STRICT;
+CREATE INDEX run_by_end ON run (finished_at);
 
 -- How far each stream has been pulled. The cursor is opaque text owned by the source adapter.
 CREATE TABLE cursor (
@@ -99,8 +100,10 @@ CREATE TABLE entity (
     state         TEXT,                        -- live, deleted, lost
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
     written_at    TEXT,
+    found         TEXT,                        -- JSON: what of it was there when it was taken over; what still says so was not set here
     refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for
     approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
+    undone        TEXT,                        -- JSON: what a person had taken back, not to be done again unasked
     slug          TEXT AS (written ->> '$.slug') VIRTUAL, -- the slug as last written
     email         TEXT AS (lower(written ->> '$.email')) VIRTUAL -- the address as last written, lower case
 ) STRICT;
@@ -183,9 +186,10 @@ CREATE TABLE attempt (
     body            TEXT,                      -- the exact bytes that are sent, and sent again
     idempotency_key TEXT,                      -- POST only
     intent          TEXT NOT NULL,             -- JSON: the action, to settle the mirror with
+    before          TEXT,                      -- JSON: what a DELETE takes away, as last written
     planned_at      TEXT NOT NULL,
     answered_at     TEXT,
-    outcome         TEXT NOT NULL,             -- pending, done, refused, failed, unknown
+    outcome         TEXT NOT NULL,             -- pending, done, refused, failed, unknown; unsent: the run stopped before it left
     status          INTEGER,                   -- HTTP status
     request_id      TEXT,                      -- Pivotal's own name for the answer, where it gives one
     error           TEXT,                      -- what went wrong, in words
@@ -194,6 +198,28 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_by_operation ON attempt (operation_id);
 CREATE INDEX attempt_open ON attempt (id) WHERE outcome IN ('pending', 'unknown');
 CREATE INDEX attempt_by_run ON attempt (run_id);
+
+-- What audits found and what still stands of it: where Pivotal says something else than was last written there. A row goes
+-- when the next audit no longer finds it, and when the field is written again.
+CREATE TABLE finding (
+    pivotal_id    TEXT NOT NULL,
+    kind          TEXT NOT NULL,               -- edited, put_back, ids, stranger
+    field         TEXT NOT NULL,               -- empty when it is about the whole object
+    run_id        INTEGER NOT NULL,            -- the newest audit that found it
+    object        TEXT NOT NULL,
+    display_id    INTEGER,
+    entity_id     INTEGER,
+    ref           TEXT,                        -- hubspot:company:123
+    name          TEXT NOT NULL,
+    written       TEXT NOT NULL,               -- JSON: what was last written
+    found         TEXT NOT NULL,               -- JSON: what Pivotal says
+    wanted        TEXT,                        -- JSON: what the sources say; empty when nothing
+    said          TEXT NOT NULL,               -- what it means and what follows, in words
+    changed_at    TEXT,                        -- when Pivotal last changed the object; who did, it does not tell
+    first_seen_at TEXT NOT NULL,               -- when an audit first found it so
+    PRIMARY KEY (pivotal_id, kind, field)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX finding_by_entity ON finding (entity_id);
 
 -- Facts about this store itself: workspace_id, workspace_slug, rules (fingerprint), filled_at, walked_at, rate_per_minute, guards.
 CREATE TABLE fact (
@@ -242,10 +268,16 @@ SELECT r.id, r.kind, r.asked_by, r.status, r.started_at, r.finished_at,
        json_extract(r.report, '$.operations.owed') AS owed
 FROM run r ORDER BY r.id DESC;
 
--- Every write, with before and after.
+-- Every write: who asked for it, what was sent, what came back, before and after. What was taken over without a request is
+-- listed too, with nothing sent.
 CREATE VIEW v_history AS
-SELECT a.id, a.run_id, a.planned_at, a.answered_at, o.ref, o.object, o.verb, o.name,
-       COALESCE(a.pivotal_id, o.pivotal_id) AS pivotal_id,
-       o.changes, a.method, a.path, a.status, a.outcome, a.error
-FROM attempt a JOIN operation o ON o.id = a.operation_id
-ORDER BY a.id DESC;
+SELECT o.run_id, r.kind AS run_kind, r.asked_by, COALESCE(a.planned_at, o.settled_at) AS at, o.ref, o.object, o.verb, o.name,
+       COALESCE(a.pivotal_id, o.pivotal_id) AS pivotal_id, o.reason,
+       COALESCE(a.before, (SELECT json_group_object(c.key, c.value -> '$.from') FROM json_each(o.changes) c)) AS before,
+       (SELECT json_group_object(c.key, c.value -> '$.to') FROM json_each(o.changes) c) AS after, o.changes,
+       a.method, a.path, a.body,
+       CASE a.outcome WHEN 'unsent' THEN 'not sent' ELSE COALESCE(a.outcome, o.state) END AS outcome,
+       a.status, a.request_id, a.error, a.answered_at, a.id AS attempt_id
+FROM operation o JOIN run r ON r.id = o.run_id LEFT JOIN attempt a ON a.operation_id = o.id
+WHERE a.id IS NOT NULL OR o.state = 'done'
+ORDER BY o.id DESC, a.id DESC;

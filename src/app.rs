@@ -93,6 +93,7 @@ impl App {
             sources,
             target: Arc::new(reader),
             workspace: self.settings.pivotal.workspace.clone(),
+            retention: self.settings.store.retention,
             concurrency: usize::from(self.settings.pivotal.concurrency),
             watch,
             stop,

@@ -163,6 +163,8 @@ pub struct RemoteObject {
     pub fields: Fields,
     /// When Pivotal made it.
     pub created_at: Option<Timestamp>,
+    /// When somebody, or this daemon, last changed it.
+    pub updated_at: Option<Timestamp>,
 }
 
 /// One page of a walk over Pivotal.

@@ -7,6 +7,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::domain::SourceName;
 use crate::store::Reference;
 
+mod record;
+
+pub use record::{AuditArgs, HistoryArgs, UndoArgs};
+
 /// Keeps Pivotal in step with HubSpot and Stripe.
 ///
 /// Start with `pivotal-sync demo`, which needs no keys and no network. Then: init, check, plan, backfill, and sync every night.
@@ -66,6 +70,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Why a record is, or is not, in Pivotal as it is
     Why(WhyArgs),
+    /// Everything that was ever sent for a record: who asked, what was sent, the answer, before and after
+    History(HistoryArgs),
+    /// Compare Pivotal with what was last written there and with the sources; tell what somebody changed
+    Audit(AuditArgs),
     /// Let through what is held, as it stands: all of it, or what you name
     Approve(ApproveArgs),
     /// Try again what Pivotal refused: all of it, or what you name
@@ -76,6 +84,8 @@ pub enum Command {
     Unlink(ChoiceArgs),
     /// Leave a record out; what is in Pivotal stays as it is
     Ignore(ChoiceArgs),
+    /// Take back what a run wrote, as far as that is possible
+    Undo(UndoArgs),
     /// Write what the store holds to a file: decisions
     Export(ExportArgs),
     /// Take in the decisions of an export, e.g. into a new store
@@ -104,6 +114,9 @@ impl Command {
             | Self::Unlink(ChoiceArgs { json, .. })
             | Self::Ignore(ChoiceArgs { json, .. })
             | Self::Import(ImportArgs { json, .. })
+            | Self::History(HistoryArgs { json, .. })
+            | Self::Audit(AuditArgs { json, .. })
+            | Self::Undo(UndoArgs { json, .. })
             | Self::Why(WhyArgs { json, .. }) => *json,
             Self::Export(_) | Self::Demo | Self::Init(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => {
                 false

@@ -43,7 +43,7 @@ pub(super) async fn run() -> Result<Exit, Failure> {
         let ask = Ask { kind, asked_by: "demo".to_owned(), full: false, only: None };
         let report = match kind {
             RunKind::Plan => engine.plan(&ask).await,
-            RunKind::Sync | RunKind::Backfill => engine.sync(&writer, &ask, None).await,
+            _ => engine.sync(&writer, &ask, None).await,
         };
         report.map_err(|error| session::failed(error, &app))
     };

@@ -5,12 +5,14 @@
 //! `--json` as one object; logs, progress and errors go to stderr.
 
 mod args;
+mod audit;
 pub mod check;
 mod completions;
 mod decide;
 mod demo;
 mod export;
 mod failure;
+mod history;
 mod import;
 mod init;
 mod man;
@@ -24,6 +26,7 @@ mod session;
 mod status;
 pub mod sync;
 mod telemetry;
+mod undo;
 mod usage;
 mod why;
 
@@ -32,9 +35,9 @@ use std::path::Path;
 use crate::config::{self, Settings};
 
 pub use args::{
-    ApproveArgs, BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs, ExportFormat,
-    ExportKind, ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit, ReleaseArgs, RunsArgs,
-    SandboxArgs, StatusArgs, SyncArgs, WhyArgs,
+    ApproveArgs, AuditArgs, BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs,
+    ExportFormat, ExportKind, HistoryArgs, ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit,
+    ReleaseArgs, RunsArgs, SandboxArgs, StatusArgs, SyncArgs, UndoArgs, WhyArgs,
 };
 pub use failure::{Exit, Failure};
 pub use progress::{Progress, progress};
@@ -70,11 +73,14 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&settings(config)?, &args).await,
         Command::Runs(args) => runs::run(&settings(config)?, &args).await,
         Command::Why(args) => why::run(&settings(config)?, &args).await,
+        Command::History(args) => history::run(&settings(config)?, &args).await,
+        Command::Audit(args) => audit::run(&args, config).await,
         Command::Approve(args) => decide::approve(&settings(config)?, &args).await,
         Command::Retry(args) => decide::retry(&settings(config)?, &args).await,
         Command::Link(args) => decide::link(&args, config).await,
         Command::Unlink(args) => decide::unlink(&settings(config)?, &args).await,
         Command::Ignore(args) => decide::ignore(&settings(config)?, &args).await,
+        Command::Undo(args) => undo::run(&args, config).await,
         Command::Export(args) => export::run(&settings(config)?, &args).await,
         Command::Import(args) => import::run(&settings(config)?, &args).await,
         Command::Demo => demo::run().await,

@@ -3,6 +3,7 @@
 use chrono::Utc;
 
 use crate::config::Settings;
+use crate::domain::RunKind;
 use crate::engine::RATE;
 use crate::store::{RunLock, Store};
 
@@ -23,6 +24,9 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> Result<Exit, 
         later: store.leaving(MOST).await?,
         held: store.open_operations(Some("held"), MOST).await?,
         quarantined: store.open_operations(Some("quarantined"), MOST).await?,
+        findings: store.findings(None, MOST).await?,
+        all_findings: store.count_findings().await?,
+        last_audit: store.runs_of(Some(RunKind::Audit), 1).await?.pop(),
         rate_per_minute: store.fact(RATE).await?.and_then(|rate| rate.parse().ok()),
         in_use: RunLock::is_held(&settings.store.path),
         now: Utc::now(),

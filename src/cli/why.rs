@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings, args: &WhyArgs) -> Result<Exit, Fai
 }
 
 /// Why nothing is known under a name.
-fn not_here(settings: &Settings, reference: &Reference, absent: &Absent) -> Failure {
+pub(super) fn not_here(settings: &Settings, reference: &Reference, absent: &Absent) -> Failure {
     let off = |source| match source {
         SourceName::Hubspot => !settings.hubspot.enabled,
         SourceName::Stripe => !settings.stripe.enabled,

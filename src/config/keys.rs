@@ -46,6 +46,7 @@ pub(super) enum Shape {
 /// The keys with a fixed name, in the order of `config/default.toml`.
 pub(super) const KEYS: &[(&str, Shape)] = &[
     ("store.path", Shape::File),
+    ("store.retention", Shape::Duration),
     ("pivotal.base_url", Shape::Url),
     ("pivotal.workspace", Shape::Text("the slug or id of your Pivotal workspace")),
     ("pivotal.requests_per_minute", Shape::Whole(1, 1_000_000)),
@@ -83,6 +84,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("schedule.timezone", Shape::Timezone),
     ("schedule.sync", Shape::Cron),
     ("schedule.full", Shape::Cron),
+    ("schedule.audit", Shape::Cron),
     ("schedule.catch_up", Shape::OneOf(&["once", "skip"])),
     ("customers.where", Shape::Condition),
     ("customers.on_source_delete", Shape::OneOf(&["delete", "archive", "keep"])),

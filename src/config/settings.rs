@@ -94,6 +94,8 @@ pub struct Schedule {
     pub sync: String,
     /// Cron pattern of the full reconcile.
     pub full: String,
+    /// Cron pattern of the audit.
+    pub audit: String,
     /// What a start after a missed time does.
     pub catch_up: CatchUp,
 }

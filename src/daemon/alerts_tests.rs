@@ -99,6 +99,7 @@ fn ended(status: RunStatus, operations: OperationCounts, stopped: Option<&str>) 
         notes: vec![],
         error: None,
         plan: vec![],
+        audit: None,
         progress: None,
         later: vec![],
     }))

@@ -85,9 +85,10 @@ impl Errand {
     /// What the store calls such a run.
     pub const fn run_kind(&self) -> RunKind {
         match self {
-            Self::Sync | Self::Full | Self::Apply(_) | Self::Audit => RunKind::Sync,
+            Self::Sync | Self::Full | Self::Apply(_) => RunKind::Sync,
             Self::Backfill => RunKind::Backfill,
             Self::Plan { .. } => RunKind::Plan,
+            Self::Audit => RunKind::Audit,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PivotalId, Timestamp};
+use super::{Change, Changes, PivotalId, RunId, Timestamp};
 
 /// What a person decided about one source record. It stands above all evidence, and the newest one stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,5 +63,25 @@ impl Approval {
     /// Whether exactly this was let through.
     pub fn covers(&self, fingerprint: &str) -> bool {
         self.0.contains(fingerprint)
+    }
+}
+
+/// What a person had taken back of an entity (`undo`): it is not done again unasked, until its source says something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The run that was undone.
+    pub run: RunId,
+    /// Fingerprint of what was wanted then, where the object was deleted or let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    /// Field by field what was taken back: from what the run had written to what was there before.
+    #[serde(default, skip_serializing_if = "Changes::is_empty")]
+    pub changes: Changes,
+}
+
+impl Undone {
+    /// Whether this change would do again what was taken back.
+    pub fn covers(&self, field: &str, change: &Change) -> bool {
+        self.changes.0.get(field).is_some_and(|back| back.from == change.to && back.to == change.from)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp};
+use super::{Approval, Changes, EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp, Undone};
 
 /// An entity as the store remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Entity {
     pub quarantine: Option<Quarantine>,
     /// What a person let through of what was held.
     pub approval: Approval,
+    /// What a person had taken back of it.
+    pub undone: Option<Undone>,
 }
 
 /// Our mirror of a Pivotal object: what was last *written* there, or read when it was adopted.
@@ -36,8 +38,24 @@ pub struct Mirror {
     pub origin: Origin,
     /// Where it stands.
     pub state: MirrorState,
-    /// The fields as last written.
+    /// The fields as last written, or as found when it was adopted.
     pub written: Fields,
+    /// Of those, what was found when it was adopted; empty for what this daemon created.
+    pub found: Fields,
+}
+
+impl Mirror {
+    /// Whether a field still says what was there before this daemon came: then it never set it.
+    pub fn is_found(&self, field: &str) -> bool {
+        self.found.get(field).is_some_and(|found| self.written.get(field) == Some(found))
+    }
+
+    /// What must change for the object to say `desired`. A null clears only what this daemon itself had set (design section 6).
+    pub fn changes_to(&self, desired: &Fields) -> Changes {
+        let mut changes = self.written.changes_to(desired);
+        changes.0.retain(|field, change| !change.to.is_null() || !self.is_found(field));
+        changes
+    }
 }
 
 /// How a Pivotal object came to be ours. Only created ones are ever deleted.

@@ -11,6 +11,7 @@ mod entity;
 mod facts;
 mod fault;
 mod fields;
+mod finding;
 mod ids;
 mod keeps;
 mod money;
@@ -19,13 +20,14 @@ mod record;
 mod report;
 mod value;
 
-pub use choice::{Approval, Choice, Chosen};
+pub use choice::{Approval, Choice, Chosen, Undone};
 pub use cursor::{Cursor, PullMode};
 pub use duration::Span;
 pub use entity::{Binding, Entity, Holder, Mirror, MirrorState, Origin, Quarantine};
 pub use facts::{AccountFacts, AccountLink, DealFacts, Facts, PersonFacts, SubscriptionFacts, SubscriptionStatus};
 pub use fault::{ApiError, Fault};
 pub use fields::{Change, Changes, Fields};
+pub use finding::{AuditCounts, Finding, FindingKind};
 pub use ids::{
     EntityId, ExternalId, IdempotencyKey, Kind, ParseKeyError, PivotalId, Role, RunId, SourceKey, SourceName, Stream,
 };

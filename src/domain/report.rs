@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Operation, PivotalId, RunId, Stream, Timestamp, Verb};
+use super::{AuditCounts, Kind, Operation, PivotalId, RunId, Stream, Timestamp, Verb};
 
 /// Why a run was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub enum RunKind {
     Sync,
     /// The first load.
     Backfill,
+    /// Compares what Pivotal says with what was written there.
+    Audit,
+    /// Takes back what another run wrote.
+    Undo,
 }
 
 impl RunKind {
@@ -25,6 +29,8 @@ impl RunKind {
             Self::Plan => "plan",
             Self::Sync => "sync",
             Self::Backfill => "backfill",
+            Self::Audit => "audit",
+            Self::Undo => "undo",
         }
     }
 }
@@ -180,6 +186,9 @@ pub struct Report {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,
+    /// What an audit found, in numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditCounts>,
     /// How far it is, while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,

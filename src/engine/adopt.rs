@@ -152,6 +152,6 @@ pub(super) fn candidate(row: RemoteRow) -> Candidate {
     Candidate { id: row.id, display_id: row.display_id, parent: row.parent, fields: row.fields, owner: row.owner }
 }
 
-fn read_time(text: Option<String>) -> Option<Timestamp> {
+pub(super) fn read_time(text: Option<String>) -> Option<Timestamp> {
     text.and_then(|t| chrono::DateTime::parse_from_rfc3339(&t).ok()).map(|t| t.to_utc())
 }

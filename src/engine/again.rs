@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::time::Instant;
 
 use crate::ports::Writer;
 
-use super::plan::{Asking, Planned};
-use super::{Ask, Engine, EngineError, Run};
+use super::plan::{Asking, Planned, Scope};
+use super::{Ask, Engine, EngineError, NOT_REACHED, Run};
 
 /// How often a run that writes looks for nudges, which other processes may leave too.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -68,6 +69,38 @@ impl Engine {
         }
     }
 
+    /// What the run is to take in by now, if anything.
+    pub(super) async fn waiting_turn(&self, turns: Turns) -> Result<Option<Turn>, EngineError> {
+        if Instant::now() < turns.not_before {
+            return Ok(None);
+        }
+        if self.store.newest_nudge().await? > turns.seen {
+            return Ok(Some(Turn::Nudged));
+        }
+        Ok(self.again.notified().now_or_never().map(|()| Turn::Everything))
+    }
+
+    /// Applies, and takes in what is asked for meanwhile, to the end.
+    pub(super) async fn apply_in_turns(
+        &self,
+        writer: &dyn Writer,
+        mut planned: Vec<Planned>,
+        ask: &Ask,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
+        while let Some(turn) = self.apply(writer, planned, true, run).await? {
+            planned = match self.take_turn(turn, writer, ask, run).await {
+                // What was done so far is told as usual.
+                Err(EngineError::Interrupted) => {
+                    self.store.close_planned(run.report.run, NOT_REACHED).await?;
+                    break;
+                }
+                planned => planned?,
+            };
+        }
+        Ok(())
+    }
+
     /// Takes it in and plans again.
     pub(super) async fn take_turn(
         &self,
@@ -86,7 +119,7 @@ impl Engine {
         self.heed().await?;
         let began = Instant::now();
         let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };
-        let planned = self.make_plan(false, asking, run).await?;
+        let planned = self.make_plan(Scope::Due, asking, run).await?;
         if asking == Asking::Everything {
             run.turns.news_at = Instant::now();
         }

@@ -358,8 +358,8 @@ impl Engine {
                 false
             }
             // It is planned again at once, and counted then.
-            Settled::Owed(why) if why == MADE_WAY => return,
-            Settled::Owed(_) | Settled::Unknown(_) => {
+            Settled::Unsent(why) if why == MADE_WAY => return,
+            Settled::Owed(_) | Settled::Unsent(_) | Settled::Unknown(_) => {
                 counts.owed += 1;
                 false
             }
@@ -380,7 +380,7 @@ impl Engine {
     /// How an operation ends that was committed and not sent.
     fn unsent(&self, shared: &Shared<'_>) -> Settled {
         let why = if self.makes_way(shared) { MADE_WAY } else { "the run stopped before it was sent" };
-        Settled::Owed(why.to_owned())
+        Settled::Unsent(why.to_owned())
     }
 
     /// Leaves operations undone. When the pass only makes way they are planned again at once, so nothing is said of them.

@@ -49,7 +49,10 @@ impl Armed {
     }
 
     pub(super) fn intent(&self, run: RunId) -> Intent {
-        Intent { operation: self.id, run, action: self.operation.clone(), prepared: self.prepared.clone() }
+        // Of what is deleted nothing else will tell what it said.
+        let deletes = matches!(self.operation.action, Action::Delete { .. });
+        let before = self.mirror.as_ref().filter(|_| deletes).map(|mirror| mirror.written.clone());
+        Intent { operation: self.id, run, action: self.operation.clone(), prepared: self.prepared.clone(), before }
     }
 
     pub(super) fn settle(self, settle: &mpsc::UnboundedSender<Outcome>, heard: Heard, outcome: Settled) {

@@ -25,7 +25,7 @@ impl Engine {
         let before: BTreeMap<String, String> =
             known.as_ref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let mut now = BTreeMap::new();
-        for Tripped { kind, verb, count, held, limit, why } in tripped {
+        for Tripped { kind, verb, count, held, limit, why, .. } in tripped {
             let (kind, name, set) = (kind.as_str(), format!("{kind} {verb}"), print(operations, why));
             if before.get(&name) != Some(&set) {
                 tracing::warn!(kind, verb, count, held, limit, "a guard tripped: all of these are held");

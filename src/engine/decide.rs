@@ -222,7 +222,7 @@ pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released
     let lost = store.lost_among(&held.iter().map(|operation| operation.entity).collect::<Vec<_>>()).await?;
     for operation in held {
         let anew = lost.get(&operation.entity).map(reconcile::anew);
-        if anew.is_none() && operation.changes.is_empty() && operation.verb != Verb::Delete {
+        if anew.is_none() && operation.changes.is_empty() && !matches!(operation.verb, Verb::Delete | Verb::Adopt) {
             released.left.push(operation);
             continue;
         }

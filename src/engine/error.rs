@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::{ApiError, Fault, Stream};
+use crate::domain::{ApiError, Fault, RunId, Stream};
 use crate::store::StoreError;
 
 use super::PlanRefused;
@@ -63,6 +63,19 @@ pub enum EngineError {
     /// A plan that cannot be made from what is known.
     #[error("no plan can be made offline: {0}")]
     Offline(String),
+    /// Nothing was written yet that could be compared.
+    #[error("there is nothing to audit yet: this store was never filled")]
+    NothingToAudit,
+    /// A run that cannot be undone, or not now.
+    #[error("run {run} cannot be undone: {why}; nothing was written")]
+    Undo {
+        /// The run.
+        run: RunId,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
     /// Asked to stop.
     #[error("stopped before the end; what was written is recorded, and the next run goes on from there")]
     Interrupted,
@@ -83,6 +96,8 @@ impl EngineError {
             Self::NeverRead { .. } | Self::NotKept { .. } => "source",
             Self::Plan(_) => "plan",
             Self::Offline(_) => "offline",
+            Self::NothingToAudit => "audit",
+            Self::Undo { .. } => "undo",
             Self::Interrupted => "interrupted",
         }
     }
@@ -103,6 +118,8 @@ impl EngineError {
             Self::OtherWorkspacesStore { .. } => {
                 "give each workspace its own store.path; never point two workspaces at one store".to_owned()
             }
+            Self::Undo { hint, .. } => hint.clone(),
+            Self::NothingToAudit => "run `pivotal-sync backfill` first".to_owned(),
             Self::NotKept { .. } => {
                 "run `pivotal-sync check`, which proves the names that rules read; then run again, without --source"
                     .to_owned()

@@ -2,9 +2,12 @@
 
 use crate::domain::{Entity, ExternalId, Kind, PivotalId, Stream, Timestamp};
 use crate::reconcile::{Explained, Fate, Reconciler};
-use crate::store::{Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
+use crate::store::{FindingRow, Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
 
-use super::plan::{Parents, subject};
+use super::parents::{Parents, subject};
+
+/// Findings of one entity told at most: a field has one.
+const MOST: u32 = 100;
 
 /// One thing that a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Told {
     pub story: Story,
     /// What the rules make of it; nothing for a record that speaks of no entity yet.
     pub explained: Option<Explained>,
+    /// What audits found on it and what still stands of that.
+    pub findings: Vec<FindingRow>,
     /// What people call the account it belongs to, and the account's customer.
     pub account: Option<(String, Option<PivotalId>)>,
     /// The customer its object lives under, where that is leaving or has left.
@@ -61,7 +66,7 @@ pub async fn explain(
     let mut told = Vec::new();
     for story in store.explain(reference).await? {
         let Some(entity) = story.entity.as_ref().map(|entity| entity.entity.clone()) else {
-            told.push(Told { story, explained: None, account: None, roof: None });
+            told.push(Told { story, explained: None, findings: Vec::new(), account: None, roof: None });
             continue;
         };
         let row = store.subjects(&[entity.id]).await?.into_iter().next();
@@ -70,8 +75,9 @@ pub async fn explain(
             Some(parent) => store.called(parent).await?,
             None => None,
         };
+        let findings = store.findings(Some(entity.id), MOST).await?;
         let roof = roof(store, reconciler, &entity, now).await?;
-        told.push(Told { story, explained, account, roof });
+        told.push(Told { story, explained, findings, account, roof });
     }
     Ok(told)
 }

@@ -13,16 +13,21 @@ impl Engine {
         if let Some(population) = &run.population {
             return Ok(Population { done: run.done.clone(), ..population.clone() });
         }
+        let population = Population { done: run.done.clone(), ..self.measured().await? };
+        run.population = Some(population.clone());
+        Ok(population)
+    }
+
+    /// What the guards would measure by if a run began now.
+    pub(super) async fn measured(&self) -> Result<Population, EngineError> {
         let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
         let count = |kind| live.get(&kind).copied().unwrap_or_default();
-        let population = Population {
+        Ok(Population {
             customers: count(Kind::Customer),
             contacts: count(Kind::Contact),
             onboardings: count(Kind::Onboarding),
             loaded: self.store.fact(LOADED).await?.is_some(),
-            done: run.done.clone(),
-        };
-        run.population = Some(population.clone());
-        Ok(population)
+            done: Vec::new(),
+        })
     }
 }

@@ -15,9 +15,11 @@ mod adopt;
 mod again;
 mod apply;
 mod armed;
+mod audit;
 mod billing;
 mod bind;
 mod brakes;
+mod compared;
 mod conflict;
 pub mod decide;
 mod error;
@@ -29,14 +31,17 @@ mod moved;
 mod nudged;
 mod offline;
 mod outcome;
+mod parents;
 mod plan;
 mod pull;
 mod recover;
 mod remember;
+mod retain;
 mod run;
 mod saved;
 mod stages;
 mod tell;
+mod undo;
 mod watch;
 
 use std::sync::Arc;
@@ -47,17 +52,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::domain::{
-    Doing, ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName,
+    Doing, ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Span,
 };
 use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store};
 
-use plan::Asking;
+use adopt::read_time;
+use plan::{Asking, Scope};
 use run::Run;
 
+pub use audit::Look;
 pub use error::EngineError;
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
+pub use undo::{CannotUndo, Released, UndoPlan};
 pub use watch::{Event, Silent, Watch};
 
 /// Why an operation is owed that was planned and never came to its turn.
@@ -85,6 +93,8 @@ pub struct Engine {
     pub workspace: String,
     /// Writes in flight at once.
     pub concurrency: usize,
+    /// How long it is kept what was sent.
+    pub retention: Span,
     /// Told what is going on.
     pub watch: Arc<dyn Watch>,
     /// Cancelled when a person or systemd wants the run to stop.
@@ -127,12 +137,17 @@ impl Engine {
     /// What a plan says besides its operations.
     async fn tell_plan(&self, run: &mut Run) -> Result<(), EngineError> {
         self.store.close_planned(run.report.run, "planned, not yet applied").await?;
+        self.note_unsettled(run).await?;
+        run.report.later = self.store.leaving(u32::MAX).await?;
+        run.count_planned();
+        Ok(())
+    }
+
+    async fn note_unsettled(&self, run: &mut Run) -> Result<(), EngineError> {
         let waiting = self.store.open_attempts().await?.len();
         if waiting > 0 {
             run.note(format!("{waiting} writes of an earlier run are unsettled; the next sync settles them first"));
         }
-        run.report.later = self.store.leaving(u32::MAX).await?;
-        run.count_planned();
         Ok(())
     }
 
@@ -152,23 +167,17 @@ impl Engine {
                 approved.check(&identity.workspace_slug, &self.plan_place().await?, Utc::now())?;
             }
             self.recover(writer, &mut run).await?;
-            let mut planned = self.up_to_the_plan(ask, &mut run).await?;
+            let planned = self.up_to_the_plan(ask, &mut run).await?;
             if let Some(approved) = approved
                 && let Err(moved) = approved.check_still(&run.report.plan)
             {
                 self.store.close_planned(run.report.run, "the saved plan no longer matched").await?;
                 return Err(moved.into());
             }
-            // A saved plan is what was approved and nothing else.
-            while let Some(turn) = self.apply(writer, planned, approved.is_none(), &mut run).await? {
-                planned = match self.take_turn(turn, writer, ask, &mut run).await {
-                    // What was done so far is told as usual.
-                    Err(EngineError::Interrupted) => {
-                        self.store.close_planned(run.report.run, NOT_REACHED).await?;
-                        break;
-                    }
-                    planned => planned?,
-                };
+            match approved {
+                None => self.apply_in_turns(writer, planned, ask, &mut run).await?,
+                // A saved plan is what was approved and nothing else.
+                Some(_) => drop(self.apply(writer, planned, false, &mut run).await?),
             }
             self.know_loaded(&run).await
         }
@@ -198,7 +207,7 @@ impl Engine {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }
         let asking = if walked { Asking::NoNews } else { Asking::Everything };
-        let planned = self.make_plan(ask.full, asking, run).await?;
+        let planned = self.make_plan(Scope::full(ask.full), asking, run).await?;
         if fresh && !run.failed_sources && ask.only.is_none() {
             self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;
         }
@@ -241,6 +250,7 @@ impl Engine {
             finished_at: None,
             notes: self.reconciler.findings(),
             error: None,
+            audit: None,
             progress: None,
             plan: Vec::new(),
             later: Vec::new(),
@@ -281,6 +291,7 @@ impl Engine {
         result?;
         kept?;
         stored?;
+        self.retain(Utc::now()).await;
         Ok(run.report)
     }
 

@@ -4,7 +4,7 @@ use tracing::Instrument as _;
 
 use crate::domain::{Keeps, Report, RunKind};
 
-use super::plan::Asking;
+use super::plan::{Asking, Scope};
 use super::{Ask, Engine, EngineError, tell};
 
 impl Engine {
@@ -22,7 +22,7 @@ impl Engine {
             tell::began(&ask);
             run.note(as_of);
             self.bind(&mut run).await?;
-            self.make_plan(false, Asking::Nothing, &mut run).await?;
+            self.make_plan(Scope::Due, Asking::Nothing, &mut run).await?;
             self.tell_plan(&mut run).await
         }
         .instrument(span.clone())

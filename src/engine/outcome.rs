@@ -32,7 +32,8 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
             let fingerprint = fingerprint_of(operation);
             Settled::Refused(Quarantine { fingerprint, reason: said, ..Quarantine::default() })
         }
-        Fault::Throttled { .. } | Fault::Unreachable | Fault::Stopped => Settled::Owed(said),
+        Fault::Stopped => Settled::Unsent(said),
+        Fault::Throttled { .. } | Fault::Unreachable => Settled::Owed(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse if creates => Settled::Unknown(said),
         Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Owed(said),
     })
@@ -60,6 +61,7 @@ pub(super) fn written(operation: &Operation, mirror: Option<&Mirror>, answer: &A
         origin,
         state: MirrorState::Live,
         written,
+        found: Default::default(),
     };
     match &operation.action {
         Action::Delete { .. } => Settled::Deleted,
@@ -68,7 +70,8 @@ pub(super) fn written(operation: &Operation, mirror: Option<&Mirror>, answer: &A
             None => Settled::Unknown("Pivotal answered a create without the object".to_owned()),
         },
         Action::Adopt { id, origin, found, changes, .. } => {
-            Settled::Written { mirror: fresh(id.clone(), *origin, found.with(changes)) }
+            let mirror = fresh(id.clone(), *origin, found.with(changes));
+            Settled::Written { mirror: Mirror { found: found.clone(), ..mirror } }
         }
         Action::Update { id, changes } => {
             let mirror = match mirror {
@@ -90,6 +93,7 @@ pub(super) fn adopted_as_is(operation: &Operation) -> Settled {
                 origin: *origin,
                 state: MirrorState::Live,
                 written: found.clone(),
+                found: found.clone(),
             },
         },
         _ => Settled::Owed("nothing to send".to_owned()),

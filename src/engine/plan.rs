@@ -4,16 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
 
-use crate::domain::{
-    Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, SourceKey, Standing, Timestamp,
-};
-use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Wanted,
-    fingerprint_of, order, with_urgent,
-};
-use crate::store::{KnownRow, Look, OperationId, SubjectRow, SurvivorRow};
+use crate::domain::{Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
+use crate::reconcile::{Adoption, Candidate, Decision, Desired, Subject, Wanted, fingerprint_of, order, with_urgent};
+use crate::store::{Look, OperationId};
 
 use super::metadata::Metadata;
+use super::parents::{Parents, subject};
 use super::recover::wait_for_lost_answers;
 use super::{Engine, EngineError, Event, Run, tell};
 
@@ -31,23 +27,6 @@ pub(super) struct Planned {
     pub(super) urgent: bool,
 }
 
-/// What this plan will make of the customers it looked at, for their children.
-#[derive(Default)]
-pub(super) struct Parents {
-    fates: HashMap<EntityId, Fate>,
-    /// Customers that turned out to be one with another: a person says which stays.
-    doubled: HashSet<PivotalId>,
-}
-
-enum Fate {
-    /// Will be adopted under this id.
-    Adopted(PivotalId),
-    /// Will be created, though Pivotal had it before.
-    Anew,
-    /// Waits, is held or refused.
-    Blocked(String),
-}
-
 /// What Pivotal is asked while a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asking {
@@ -59,9 +38,25 @@ pub(super) enum Asking {
     Nothing,
 }
 
+/// Which entities a plan looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// Those that are dirty, unsettled or due.
+    Due,
+    /// All.
+    All,
+    /// These.
+    These(&'a [EntityId]),
+}
+
+impl Scope<'_> {
+    pub(super) const fn full(full: bool) -> Self {
+        if full { Self::All } else { Self::Due }
+    }
+}
+
 /// One plan under way.
 struct Drafting {
-    full: bool,
     now: Timestamp,
     operations: Vec<Operation>,
     mirrors: HashMap<EntityId, Mirror>,
@@ -77,18 +72,16 @@ struct Drafting {
 }
 
 impl Engine {
-    /// Looks at every entity that is dirty, unsettled or due (all of them when `full`), and writes down what is owed.
+    /// Looks at the entities in scope, and writes down what is owed.
     pub(super) async fn make_plan(
         &self,
-        full: bool,
+        scope: Scope<'_>,
         asking: Asking,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
         self.notice_rules(run).await?;
-        run.metadata = self.metadata(full, run).await?;
-        let population = self.population(run).await?;
+        run.metadata = self.metadata(matches!(scope, Scope::All), run).await?;
         let mut draft = Drafting {
-            full,
             now: Utc::now(),
             operations: Vec::new(),
             mirrors: HashMap::new(),
@@ -100,29 +93,42 @@ impl Engine {
             looked_at: 0,
         };
         for kind in Kind::ALL {
-            self.look_at_all(kind, &mut draft, run).await?;
+            self.look_at_all(kind, scope, &mut draft, run).await?;
         }
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
-        let under = |entity: EntityId| draft.mirrors.get(&entity)?.parent.as_ref();
-        let urgent = with_urgent(&draft.operations, &self.store.urgent().await?, &under);
-        order(&mut draft.operations, &urgent);
+        let Drafting { operations, mirrors, approvals, .. } = draft;
+        self.write_down(operations, mirrors, &approvals, run).await
+    }
+
+    /// Puts operations in order, has the guards look at them, and stores them as this run's plan.
+    pub(super) async fn write_down(
+        &self,
+        mut operations: Vec<Operation>,
+        mut mirrors: HashMap<EntityId, Mirror>,
+        approvals: &HashMap<EntityId, Approval>,
+        run: &mut Run,
+    ) -> Result<Vec<Planned>, EngineError> {
+        let population = self.population(run).await?;
+        let under = |entity: EntityId| mirrors.get(&entity)?.parent.as_ref();
+        let urgent = with_urgent(&operations, &self.store.urgent().await?, &under);
+        order(&mut operations, &urgent);
         let approved = |operation: &Operation| {
-            let approval = draft.approvals.get(&operation.entity);
+            let approval = approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
         };
-        let tripped = self.reconciler.guard(&mut draft.operations, &population, &approved);
-        self.tell_tripped(&tripped, &draft.operations, run).await?;
-        self.tell_who_goes_along(&mut draft.operations).await?;
-        tell::planned(&draft.operations);
-        let mut planned: Vec<Planned> = Vec::with_capacity(draft.operations.len());
-        for chunk in draft.operations.chunks(500) {
+        let tripped = self.reconciler.guard(&mut operations, &population, &approved);
+        self.tell_tripped(&tripped, &operations, run).await?;
+        self.tell_who_goes_along(&mut operations).await?;
+        tell::planned(&operations);
+        let mut planned: Vec<Planned> = Vec::with_capacity(operations.len());
+        for chunk in operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
             for (id, operation) in ids.into_iter().zip(chunk) {
-                let mirror = draft.mirrors.remove(&operation.entity);
+                let mirror = mirrors.remove(&operation.entity);
                 planned.push(Planned { id, at: planned.len(), mirror, urgent: urgent.contains(&operation.entity) });
             }
         }
-        run.report.plan = draft.operations;
+        run.report.plan = operations;
         Ok(planned)
     }
 
@@ -146,13 +152,32 @@ impl Engine {
         Ok(())
     }
 
-    async fn look_at_all(&self, kind: Kind, draft: &mut Drafting, run: &mut Run) -> Result<(), EngineError> {
+    async fn look_at_all(
+        &self,
+        kind: Kind,
+        scope: Scope<'_>,
+        draft: &mut Drafting,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
         let mut after = None;
+        let mut these = if let Scope::These(these) = scope { these.chunks(BATCH as usize) } else { [].chunks(1) };
         loop {
             self.check_stop()?;
-            let rows = self.store.to_look_at(kind, draft.full, draft.now, after, BATCH).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = Some(last.entity.id);
+            let rows = match scope {
+                Scope::These(_) => {
+                    let Some(chunk) = these.next() else { return Ok(()) };
+                    let mut rows = self.store.subjects(chunk).await?;
+                    rows.retain(|row| row.entity.kind == kind);
+                    rows
+                }
+                _ => {
+                    let full = matches!(scope, Scope::All);
+                    let rows = self.store.to_look_at(kind, full, draft.now, after, BATCH).await?;
+                    let Some(last) = rows.last() else { return Ok(()) };
+                    after = Some(last.entity.id);
+                    rows
+                }
+            };
             draft.looked_at += rows.len() as u64;
             let subjects: Vec<Subject> = rows.into_iter().map(|row| subject(row, &draft.parents)).collect();
             self.look_at(kind, subjects, draft, run).await?;
@@ -292,31 +317,6 @@ impl Engine {
     }
 }
 
-impl Parents {
-    fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {
-        if subject.entity.kind != Kind::Customer {
-            return;
-        }
-        let waits = operations.iter().any(|operation| !operation.is_ready());
-        if let (Wanted::Doubled(_), Some(mirror), true) = (&desired.wanted, &subject.entity.mirror, waits) {
-            self.doubled.insert(mirror.id.clone());
-        }
-        for operation in operations {
-            let fate = match (&operation.standing, &operation.action) {
-                (Standing::Ready, Action::Adopt { id, .. }) => Fate::Adopted(id.clone()),
-                (Standing::Ready, Action::Create { .. }) => Fate::Anew,
-                (Standing::Ready, _) => continue,
-                // An update that rests does not keep children from an existing customer.
-                (_, Action::Update { .. }) => continue,
-                (Standing::Held(why) | Standing::Quarantined(why) | Standing::Waiting(why), _) => {
-                    Fate::Blocked(why.clone())
-                }
-            };
-            self.fates.insert(operation.entity, fate);
-        }
-    }
-}
-
 /// Names what differs, in the configuration's words.
 fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
     let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
@@ -326,46 +326,6 @@ fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, Strin
         [] => "this version reads the rules differently; everything was looked at again".to_owned(),
         names => format!("rules changed since the last look: {}", names.join(", ")),
     }
-}
-
-/// An entity as the reconciler takes it.
-pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
-    let parent = row.parent.map(|parent| {
-        let fate = parents.fates.get(&parent.entity);
-        let planned = match fate {
-            Some(Fate::Adopted(id)) => Some(id.clone()),
-            _ => None,
-        };
-        let blocked = match (parent.state, fate) {
-            (Some(MirrorState::Lost), Some(Fate::Anew)) => None,
-            (Some(MirrorState::Lost), _) => Some("its customer is no longer in Pivotal".to_owned()),
-            (_, Some(Fate::Blocked(why))) if parent.pivotal_id.is_none() => Some(why.clone()),
-            _ => None,
-        };
-        let there = parent.pivotal_id.filter(|_| !matches!(fate, Some(Fate::Anew)));
-        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), blocked }
-    });
-    let mut survivors = row.survivors;
-    let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
-    let siblings = row.siblings.into_iter();
-    let siblings = siblings.map(|(row, settled)| Sibling { known: known(row, &mut HashMap::new()), settled }).collect();
-    let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
-    let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
-    let home = match (row.left_out, torn) {
-        (true, _) => Home::LeftOut,
-        (false, true) => Home::Torn,
-        (false, false) => Home::Free,
-    };
-    Subject { entity: row.entity, records, parent, siblings, home }
-}
-
-fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {
-    let survivor = survivors.remove(&row.record.key).map(|s| Survivor {
-        key: s.key,
-        pivotal_id: s.pivotal_id,
-        display_id: s.display_id,
-    });
-    Known { record: row.record, gone: row.gone, problem: row.problem, survivor, chosen: row.chosen }
 }
 
 fn exists(subject: &Subject) -> bool {

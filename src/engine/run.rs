@@ -1,6 +1,6 @@
 //! A run under way: what it has found, done and left so far.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,7 +17,8 @@ use super::nudged::Told;
 /// A run under way.
 pub(super) struct Run {
     pub(super) report: Report,
-    before: Vec<(Option<SourceName>, Spent)>,
+    /// Requests before it began.
+    pub(super) before: Vec<(Option<SourceName>, Spent)>,
     pub(super) failed_sources: bool,
     /// Whether the writing ended before its end.
     pub(super) halted: bool,
@@ -89,6 +90,13 @@ impl Run {
         self.report.operations.owed += left as u64;
         let done = plan.into_iter().zip(numbers).filter(|(_, number)| self.settled.contains(number));
         self.done.extend(done.map(|(operation, _)| operation));
+    }
+
+    /// All of a plan was tried, and another follows in the same run. Answers what was tried so far.
+    pub(super) fn begin_again(&mut self) -> BTreeSet<EntityId> {
+        self.done = std::mem::take(&mut self.report.plan);
+        self.done.retain(Operation::is_ready);
+        self.done.iter().map(|operation| operation.entity).collect()
     }
 
     /// What is undone is planned again, and counted then.

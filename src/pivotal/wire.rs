@@ -66,6 +66,7 @@ pub(super) fn object(kind: Kind, under: Option<&PivotalId>, json: &Map<String, J
         parent: if kind == Kind::Customer { None } else { parent },
         fields: unfolded(Fields(fields.map(|(name, value)| (name.clone(), Value::from_api_json(value))).collect())),
         created_at: json.get("created_at").and_then(Json::as_str).and_then(instant),
+        updated_at: json.get("updated_at").and_then(Json::as_str).and_then(instant),
     })
 }
 

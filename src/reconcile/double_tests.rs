@@ -7,7 +7,8 @@ use super::*;
 fn mirrored(mut subject: Subject, origin: Origin, state: MirrorState) -> Subject {
     let written = Fields::from([("name", Value::text("Acme"))]);
     let id = PivotalId::new("p-mine");
-    subject.entity.mirror = Some(Mirror { id, display_id: Some(17), parent: None, origin, state, written });
+    subject.entity.mirror =
+        Some(Mirror { id, display_id: Some(17), parent: None, origin, state, written, found: Fields::default() });
     subject
 }
 

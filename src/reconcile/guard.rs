@@ -57,7 +57,8 @@ pub(super) fn guard(
             let shares = brake.shares(count, population.of(kind), count - done - held);
             let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
             hold(operations, &to_hold, &why);
-            tripped.push(Tripped { kind, verb, count, held, limit, why });
+            let allow = variables(&excesses);
+            tripped.push(Tripped { kind, verb, count, held, limit, allow, why });
         }
     }
     tripped
@@ -166,15 +167,17 @@ fn appears(operation: &Operation) -> bool {
 
 /// What to do: look; then let exactly these through, or as many as these for one run.
 fn let_go(excesses: &[Excess]) -> String {
-    let variables: Vec<String> = excesses
-        .iter()
-        .map(|Excess { key, needed, .. }| format!("PIVOTAL_SYNC__GUARD__{}={needed}", key.to_uppercase()))
-        .collect();
+    let variables = variables(excesses);
     format!(
         "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets exactly these through, or `{} pivotal-sync sync` \
          as many once",
         variables.join(" ")
     )
+}
+
+fn variables(excesses: &[Excess]) -> Vec<String> {
+    let spell = |Excess { key, needed, .. }: &Excess| format!("PIVOTAL_SYNC__GUARD__{}={needed}", key.to_uppercase());
+    excesses.iter().map(spell).collect()
 }
 
 /// The smallest whole percentage that allows so many.

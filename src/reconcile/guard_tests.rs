@@ -162,7 +162,7 @@ fn what_is_approved_counts_and_goes_ahead() {
     let mut operations = many(31, Kind::Customer, &delete());
     let seen = |operation: &Operation| operation.entity.0 < 28;
     let tripped = guard(&LIMITS, &mut operations, &live(42, 0), &seen);
-    let Tripped { kind, verb, count, held, limit, why } = &tripped[0];
+    let Tripped { kind, verb, count, held, limit, why, .. } = &tripped[0];
     assert_eq!((*kind, *verb, *count, *held), (Kind::Customer, "deleted", 31, 3));
     assert_eq!(limit, "guard.max_deletes = 25");
     assert!(

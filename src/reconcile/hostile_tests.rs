@@ -261,22 +261,23 @@ fn applied(mut mirrors: BTreeMap<EntityId, Mirror>, plan: &[Operation]) -> BTree
     let fresh = mirrors.len();
     for (number, operation) in plan.iter().enumerate().filter(|(_, operation)| operation.is_ready()) {
         let entity = operation.entity;
-        let made = |id: PivotalId, origin, written| Mirror {
+        let made = |id: PivotalId, origin, written, found| Mirror {
             id,
             display_id: None,
             parent: Some(PivotalId::new("cust-9")),
             origin,
             state: MirrorState::Live,
             written,
+            found,
         };
         match &operation.action {
             Action::Create { fields, .. } => {
                 let id = PivotalId::new(format!("made-{fresh}-{number}"));
-                let before = mirrors.insert(entity, made(id, Origin::Created, fields.clone()));
+                let before = mirrors.insert(entity, made(id, Origin::Created, fields.clone(), Fields::default()));
                 assert!(is_new(before), "no entity has two Pivotal ids");
             }
             Action::Adopt { id, found, changes, origin, .. } => {
-                let before = mirrors.insert(entity, made(id.clone(), *origin, found.with(changes)));
+                let before = mirrors.insert(entity, made(id.clone(), *origin, found.with(changes), found.clone()));
                 assert!(is_new(before), "no entity has two Pivotal ids");
             }
             Action::Update { changes, .. } => {

@@ -280,6 +280,11 @@ fn instant(value: &Value) -> Option<Timestamp> {
     }
 }
 
+/// Whether a field can be emptied. What no rule may set is the tie of a customer to its sources, which can.
+pub(super) fn clears(kind: Kind, name: &str) -> bool {
+    fields(kind).iter().find(|field| field.name == name).is_none_or(|field| field.clears)
+}
+
 /// A value found in Pivotal in the form it would be written in, where one form has several spellings: what differs in
 /// spelling alone is not worth a request.
 pub(super) fn as_found(kind: Kind, name: &str, value: &Value) -> Value {

@@ -4,6 +4,7 @@
 //! output in the same order, however it was shuffled. Nothing here panics on anything a source may say.
 
 mod adopt;
+mod audit;
 mod billing;
 mod bind;
 mod choice;
@@ -11,6 +12,7 @@ mod context;
 mod desire;
 mod double;
 mod explain;
+mod fingerprint;
 mod freemail;
 mod guard;
 mod identity;
@@ -24,6 +26,7 @@ mod settings;
 mod slug;
 mod tree;
 mod types;
+mod undo;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,13 +38,15 @@ use crate::domain::{
 };
 
 pub use adopt::{Adoption, linked_object};
+pub use audit::{Drift, DriftVerdict};
 pub use explain::{Explained, Fate, RuleTold};
+pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
 pub use order::{order, with_urgent};
-pub use plan::{anew, fingerprint, fingerprint_of, says_something};
 pub use settings::*;
 pub use types::*;
+pub use undo::{Done, Inverse, Past};
 
 use desire::RuleSet;
 use tree::Reads;
@@ -205,6 +210,23 @@ impl Reconciler {
     /// begins with, and what changes.
     pub fn take_over(&self, kind: Kind, fields: &Fields, there: &Fields) -> (Fields, Changes) {
         owner::take_over(&self.settings, kind, fields, there)
+    }
+
+    /// Where Pivotal says something else of an object than was written, and what follows from each; `desired` is what the
+    /// sources say, where they want it at all.
+    pub fn audit(&self, kind: Kind, written: &Fields, found: &Fields, desired: Option<&Fields>) -> Vec<Drift> {
+        audit::compare(&self.settings, kind, written, found, desired)
+    }
+
+    /// How one entity's part of a run is taken back, and what cannot be.
+    pub fn inverse(&self, past: &Past) -> Inverse {
+        undo::inverse(past)
+    }
+
+    /// Whether another tool seems to keep the same customers: by how many of those compared had a field changed, and how many
+    /// carry ids of ours without being ours. In words.
+    pub fn two_writers(&self, compared: u64, edited: &BTreeMap<String, u64>, strangers: u64) -> Option<String> {
+        audit::two_writers(compared, edited, strangers)
     }
 
     /// The slug a create sends: made from the name, with a suffix from the source id while `taken` says so.

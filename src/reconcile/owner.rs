@@ -16,7 +16,7 @@ use super::settings::{Owner, Settings};
 
 /// Who has the last word on a field. A customer's status is never empty in Pivotal, so filling it if it is empty comes to
 /// leaving it to Pivotal.
-fn owner_of(settings: &Settings, kind: Kind, field: &str) -> Owner {
+pub(super) fn owner_of(settings: &Settings, kind: Kind, field: &str) -> Owner {
     match settings.section(kind).owner.get(field).copied().unwrap_or_default() {
         Owner::FillIfEmpty if (kind, field) == (Kind::Customer, "status") => Owner::Pivotal,
         owner => owner,

@@ -6,14 +6,13 @@
 //! * What is held goes ahead once a person let exactly that through; not before it says something to let through.
 //! * A move of a contact is two operations, delete then create, in that order; only under a customer that exists.
 
-use sha2::{Digest, Sha256};
-
 use crate::domain::{
     Action, Change, Changes, Choice, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role,
-    Standing, Timestamp, Value, Verb,
+    Standing, Timestamp, Value,
 };
 
 use super::adopt::Adoption;
+use super::fingerprint::{anew, fingerprint_of, says_something};
 use super::owner;
 use super::settings::Settings;
 use super::types::{Candidate, Decision, Desired, Home, Known, Subject, Wanted};
@@ -48,11 +47,13 @@ impl Case<'_> {
                 Decision::default()
             }
         };
+        self.rest_undone(&mut decision.operations);
         for operation in &mut decision.operations {
             self.stand(operation);
             self.let_through(operation);
         }
-        if decision.operations.iter().any(|operation| !operation.is_ready()) {
+        let moves = decision.operations.iter().any(|operation| matches!(operation.action, Action::Delete { .. }));
+        if moves && decision.operations.iter().any(|operation| !operation.is_ready()) {
             // Half a move would lose the person.
             for operation in decision.operations.iter_mut().filter(|operation| operation.is_ready()) {
                 operation.standing = Standing::Waiting("the other half of its move cannot go ahead".to_owned());
@@ -167,7 +168,7 @@ impl Case<'_> {
         if let Some(decision) = self.moved(fields, mirror) {
             return decision;
         }
-        let mut changes = owner::allowed(self.settings, self.kind(), mirror.written.changes_to(fields));
+        let mut changes = owner::allowed(self.settings, self.kind(), mirror.changes_to(fields));
         let mut reason = differs(&changes);
         // Archiving is this daemon's doing whoever owns the field, and so is taking it back.
         let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.text(STATUS) != Some(ARCHIVED);
@@ -275,7 +276,7 @@ fn one(operation: Operation) -> Decision {
     Decision { operations: vec![operation], ..Decision::default() }
 }
 
-fn held(mut operation: Operation, why: &str) -> Operation {
+pub(super) fn held(mut operation: Operation, why: &str) -> Operation {
     operation.standing = Standing::Held(why.to_owned());
     operation
 }
@@ -289,41 +290,13 @@ pub(super) fn shown(mirror: &Mirror) -> String {
 }
 
 /// `name differs`, `name and plan differ`, `domain, name and plan differ`.
-fn differs(changes: &Changes) -> String {
+pub(super) fn differs(changes: &Changes) -> String {
     let names: Vec<&str> = changes.0.keys().map(String::as_str).collect();
     match names.as_slice() {
         [] => String::new(),
         [one] => format!("{one} differs"),
         [rest @ .., last] => format!("{} and {last} differ", rest.join(", ")),
     }
-}
-
-/// Whether there is anything to approve: an operation that is held because nobody knows what it should say has nothing.
-pub fn says_something(operation: &Operation) -> bool {
-    matches!(operation.action, Action::Delete { .. }) || !operation.changes().is_empty()
-}
-
-/// SHA-256 in hex of what an operation would send: kind, verb, object and body. What is refused for good rests, and what is
-/// let through goes ahead, while this stays the same. The parent is left out, because before it exists it has another name;
-/// and the slug of a create, because it follows from the name and from who has it already.
-pub fn fingerprint_of(operation: &Operation) -> String {
-    fingerprint(operation.kind, operation.verb(), operation.pivotal_id(), &operation.changes())
-}
-
-/// [`fingerprint_of`] an operation known by what it changes.
-pub fn fingerprint(kind: Kind, verb: Verb, id: Option<&PivotalId>, changes: &Changes) -> String {
-    let mut body = changes.after();
-    if verb == Verb::Create {
-        body.0.remove("slug");
-    }
-    let id = id.map_or("", PivotalId::as_str);
-    let text = format!("{kind}\n{verb}\n{id}\n{}", body.to_api_json());
-    hex::encode(Sha256::digest(text))
-}
-
-/// What stands for letting an object that Pivotal lost be created anew.
-pub fn anew(lost: &PivotalId) -> String {
-    format!("anew {lost}")
 }
 
 #[cfg(test)]

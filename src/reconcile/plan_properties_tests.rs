@@ -23,7 +23,7 @@ fn applied(mut subject: Subject, decision: &Decision) -> Subject {
             }
             Action::Adopt { found, changes, id, parent, .. } => {
                 let taken = mirror(Origin::Adopted, found.with(changes));
-                entity.mirror = Some(Mirror { id: id.clone(), parent: parent.clone(), ..taken });
+                entity.mirror = Some(Mirror { id: id.clone(), parent: parent.clone(), found: found.clone(), ..taken });
             }
             Action::Update { changes, .. } => {
                 if let Some(mirror) = &mut entity.mirror {

@@ -139,6 +139,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         gone_since: None,
         quarantine: None,
         approval: Approval::default(),
+        undone: None,
     };
     Subject { entity, records, parent: None, siblings: Vec::new(), home: Home::Free }
 }
@@ -166,6 +167,7 @@ pub(super) fn mirror(origin: Origin, written: Fields) -> Mirror {
         origin,
         state: MirrorState::Live,
         written,
+        found: Fields::default(),
     }
 }
 

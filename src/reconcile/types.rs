@@ -227,6 +227,8 @@ pub struct Tripped {
     pub held: u64,
     /// The setting, e.g. `guard.max_deletes = 25`.
     pub limit: String,
+    /// What would allow as many for once, as the environment spells it: `PIVOTAL_SYNC__GUARD__MAX_DELETES=30`.
+    pub allow: Vec<String>,
     /// All that and what to do, in words; the same as at each operation it holds.
     pub why: String,
 }

@@ -115,14 +115,20 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or a row cannot be understood.
     pub async fn explain(&self, reference: &Reference) -> Result<Vec<Story>, StoreError> {
-        let mut named = Named::default();
-        for reference in &self.meant(reference).await? {
-            named.extend(self.told(self.named(reference)).await?);
-        }
+        let named = self.named(reference).await?;
         self.told(self.stories(named)).await
     }
 
-    async fn named(&self, reference: &Reference) -> Result<Named, Trouble> {
+    /// What a reference names.
+    pub(super) async fn named(&self, reference: &Reference) -> Result<Named, StoreError> {
+        let mut named = Named::default();
+        for reference in &self.meant(reference).await? {
+            named.extend(self.told(self.named_as(reference)).await?);
+        }
+        Ok(named)
+    }
+
+    async fn named_as(&self, reference: &Reference) -> Result<Named, Trouble> {
         match reference {
             Reference::Record(key) => self.named_by_key(key).await,
             Reference::Display(kind, id) => self.named_by_number(*kind, *id).await,

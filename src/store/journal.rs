@@ -237,6 +237,7 @@ struct AttemptRow<'a> {
     body: Option<&'a str>,
     key: Option<&'a str>,
     intent: String,
+    before: Option<String>,
     now: String,
 }
 
@@ -252,6 +253,7 @@ impl<'a> AttemptRow<'a> {
             body: intent.prepared.body.as_deref(),
             key: intent.prepared.key.as_ref().map(IdempotencyKey::as_str),
             intent: json(&intent.action)?,
+            before: intent.before.as_ref().map(json).transpose()?,
             now: time::text(now),
         })
     }
@@ -261,7 +263,7 @@ async fn write(tx: &mut SqliteConnection, batch: &[Part]) -> Result<Vec<Done>, T
     let mut rows = Vec::new();
     let mut settlements = Vec::new();
     let mut done = Vec::with_capacity(batch.len());
-    // Attempts are never deleted, so the highest number grows only.
+    // The newest attempt is never pruned, so the highest number grows only.
     let highest =
         sqlx::query_scalar!(r#"SELECT COALESCE(max(id), 0) AS "id!: i64" FROM attempt"#).fetch_one(&mut *tx).await?;
     let mut ids = highest + 1..;
@@ -292,11 +294,11 @@ async fn insert(tx: &mut SqliteConnection, rows: &[AttemptRow<'_>]) -> Result<()
     }
     let rows = json(rows)?;
     sqlx::query!(
-        "INSERT INTO attempt (id, operation_id, run_id, entity_id, method, path, body, idempotency_key, intent, planned_at,
-                              outcome)
+        "INSERT INTO attempt (id, operation_id, run_id, entity_id, method, path, body, idempotency_key, intent, before,
+                              planned_at, outcome)
          SELECT value ->> '$.id', value ->> '$.operation', value ->> '$.run', value ->> '$.entity', value ->> '$.method',
-                value ->> '$.path', value ->> '$.body', value ->> '$.key', value ->> '$.intent', value ->> '$.now',
-                'pending'
+                value ->> '$.path', value ->> '$.body', value ->> '$.key', value ->> '$.intent', value ->> '$.before',
+                value ->> '$.now', 'pending'
          FROM json_each(?)",
         rows
     )

@@ -9,7 +9,16 @@ use super::StoreError;
 /// Proof that this process alone works on a store. Given back when dropped, or when the process dies.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for RunLock {
+    /// Closing alone is not enough: a child process that is just being started holds a copy of every open file until it has
+    /// become the other program, and the lock with it.
+    fn drop(&mut self) {
+        // An error leaves what closing gives back.
+        let _ = self.file.unlock();
+    }
 }
 
 impl RunLock {
@@ -43,7 +52,7 @@ impl RunLock {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Whether a process holds the lock now. One that cannot be looked at counts as not held.
@@ -58,4 +67,22 @@ fn lock_path(store_path: &Path) -> PathBuf {
     let mut name = store_path.as_os_str().to_owned();
     name.push(".lock");
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_though_a_child_that_starts_holds_a_copy_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("state.db");
+        let lock = RunLock::acquire(&store).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(RunLock::is_held(&store));
+        drop(lock);
+        assert!(!RunLock::is_held(&store));
+        drop(RunLock::acquire(&store).unwrap());
+        drop(copy);
+    }
 }

@@ -58,7 +58,7 @@ impl Store {
             let entities = sqlx::query_as!(
                 RawEntity,
                 "SELECT n.id, n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                        n.written, n.refused, n.approved, n.wanted
+                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted
                  FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ORDER BY n.id",
                 ids
             )
@@ -100,8 +100,8 @@ impl Store {
         let (kind, after) = (kind.as_str(), after.map_or(0, |e| e.0));
         Ok(sqlx::query_as!(
             RawEntity,
-            "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, refused, approved,
-                    wanted
+            "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, found, refused,
+                    approved, undone, wanted
              FROM entity
              WHERE object = ? AND id > ?
                AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
@@ -125,7 +125,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
-                      n.origin, n.state, n.written, n.refused, n.approved, n.wanted
+                      n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.wanted
                FROM (SELECT * FROM (
                          SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 use tokio::sync::Notify;
 
@@ -31,6 +31,8 @@ impl Store {
         failpoint::pass("the file is there");
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
+            // For a file made just now: what is pruned later is given back in small steps (`prune`).
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-8000")
             .pragma("journal_size_limit", "67108864");

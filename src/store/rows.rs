@@ -161,8 +161,10 @@ pub(super) struct RawEntity {
     pub origin: Option<String>,
     pub state: Option<String>,
     pub written: Option<String>,
+    pub found: Option<String>,
     pub refused: Option<String>,
     pub approved: Option<String>,
+    pub undone: Option<String>,
     pub wanted: Option<String>,
 }
 
@@ -178,6 +180,7 @@ impl RawEntity {
                 origin: word("entity", self.origin.as_deref().ok_or_else(missing)?)?,
                 state: word("entity", self.state.as_deref().ok_or_else(missing)?)?,
                 written: self.written.as_deref().map(|text| parse("entity", text)).transpose()?.unwrap_or_default(),
+                found: self.found.as_deref().map(|text| parse("entity", text)).transpose()?.unwrap_or_default(),
             }),
         };
         Ok(Entity {
@@ -187,6 +190,7 @@ impl RawEntity {
             mirror,
             gone_since,
             quarantine: self.refused.as_deref().map(|text| parse::<Quarantine>("entity", text)).transpose()?,
+            undone: self.undone.as_deref().map(|text| parse("entity", text)).transpose()?,
             approval: self.approved.as_deref().map(|text| parse("entity", text)).transpose()?.unwrap_or_default(),
         })
     }

@@ -110,9 +110,20 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn runs(&self, most: u32) -> Result<Vec<RunRow>, StoreError> {
+        self.runs_of(None, most).await
+    }
+
+    /// The newest runs of a kind, or of all, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn runs_of(&self, kind: Option<RunKind>, most: u32) -> Result<Vec<RunRow>, StoreError> {
+        let kind = kind.map(RunKind::as_str);
         self.told(async {
             let found = sqlx::query!(
-                "SELECT id, kind, asked_by, status, started_at, finished_at, report FROM run ORDER BY id DESC LIMIT ?",
+                "SELECT id, kind, asked_by, status, started_at, finished_at, report FROM run
+                 WHERE ?1 IS NULL OR kind = ?1 ORDER BY id DESC LIMIT ?2",
+                kind,
                 most
             )
             .fetch_all(self.read())

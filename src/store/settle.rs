@@ -41,6 +41,7 @@ struct MirrorRow<'a> {
     origin: &'static str,
     state: &'static str,
     written: String,
+    found: Option<String>,
 }
 
 impl<'a> Row<'a> {
@@ -51,6 +52,7 @@ impl<'a> Row<'a> {
             Settled::Contested(quarantine) => ("refused", "held", Some(quarantine.reason.as_str())),
             Settled::Refused(quarantine) => ("refused", "quarantined", Some(quarantine.reason.as_str())),
             Settled::Owed(why) => ("failed", "owed", Some(why.as_str())),
+            Settled::Unsent(why) => ("unsent", "owed", Some(why.as_str())),
             Settled::Unknown(why) => ("unknown", "owed", Some(why.as_str())),
         };
         let mirror = match &settlement.outcome {
@@ -61,6 +63,7 @@ impl<'a> Row<'a> {
                 origin: mirror.origin.as_str(),
                 state: mirror.state.as_str(),
                 written: json(&mirror.written)?,
+                found: Some(&mirror.found).filter(|found| !found.is_empty()).map(json).transpose()?,
             }),
             _ => None,
         };
@@ -176,11 +179,32 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
         return Ok(());
     }
     let text = json(written)?;
+    // What an audit found on a field that is written now no longer stands.
+    sqlx::query!(
+        r#"DELETE FROM finding WHERE (pivotal_id, kind, field) IN (
+             SELECT f.pivotal_id, f.kind, f.field
+             FROM json_each(?) j CROSS JOIN finding f ON f.entity_id = j.value ->> '$.entity'
+             CROSS JOIN entity n ON n.id = f.entity_id
+             WHERE (n.written -> ('$."' || f.field || '"'))
+                   IS NOT ((j.value ->> '$.mirror.written') -> ('$."' || f.field || '"')))"#,
+        text
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM finding WHERE kind = 'stranger'
+           AND pivotal_id IN (SELECT value ->> '$.mirror.pivotal_id' FROM json_each(?))",
+        text
+    )
+    .execute(&mut *tx)
+    .await?;
     let done = sqlx::query!(
         "UPDATE entity SET pivotal_id = j.value ->> '$.mirror.pivotal_id', display_id = j.value ->> '$.mirror.display_id',
              pivotal_parent = j.value ->> '$.mirror.parent', origin = j.value ->> '$.mirror.origin',
              state = j.value ->> '$.mirror.state', written = j.value ->> '$.mirror.written',
-             written_at = j.value ->> '$.now', refused = NULL, approved = NULL
+             found = j.value ->> '$.mirror.found', written_at = j.value ->> '$.now', refused = NULL, approved = NULL,
+             -- Another object than the one that was taken back: a person let it be made again, or its source did.
+             undone = CASE WHEN entity.pivotal_id IS j.value ->> '$.mirror.pivotal_id' THEN entity.undone END
          FROM json_each(?) j WHERE entity.id = j.value ->> '$.entity'",
         text
     )
@@ -252,8 +276,11 @@ async fn release(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trou
     Ok(())
 }
 
-/// What the last walk showed of these entities' objects is no longer true.
+/// What the last walk and the last audit showed of these entities' objects is no longer true.
 async fn forget_remote(tx: &mut SqliteConnection, entities: &str) -> Result<(), Trouble> {
+    sqlx::query!("DELETE FROM finding WHERE entity_id IN (SELECT value FROM json_each(?))", entities)
+        .execute(&mut *tx)
+        .await?;
     sqlx::query!(
         "DELETE FROM remote WHERE pivotal_id IN
              (SELECT n.pivotal_id FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value)",
@@ -264,7 +291,7 @@ async fn forget_remote(tx: &mut SqliteConnection, entities: &str) -> Result<(), 
     Ok(())
 }
 
-async fn lose(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
+pub(super) async fn lose(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
     if entities.is_empty() {
         return Ok(());
     }
@@ -314,7 +341,7 @@ pub(super) async fn forget_objects(tx: &mut SqliteConnection, ids: &str) -> Resu
         .await?;
     let done = sqlx::query!(
         "UPDATE entity SET state = 'deleted', pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-             written = NULL, written_at = NULL, refused = NULL, approved = NULL, dirty = 1
+             written = NULL, found = NULL, written_at = NULL, refused = NULL, approved = NULL, dirty = 1
          WHERE id IN (SELECT value FROM json_each(?))",
         ids
     )

@@ -109,7 +109,7 @@ pub struct AttemptRow {
     pub planned_at: Timestamp,
     /// When its answer was stored.
     pub answered_at: Option<Timestamp>,
-    /// `pending`, `done`, `refused`, `failed` or `unknown`.
+    /// `pending`, `done`, `refused`, `failed`, `unknown` or `unsent`.
     pub outcome: String,
     /// HTTP status.
     pub status: Option<i64>,
@@ -173,7 +173,8 @@ impl Store {
     async fn story_entities(&self, ids: &str) -> Result<Vec<StoryEntity>, Trouble> {
         let found = sqlx::query!(
             r#"SELECT n.id AS "id!", n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                      n.written, n.refused, n.approved, n.name, n.wanted, n.settled, n.dirty, n.look_at, n.gone_since, n.written_at
+                      n.written, n.found, n.refused, n.approved, n.undone, n.name, n.wanted, n.settled, n.dirty,
+                      n.look_at, n.gone_since, n.written_at
                FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value"#,
             ids
         )
@@ -190,8 +191,10 @@ impl Store {
                 origin: row.origin,
                 state: row.state,
                 written: row.written,
+                found: row.found,
                 refused: row.refused,
                 approved: row.approved,
+                undone: row.undone,
                 wanted: None,
             };
             Ok(StoryEntity {

@@ -135,6 +135,8 @@ pub struct Intent {
     pub action: Operation,
     /// The exact bytes.
     pub prepared: Prepared,
+    /// What a deletion takes away: the fields as last written.
+    pub before: Option<Fields>,
 }
 
 /// An attempt whose outcome is not known: the process died, or the answer never came.
@@ -189,6 +191,8 @@ pub enum Settled {
     Refused(Quarantine),
     /// Not done, nothing sent or surely not carried out; the difference stays.
     Owed(String),
+    /// Not done, because its request never left: the run stopped before. The difference stays.
+    Unsent(String),
     /// Sent, outcome unknown: settled first at the next start.
     Unknown(String),
 }

@@ -1,17 +1,20 @@
-//! A person at the desk: the real binary, typed, against the whole sandbox.
+//! A desk with the whole sandbox and the real binary on it: what a person types, and what comes of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Output;
 
 use chrono::{TimeDelta, Utc};
-use pivotal_sync::sandbox::hubspot::CompanySeed;
+use pivotal_sync::sandbox::hubspot::{CompanySeed, ContactSeed, ObjectType};
 use pivotal_sync::sandbox::pivotal::{self, Object};
 use pivotal_sync::sandbox::stripe::CustomerSeed;
 use pivotal_sync::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
-use super::rig::{KEYS, binary};
+use super::rig::{KEYS, binary, text};
+
+pub const BY_COMPANY: &str = "hubspot_company_id";
+pub const BY_PAYER: &str = "stripe_customer_id";
 
 /// A desk with both sources and Pivotal, empty but for what a test puts there.
 pub struct Desk {
@@ -59,6 +62,22 @@ impl Desk {
         format!("hubspot:company:{id}")
     }
 
+    /// A contact of a company.
+    pub fn person(&self, company: &str, name: &str, email: &str) -> String {
+        let id = self.sandbox.hubspot().add_contact(ContactSeed {
+            properties: text([("firstname", name), ("lastname", "Lee"), ("email", email), ("jobtitle", "Buyer")]),
+            created: Utc::now() - TimeDelta::days(30),
+            company: Some((company.rsplit(':').next().unwrap().to_owned(), true)),
+        });
+        format!("hubspot:contact:{id}")
+    }
+
+    /// A property of a company changes at its source.
+    pub fn set(&self, company: &str, property: &str, value: &str) {
+        let id = company.rsplit(':').next().unwrap();
+        self.sandbox.hubspot().set_property(ObjectType::Company, id, property, value).unwrap();
+    }
+
     pub fn payer(&self, name: &str, email: &str) -> String {
         let seed = CustomerSeed {
             id: None,
@@ -97,6 +116,72 @@ impl Desk {
         Some((format!("pivotal:customer:{}", row.display_id), json!({ "id": row.id, "name": row.text("name") })))
     }
 
+    /// A field of the customer of a company, as Pivotal has it.
+    pub fn says(&self, company: &str, field: &str) -> Value {
+        let pivotal = self.sandbox.pivotal();
+        pivotal.customer_with(BY_COMPANY, company.rsplit(':').next().unwrap()).unwrap().value(field).clone()
+    }
+
+    /// A person edits the customer of a company in Pivotal's own screen.
+    pub fn edit(&self, company: &str, field: &str, value: impl Into<Value>) {
+        let (_, row) = self.customer(BY_COMPANY, company).unwrap();
+        assert!(self.sandbox.pivotal().edit_customer(row["id"].as_str().unwrap(), field, value.into()));
+    }
+
+    /// Writes that Pivotal was sent since the log was cleared.
+    pub fn writes(&self) -> usize {
+        self.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method != "GET").count()
+    }
+
+    /// Starts a command and does not wait for it.
+    pub fn begin(&self, words: &[&str]) -> std::process::Child {
+        let mut command = std::process::Command::new(binary());
+        command.args(["--config", "config.toml"]).args(words).current_dir(self.folder.path());
+        command.env_clear().envs(KEYS).stdin(std::process::Stdio::null());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    }
+
+    /// Waits until something is so.
+    pub async fn until(&self, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What Ctrl-C does; how the command ended.
+    pub async fn interrupt(&self, mut child: std::process::Child) -> i32 {
+        let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap().code().unwrap()
+    }
+
+    /// Has all that the store remembers of runs be so many days older.
+    pub async fn age(&self, days: u32) {
+        let back = format!("-{days} days");
+        let sql = [
+            "UPDATE run SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, ?1), \
+             finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', finished_at, ?1)",
+            "UPDATE attempt SET planned_at = strftime('%Y-%m-%dT%H:%M:%fZ', planned_at, ?1), \
+             answered_at = strftime('%Y-%m-%dT%H:%M:%fZ', answered_at, ?1)",
+            "UPDATE fact SET value = strftime('%Y-%m-%dT%H:%M:%fZ', value, ?1) WHERE name = 'pruned_at'",
+        ];
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        for sql in sql {
+            sqlx::query(sql).bind(&back).execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+    }
+
+    /// One value of the store.
+    pub async fn query(&self, sql: &'static str) -> String {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let value = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        value
+    }
+
     pub fn customers(&self) -> usize {
         self.sandbox.pivotal().visible(Object::Customer).count()
     }
@@ -119,6 +204,3 @@ impl Desk {
         assert_eq!(said.json["requests"]["pivotal"], 1, "{}", said.text);
     }
 }
-
-pub const BY_COMPANY: &str = "hubspot_company_id";
-pub const BY_PAYER: &str = "stripe_customer_id";

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod ambiguous;
+mod audit;
+mod audit_turns;
 mod billing_contacts;
 mod calls;
 mod commands;
@@ -13,7 +15,9 @@ mod crash_matrix;
 mod decisions;
 mod desk;
 mod floors;
+mod found;
 mod guards;
+mod history;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
@@ -30,6 +34,7 @@ mod stripe;
 mod told;
 mod truth;
 mod two_sources;
+mod undo;
 mod urgent;
 mod waiting;
 mod walks;

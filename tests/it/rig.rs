@@ -144,7 +144,7 @@ max_delete_percent = 100
         let ask = Ask { kind, asked_by: "test".to_owned(), full, only: None };
         let report = match kind {
             RunKind::Plan => engine.plan(&ask).await,
-            RunKind::Sync | RunKind::Backfill => engine.sync(&writer, &ask, None).await,
+            _ => engine.sync(&writer, &ask, None).await,
         };
         engine.store.close().await;
         report

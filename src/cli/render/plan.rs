@@ -102,17 +102,8 @@ impl Group {
 /// its grace.
 pub fn render_plan(report: &Report, view: &PlanView) -> String {
     let operations = &report.plan;
-    let mut groups: BTreeMap<(Kind, Group), Vec<&Operation>> = BTreeMap::new();
-    for operation in operations {
-        groups.entry((operation.kind, Group::of(operation))).or_default().push(operation);
-    }
     let mut out = String::new();
-    for ((kind, group), members) in groups {
-        let heading = format!("{} {}", counted(members.len() as u64, kind.as_str()), group.heading());
-        let _ = writeln!(out, "{}", paint(BOLD, heading));
-        list(&mut out, group, &members, view);
-        out.push('\n');
-    }
+    by_kind(&mut out, operations, view);
     leaving(&mut out, &report.later, view);
     // A source that could not be read may hold anything.
     let all_known = report.streams.values().all(|counts| counts.error.is_none());
@@ -123,9 +114,30 @@ pub fn render_plan(report: &Report, view: &PlanView) -> String {
         (true, false, _) => "nothing to do, as far as is known\n",
     });
     if !operations.is_empty() {
-        sum(&mut out, report, view);
+        sum(&mut out, operations, report.later.len(), view);
     }
     out
+}
+
+/// Operations alone: by kind and verb, field by field, with counts, and the time it takes.
+pub(super) fn render_operations(operations: &[Operation], view: &PlanView) -> String {
+    let mut out = String::new();
+    by_kind(&mut out, operations, view);
+    sum(&mut out, operations, 0, view);
+    out
+}
+
+fn by_kind(out: &mut String, operations: &[Operation], view: &PlanView) {
+    let mut groups: BTreeMap<(Kind, Group), Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        groups.entry((operation.kind, Group::of(operation))).or_default().push(operation);
+    }
+    for ((kind, group), members) in groups {
+        let heading = format!("{} {}", counted(members.len() as u64, kind.as_str()), group.heading());
+        let _ = writeln!(out, "{}", paint(BOLD, heading));
+        list(out, group, &members, view);
+        out.push('\n');
+    }
 }
 
 fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView) {
@@ -274,16 +286,15 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn sum(out: &mut String, report: &Report, view: &PlanView) {
-    let operations = &report.plan;
+fn sum(out: &mut String, operations: &[Operation], later: usize, view: &PlanView) {
     let mut parts: Vec<String> = Group::ALL
         .into_iter()
         .map(|group| (group, operations.iter().filter(|operation| Group::of(operation) == group).count()))
         .filter(|(_, number)| *number > 0)
         .map(|(group, number)| format!("{} {}", count(number as u64), group.sum()))
         .collect();
-    if !report.later.is_empty() {
-        parts.push(format!("{} later", count(report.later.len() as u64)));
+    if later > 0 {
+        parts.push(format!("{} later", count(later as u64)));
     }
     let _ = writeln!(out, "{}", paint(BOLD, parts.join(", ")));
     let requests: u64 = operations.iter().filter(|operation| operation.is_ready()).map(Operation::requests).sum();

@@ -118,7 +118,8 @@ pub(super) fn operations(report: &Report) -> String {
         (counts.sendable(), "still owed"),
     ];
     parts.extend(undone.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(n))));
-    if counts.in_step() && report.status == RunStatus::Complete {
+    // An audit says itself what it found.
+    if counts.in_step() && report.status == RunStatus::Complete && report.kind != RunKind::Audit {
         parts.push("Pivotal is in step".to_owned());
     }
     format!("operations: {}", parts.join(", "))
@@ -136,7 +137,8 @@ fn next_steps(report: &Report) -> Vec<String> {
     if waits > 0 && report.kind != RunKind::Plan {
         next.push(format!("pivotal-sync status  (lists what waits for you, and why: {})", count(waits)));
     }
-    if counts.sendable() > 0 && report.kind != RunKind::Plan {
+    // What an undo left is not a sync's to go on with.
+    if counts.sendable() > 0 && !matches!(report.kind, RunKind::Plan | RunKind::Undo) {
         next.push(format!("pivotal-sync sync  (goes on with the {} still owed)", count(counts.sendable())));
     }
     next

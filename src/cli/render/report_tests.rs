@@ -23,6 +23,7 @@ pub(super) fn report(kind: RunKind, status: RunStatus, operations: OperationCoun
         finished_at: Some("2026-11-23T03:01:12Z".parse().unwrap()),
         notes: vec![],
         error: None,
+        audit: None,
         progress: None,
         plan: vec![],
         later: vec![],

@@ -58,7 +58,9 @@ fn done(run: &RunRow) -> String {
     let c = &report.operations;
     let verbs = match run.kind {
         RunKind::Plan => ["to create", "to update", "to delete", "to adopt"],
-        RunKind::Sync | RunKind::Backfill => ["created", "updated", "deleted", "adopted"],
+        RunKind::Sync | RunKind::Backfill | RunKind::Audit | RunKind::Undo => {
+            ["created", "updated", "deleted", "adopted"]
+        }
     };
     let numbers = [c.create, c.update, c.delete, c.adopt].into_iter().zip(verbs);
     let undone = [(c.held, "held"), (c.quarantined, "quarantined"), (c.owed, "owed")];

@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
 use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
-use crate::store::{OperationRow, RunRow, StoreCounts};
+use crate::store::{FindingRow, OperationRow, RunRow, StoreCounts};
 
+use super::audit::{finding_json, findings};
 use super::fold::{Folded, fold};
 use super::plan::leaving_one;
 use super::runs::took;
@@ -33,6 +34,12 @@ pub struct StatusView {
     pub held: Vec<OperationRow>,
     /// What Pivotal refused for good, the first of it.
     pub quarantined: Vec<OperationRow>,
+    /// What audits found and what still stands of it, the first of it.
+    pub findings: Vec<FindingRow>,
+    /// How many findings stand.
+    pub all_findings: u64,
+    /// The newest audit.
+    pub last_audit: Option<RunRow>,
     /// Requests a minute the last run could send to Pivotal, for the estimate; nothing when that is not known.
     pub rate_per_minute: Option<u32>,
     /// Whether a process works on the store right now.
@@ -46,6 +53,11 @@ impl StatusView {
     pub fn exit(&self) -> Exit {
         let StoreCounts { owed, held, quarantined, .. } = self.counts;
         if owed + held + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
+    }
+
+    /// Why the newest audit took another tool to be writing too.
+    fn two_writers(&self) -> Option<&str> {
+        self.last_audit.as_ref()?.report.as_ref()?.audit.as_ref()?.two_writers.as_deref()
     }
 
     /// Of the owed, what the next run can send.
@@ -98,6 +110,7 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     list(&mut out, "waiting for something else", "v_pending", &waiting, view.counts.waiting, width);
     list(&mut out, "owed", "v_pending", &owed, view.sendable(), width);
     leaving(&mut out, view, width);
+    audited(&mut out, view, width);
     let next = match &view.last_run {
         None => Some("pivotal-sync plan  (shows what a first load would do)"),
         Some(_) if view.counts.held + view.counts.quarantined > 0 => {
@@ -109,10 +122,25 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     };
     if let Some(next) = next {
         let listed = [&view.held, &view.quarantined, &view.owed].iter().any(|rows| !rows.is_empty());
-        let space = if listed || !view.later.is_empty() { "\n" } else { "" };
+        let space = if listed || !view.later.is_empty() || !view.findings.is_empty() { "\n" } else { "" };
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
+}
+
+/// What audits found and what still stands of it.
+fn audited(out: &mut String, view: &StatusView, width: Option<usize>) {
+    let Some(run) = &view.last_audit else { return };
+    if let Some(why) = view.two_writers() {
+        let text = wrap(&format!("warning: {}", visible(why)), width, 2);
+        let _ = writeln!(out, "{}", paint(RED, text));
+    }
+    findings(out, &view.findings, run.started_at, width);
+    let rest = view.all_findings.saturating_sub(view.findings.len() as u64);
+    if rest > 0 {
+        let more = format!("  … and {} more (table finding of the store lists all)", count(rest));
+        let _ = writeln!(out, "{}", paint(DIM, more));
+    }
 }
 
 fn last_run(out: &mut String, view: &StatusView) {
@@ -314,5 +342,8 @@ pub fn status_json(view: &StatusView) -> Json {
         "later": view.later,
         "held": view.held,
         "quarantined": view.quarantined,
+        "findings": view.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "two_writers": view.two_writers(),
+        "last_audit": view.last_audit.as_ref().map(super::runs::run_json),
     })
 }

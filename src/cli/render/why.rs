@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::domain::{Changes, Facts, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb};
+use crate::domain::{Change, Changes, Facts, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb};
 use crate::engine::explain::{Roof, Told};
 use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
-use crate::store::{AttemptRow, OperationRow, StoryEntity, StoryRecord};
+use crate::store::{AttemptRow, FindingRow, OperationRow, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
 use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, brief, paint, stamp, visible};
@@ -44,6 +44,17 @@ fn one(told: &Told) -> String {
     if let Some(mirror) = story.entity.as_ref().and_then(|entity| entity.entity.mirror.as_ref()) {
         section(&mut out, "what Pivotal holds, as last written");
         pairs(&mut out, mirror.written.0.iter());
+    }
+    if !told.findings.is_empty() {
+        section(&mut out, "what audits found in Pivotal");
+    }
+    for row in &told.findings {
+        let FindingRow { finding, first_seen_at, .. } = row;
+        let change = Change { from: finding.written.clone(), to: finding.found.clone() };
+        let shown = before_and_after(Verb::Update, &finding.field, &change, usize::MAX);
+        let _ =
+            writeln!(out, "  {}  {shown}  by somebody, first seen {}", visible(&finding.field), stamp(*first_seen_at));
+        let _ = writeln!(out, "      {}", paint(YELLOW, visible(&finding.said)));
     }
     if !story.attempts.is_empty() {
         section(&mut out, "what was sent, newest first");
@@ -184,7 +195,7 @@ fn owed(out: &mut String, operation: &OperationRow) {
     differences(out, *verb, changes);
 }
 
-fn differences(out: &mut String, verb: Verb, changes: &Changes) {
+pub(super) fn differences(out: &mut String, verb: Verb, changes: &Changes) {
     let longest = changes.0.keys().map(|field| field.chars().count()).max().unwrap_or(0);
     for (field, change) in &changes.0 {
         let _ =
@@ -284,10 +295,26 @@ fn pairs<'a>(out: &mut String, pairs: impl Iterator<Item = (&'a String, &'a Valu
     }
 }
 
+/// How an attempt ended, for people.
+pub(super) fn outcome_of(word: &str) -> &str {
+    match word {
+        "unsent" => "not sent",
+        "pending" => "no answer yet",
+        "unknown" => "answer unknown",
+        other => other,
+    }
+}
+
 fn written(out: &mut String, attempt: &AttemptRow) {
     let AttemptRow { run, verb, changes, method, path, planned_at, outcome, status, error, .. } = attempt;
     let status = status.map_or_else(String::new, |status| format!(" {status}"));
-    let _ = writeln!(out, "  {}  run {run}  {method} {}  {outcome}{status}", stamp(*planned_at), visible(path));
+    let _ = writeln!(
+        out,
+        "  {}  run {run}  {method} {}  {}{status}",
+        stamp(*planned_at),
+        visible(path),
+        outcome_of(outcome)
+    );
     differences(out, *verb, changes);
     let ids = [("request", &attempt.request_id), ("idempotency key", &attempt.idempotency_key)];
     let ids: Vec<String> =

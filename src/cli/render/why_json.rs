@@ -41,6 +41,7 @@ fn one(told: &Told) -> Json {
             "written": m.written.to_api_json(), "written_at": entity.and_then(|e| e.written_at),
         })),
         "records": story.records.iter().map(record).collect::<Vec<_>>(),
+        "findings": told.findings.iter().map(super::audit::finding_json).collect::<Vec<_>>(),
         "operations": story.operations,
         "attempts": story.attempts.iter().map(attempt).collect::<Vec<_>>(),
     })

@@ -36,7 +36,7 @@ fn told() -> Told {
         ],
         fate: None,
     };
-    Told { story: story(), explained: Some(explained), account: None, roof: None }
+    Told { story: story(), explained: Some(explained), findings: vec![], account: None, roof: None }
 }
 
 fn story() -> Story {
@@ -47,6 +47,7 @@ fn story() -> Story {
         origin: Origin::Created,
         state: MirrorState::Live,
         written: Fields::from([("name", "Acme".into()), ("plan", Value::Null)]),
+        found: Fields::default(),
     };
     let change = Change { from: "Acme".into(), to: "Acme Inc".into() };
     let changes = Changes([("name".to_owned(), change)].into());
@@ -61,6 +62,7 @@ fn story() -> Story {
                 mirror: Some(mirror),
                 gone_since: None,
                 approval: Default::default(),
+                undone: None,
                 quarantine: Some(Quarantine {
                     fingerprint: "f".into(),
                     reason: "invalid plan".into(),

@@ -68,6 +68,7 @@ fn report(run: crate::domain::RunId, status: RunStatus, started_at: crate::domai
         notes: vec![],
         error: None,
         plan: vec![],
+        audit: None,
         progress: None,
         later: vec![],
     }

@@ -20,6 +20,7 @@ fn story(written: &[(&str, &str)], attempts: Vec<AttemptRow>) -> Story {
         origin: Origin::Created,
         state: MirrorState::Live,
         written: fields(written),
+        found: Default::default(),
     };
     let entity = Entity {
         id: EntityId(1),
@@ -28,6 +29,7 @@ fn story(written: &[(&str, &str)], attempts: Vec<AttemptRow>) -> Story {
         mirror: Some(mirror),
         gone_since: None,
         quarantine: None,
+        undone: None,
         approval: Default::default(),
     };
     let entity = StoryEntity {

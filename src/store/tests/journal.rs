@@ -18,7 +18,7 @@ async fn many(scene: &Scene, n: usize) -> Vec<(Operation, OperationId)> {
 }
 
 fn intent(scene: &Scene, action: &Operation, operation: OperationId) -> Intent {
-    Intent { operation, run: scene.run, action: action.clone(), prepared: post() }
+    Intent { operation, run: scene.run, action: action.clone(), prepared: post(), before: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,7 +31,7 @@ async fn tasks_in_flight_share_commits_and_each_gets_its_own_answer() {
         let run = scene.run;
         tasks.spawn(async move {
             for (action, operation) in chunk {
-                let intent = Intent { operation, run, action: action.clone(), prepared: post() };
+                let intent = Intent { operation, run, action: action.clone(), prepared: post(), before: None };
                 let attempt = store.intend(&[intent], at(4)).await.unwrap()[0];
                 let entity = action.entity;
                 let outcome = written(&format!("p{}", entity.0));

@@ -135,6 +135,7 @@ async fn population_and_slugs_count_what_is_live() {
         parent: None,
         fields: fields("walked"),
         created_at: None,
+        updated_at: None,
     };
     scene.store.save_remote(&[object], at(1)).await.unwrap();
     let mut used: Vec<_> = scene.store.slugs_in_use(&ask).await.unwrap().into_iter().collect();

@@ -7,6 +7,7 @@ mod look;
 mod nudge;
 mod open;
 mod operations;
+mod prune;
 mod pull;
 mod remote;
 mod runs;
@@ -88,7 +89,7 @@ impl Scene {
     }
 
     async fn send(&self, operation: OperationId, action: &Operation) -> AttemptId {
-        let intent = Intent { operation, run: self.run, action: action.clone(), prepared: post() };
+        let intent = Intent { operation, run: self.run, action: action.clone(), prepared: post(), before: None };
         self.store.intend(&[intent], at(4)).await.unwrap()[0]
     }
 
@@ -183,6 +184,7 @@ fn mirror(pivotal_id: &str) -> Mirror {
         origin: Origin::Created,
         state: MirrorState::Live,
         written: fields(pivotal_id),
+        found: Fields::default(),
     }
 }
 

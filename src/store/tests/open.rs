@@ -35,7 +35,7 @@ async fn every_table_is_strict() {
         )
         .await;
     let strict: i64 = scene.one("SELECT count(*) FROM pragma_table_list WHERE strict = 1 AND schema = 'main'").await;
-    assert_eq!((loose, strict), (0, 12));
+    assert_eq!((loose, strict), (0, 13));
 }
 
 #[tokio::test]

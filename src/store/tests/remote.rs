@@ -5,7 +5,15 @@ use crate::ports::RemoteObject;
 fn object(id: &str, kind: Kind, parent: Option<&str>, pairs: &[(&str, Value)]) -> RemoteObject {
     let fields = Fields(pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
     let parent = parent.map(PivotalId::new);
-    RemoteObject { kind, id: PivotalId::new(id), display_id: Some(1), parent, fields, created_at: None }
+    RemoteObject {
+        kind,
+        id: PivotalId::new(id),
+        display_id: Some(1),
+        parent,
+        fields,
+        created_at: None,
+        updated_at: None,
+    }
 }
 
 fn customers(companies: &[&str], stripe: &[&str], domains: &[&str]) -> RemoteQuery {

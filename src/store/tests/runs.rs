@@ -13,6 +13,7 @@ fn report(run: RunId) -> Report {
         finished_at: Some(at(60)),
         notes: vec!["n".to_owned()],
         error: None,
+        audit: None,
         progress: None,
         plan: Vec::new(),
         later: Vec::new(),

@@ -74,6 +74,7 @@ async fn deleted_keeps_the_mapping_and_lets_the_entity_be_created_again() {
         parent: None,
         fields: fields("acme"),
         created_at: None,
+        updated_at: None,
     };
     scene.store.save_remote(&[object], at(1)).await.unwrap();
     let action = Operation { action: Action::Delete { id: PivotalId::new("p1") }, ..creating(entity, Kind::Customer) };
@@ -196,4 +197,14 @@ async fn several_settlements_of_one_entity_keep_their_order() {
     scene.store.settle(all.to_vec()).await.unwrap();
     assert_eq!(scene.one::<String>("SELECT state FROM entity").await, "deleted");
     assert_eq!(said(&scene).await, "done done 201");
+}
+
+#[tokio::test]
+async fn what_never_left_is_told_apart_from_what_failed() {
+    let scene = Scene::new().await;
+    settle(&scene, Settled::Unsent("the run stopped before it was sent".to_owned())).await;
+    assert_eq!(scene.one::<String>("SELECT outcome FROM attempt").await, "unsent");
+    assert_eq!(scene.one::<String>("SELECT outcome FROM v_history").await, "not sent");
+    assert!(scene.store.open_attempts().await.unwrap().is_empty());
+    assert_eq!(scene.store.open_operations(Some("owed"), 9).await.unwrap().len(), 1);
 }

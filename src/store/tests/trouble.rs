@@ -48,7 +48,7 @@ async fn a_full_disk_fails_an_intent_before_anything_is_sent() {
     cap(&scene, 0).await;
     let mut prepared = post();
     prepared.body = Some("x".repeat(100_000));
-    let intent = Intent { operation, run: scene.run, action: creating(entity, Kind::Customer), prepared };
+    let intent = Intent { operation, run: scene.run, action: creating(entity, Kind::Customer), prepared, before: None };
     let error = scene.store.intend(std::slice::from_ref(&intent), at(4)).await.unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(scene.store.open_attempts().await.unwrap().is_empty());

@@ -162,7 +162,7 @@ impl Bench {
         let ask = Ask { kind, asked_by: "test".to_owned(), full, only: None };
         let report = match kind {
             RunKind::Plan => engine.plan(&ask).await,
-            RunKind::Sync | RunKind::Backfill => engine.sync(&writer, &ask, None).await,
+            _ => engine.sync(&writer, &ask, None).await,
         };
         engine.store.close().await;
         report

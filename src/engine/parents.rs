@@ -1,0 +1,89 @@
+//! An entity as the reconciler takes it: with its records, and with what this plan will make of its customer.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::{Action, EntityId, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
+use crate::reconcile::{Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Wanted};
+use crate::store::{KnownRow, SubjectRow, SurvivorRow};
+
+/// What this plan will make of the customers it looked at, for their children.
+#[derive(Default)]
+pub(super) struct Parents {
+    fates: HashMap<EntityId, Fate>,
+    /// Customers that turned out to be one with another: a person says which stays.
+    doubled: HashSet<PivotalId>,
+}
+
+enum Fate {
+    /// Will be adopted under this id.
+    Adopted(PivotalId),
+    /// Will be created, though Pivotal had it before.
+    Anew,
+    /// Waits, is held or refused.
+    Blocked(String),
+}
+
+impl Parents {
+    pub(super) fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {
+        if subject.entity.kind != Kind::Customer {
+            return;
+        }
+        let waits = operations.iter().any(|operation| !operation.is_ready());
+        if let (Wanted::Doubled(_), Some(mirror), true) = (&desired.wanted, &subject.entity.mirror, waits) {
+            self.doubled.insert(mirror.id.clone());
+        }
+        for operation in operations {
+            let fate = match (&operation.standing, &operation.action) {
+                (Standing::Ready, Action::Adopt { id, .. }) => Fate::Adopted(id.clone()),
+                (Standing::Ready, Action::Create { .. }) => Fate::Anew,
+                (Standing::Ready, _) => continue,
+                // An update that rests does not keep children from an existing customer.
+                (_, Action::Update { .. }) => continue,
+                (Standing::Held(why) | Standing::Quarantined(why) | Standing::Waiting(why), _) => {
+                    Fate::Blocked(why.clone())
+                }
+            };
+            self.fates.insert(operation.entity, fate);
+        }
+    }
+}
+
+/// An entity as the reconciler takes it.
+pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
+    let parent = row.parent.map(|parent| {
+        let fate = parents.fates.get(&parent.entity);
+        let planned = match fate {
+            Some(Fate::Adopted(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let blocked = match (parent.state, fate) {
+            (Some(MirrorState::Lost), Some(Fate::Anew)) => None,
+            (Some(MirrorState::Lost), _) => Some("its customer is no longer in Pivotal".to_owned()),
+            (_, Some(Fate::Blocked(why))) if parent.pivotal_id.is_none() => Some(why.clone()),
+            _ => None,
+        };
+        let there = parent.pivotal_id.filter(|_| !matches!(fate, Some(Fate::Anew)));
+        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), blocked }
+    });
+    let mut survivors = row.survivors;
+    let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
+    let siblings = row.siblings.into_iter();
+    let siblings = siblings.map(|(row, settled)| Sibling { known: known(row, &mut HashMap::new()), settled }).collect();
+    let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
+    let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
+    let home = match (row.left_out, torn) {
+        (true, _) => Home::LeftOut,
+        (false, true) => Home::Torn,
+        (false, false) => Home::Free,
+    };
+    Subject { entity: row.entity, records, parent, siblings, home }
+}
+
+fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {
+    let survivor = survivors.remove(&row.record.key).map(|s| Survivor {
+        key: s.key,
+        pivotal_id: s.pivotal_id,
+        display_id: s.display_id,
+    });
+    Known { record: row.record, gone: row.gone, problem: row.problem, survivor, chosen: row.chosen }
+}

@@ -1,0 +1,303 @@
+//! `undo RUN`: what a run wrote is taken back, by the same way it came.
+//!
+//! Pivotal is asked first what it says now: one request per customer, or one per 100 where that is less, and one per customer
+//! whose contacts or onboardings are concerned. What follows is decided in `reconcile`. The marks that keep the next plan from
+//! doing it all again are stored before anything leaves.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::Utc;
+use tracing::Instrument as _;
+
+use crate::domain::{
+    EntityId, Fault, Fields, Kind, Mirror, Operation, PivotalId, Report, RunId, RunKind, SourceKey, SourceName, Undone,
+    Verb,
+};
+use crate::ports::{Spent, Writer};
+use crate::reconcile::{Done, Past, Wanted};
+use crate::store::DoneRow;
+
+use super::parents::{Parents, subject};
+use super::{Ask, Engine, EngineError, Event, tell};
+
+/// From so many customers on, all are walked instead: a page holds 100.
+const ONE_BY_ONE: usize = 20;
+
+/// How a run would be taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndoPlan {
+    /// The run.
+    pub run: RunId,
+    /// What would be sent, in order.
+    pub operations: Vec<Operation>,
+    /// What would be let go of.
+    pub released: Vec<Released>,
+    /// What cannot be taken back.
+    pub cannot: Vec<CannotUndo>,
+    /// The guards that hold it: each in words, and what would let it through for once, as the environment spells it.
+    pub held: Vec<(String, Vec<String>)>,
+    marks: Vec<(EntityId, Option<Undone>)>,
+    mirrors: HashMap<EntityId, Mirror>,
+    /// Requests before it was made: what asking cost belongs to the undo.
+    spent: Vec<(Option<SourceName>, Spent)>,
+}
+
+/// An object that was taken over, and would be nobody's again. It stays in Pivotal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The entity.
+    pub entity: EntityId,
+    /// What it is.
+    pub kind: Kind,
+    /// The object.
+    pub id: PivotalId,
+    /// The record that names it.
+    pub subject: SourceKey,
+    /// What people call it.
+    pub name: String,
+}
+
+/// Something that cannot be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotUndo {
+    /// What it is about.
+    pub kind: Kind,
+    /// The record that names it.
+    pub subject: SourceKey,
+    /// What people call it.
+    pub name: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl UndoPlan {
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.released.is_empty()
+    }
+}
+
+/// What Pivotal says now.
+#[derive(Default)]
+struct Seen {
+    objects: HashMap<PivotalId, Fields>,
+    /// By customer, what lives under it.
+    children: HashMap<PivotalId, HashSet<PivotalId>>,
+}
+
+impl Engine {
+    /// Works out how a run would be taken back. Writes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Undo`] when it cannot be, or not yet; else as a plan.
+    pub async fn plan_undo(&self, run: RunId) -> Result<UndoPlan, EngineError> {
+        let refuse = |why: String, hint: &str| EngineError::Undo { run, why, hint: hint.to_owned() };
+        let Some((kind, _)) = self.store.run_named(run).await? else {
+            let why = "it is not here, or was removed after store.retention".to_owned();
+            return Err(refuse(why, "`pivotal-sync runs` lists them"));
+        };
+        let spent = self.spent();
+        self.identify().await?;
+        let open = self.store.open_attempts().await?.len();
+        if open > 0 {
+            let why = format!("the outcome of {open} earlier writes is not known yet");
+            return Err(refuse(why, "run `pivotal-sync sync` first: it settles them"));
+        }
+        let done = self.store.done_by(run).await?;
+        let mut by_entity: BTreeMap<EntityId, Vec<DoneRow>> = BTreeMap::new();
+        for row in done {
+            by_entity.entry(row.entity).or_default().push(row);
+        }
+        let pasts = self.pasts(run, &by_entity).await?;
+        let mut plan = UndoPlan { spent, ..self.inverses(run, pasts).await? };
+        if kind == RunKind::Undo {
+            // To undo an undo is to do it again: then nothing keeps the next plan from it.
+            plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
+        }
+        let population = self.measured().await?;
+        for tripped in self.reconciler.guard(&mut plan.operations, &population, &|_| false) {
+            let limit = format!(
+                "{} {}s would be {} at once, more than {} allows",
+                tripped.count, tripped.kind, tripped.verb, tripped.limit
+            );
+            plan.held.push((limit, tripped.allow));
+        }
+        Ok(plan)
+    }
+
+    /// Takes a run back as planned. All of it or nothing: what a guard holds, holds the whole.
+    ///
+    /// # Errors
+    /// [`EngineError::Undo`] when a guard holds it; else as a sync.
+    pub async fn undo(&self, writer: &dyn Writer, plan: UndoPlan, asked_by: &str) -> Result<Report, EngineError> {
+        if let Some((why, allow)) = plan.held.first() {
+            let hint = format!("`{} pivotal-sync undo {}` lets as many through for once", allow.join(" "), plan.run);
+            return Err(EngineError::Undo { run: plan.run, why: why.clone(), hint });
+        }
+        let ask = Ask { kind: RunKind::Undo, asked_by: asked_by.to_owned(), full: false, only: None };
+        let mut run = self.begin(&ask).await?;
+        run.before.clone_from(&plan.spent);
+        let span = tell::span(&run.report);
+        let result = async {
+            tell::began(&ask);
+            let UndoPlan { run: undone, operations, released, cannot, marks, mirrors, .. } = plan;
+            run.note(format!("takes back run {undone}"));
+            for CannotUndo { subject, name, why, .. } in &cannot {
+                run.note(format!("not taken back: {name} ({subject}): {why}"));
+            }
+            self.store.mark_undone(&marks).await?;
+            let planned = self.write_down(operations, mirrors, &HashMap::new(), &mut run).await?;
+            self.apply(writer, planned, false, &mut run).await?;
+            let ids: Vec<EntityId> = released.iter().map(|released| released.entity).collect();
+            let number = self.store.release(run.report.run, &ids).await?;
+            if number > 0 {
+                run.note(format!("{number} objects that had been taken over are let go; they stay in Pivotal"));
+            }
+            Ok(())
+        }
+        .instrument(span.clone())
+        .await;
+        self.finish(run, result).instrument(span).await
+    }
+
+    /// Everything that decides how each entity's part is taken back, but for its children; children before customers.
+    async fn pasts(&self, run: RunId, by_entity: &BTreeMap<EntityId, Vec<DoneRow>>) -> Result<Vec<Past>, EngineError> {
+        let entities: Vec<EntityId> = by_entity.keys().copied().collect();
+        let later = self.store.done_after(run, &entities).await?;
+        let rows = self.store.subjects(&entities).await?;
+        let mut pasts = Vec::new();
+        for row in rows {
+            let subject = subject(row, &Parents::default());
+            let Some(done) = by_entity.get(&subject.entity.id) else { continue };
+            let desired = self.reconciler.desire(&subject, Utc::now());
+            let wanted = match desired.wanted {
+                Wanted::Yes(fields) | Wanted::Waiting { fields, .. } => Some(fields),
+                _ => None,
+            };
+            let told = done.last();
+            pasts.push(Past {
+                run,
+                subject: told.and_then(|row| row.subject.parse().ok()).unwrap_or(desired.subject),
+                name: told.map_or(desired.name, |row| row.name.clone()),
+                done: done.iter().map(|row| Done { verb: row.verb, changes: row.changes.clone() }).collect(),
+                later: later.get(&subject.entity.id).copied(),
+                now: None,
+                children: 0,
+                wanted,
+                entity: subject.entity,
+            });
+        }
+        pasts.sort_by_key(|past| std::cmp::Reverse(past.entity.kind));
+        Ok(pasts)
+    }
+
+    async fn inverses(&self, run: RunId, pasts: Vec<Past>) -> Result<UndoPlan, EngineError> {
+        let seen = self.see(&pasts).await?;
+        let customers: Vec<EntityId> =
+            pasts.iter().filter(|past| past.entity.kind == Kind::Customer).map(|past| past.entity.id).collect();
+        let children = self.store.live_children(&customers).await?;
+        let mut plan = UndoPlan {
+            run,
+            operations: Vec::new(),
+            released: Vec::new(),
+            cannot: Vec::new(),
+            held: Vec::new(),
+            marks: Vec::new(),
+            mirrors: HashMap::new(),
+            spent: Vec::new(),
+        };
+        // Objects that go, or are nobody's afterwards: they keep no customer.
+        let mut leaving: HashSet<PivotalId> = HashSet::new();
+        for mut past in pasts {
+            let mirror = past.entity.mirror.clone();
+            let id = mirror.as_ref().map(|mirror| mirror.id.clone());
+            past.now = id.as_ref().and_then(|id| seen.objects.get(id)).cloned();
+            if let Some(id) = id.as_ref().filter(|_| past.entity.kind == Kind::Customer) {
+                let ours = children.iter().filter(|child| child.2 == past.entity.id).map(|child| &child.3);
+                let theirs = seen.children.get(id).into_iter().flatten();
+                let staying: HashSet<&PivotalId> = ours.chain(theirs).filter(|id| !leaving.contains(*id)).collect();
+                past.children = staying.len() as u64;
+            }
+            let inverse = self.reconciler.inverse(&past);
+            let Past { entity, subject, name, .. } = past;
+            let kind = entity.kind;
+            plan.cannot.extend(inverse.cannot.into_iter().map(|why| CannotUndo {
+                kind,
+                subject: subject.clone(),
+                name: name.clone(),
+                why,
+            }));
+            plan.marks.extend(inverse.undone.map(|undone| (entity.id, Some(undone))));
+            let deletes = inverse.operation.as_ref().is_some_and(|operation| operation.verb() == Verb::Delete);
+            if let Some(id) = id {
+                if deletes || inverse.release {
+                    leaving.insert(id.clone());
+                }
+                if inverse.release {
+                    plan.released.push(Released { entity: entity.id, kind, id, subject, name });
+                }
+            }
+            if let (Some(operation), Some(mirror)) = (inverse.operation, mirror) {
+                plan.mirrors.insert(entity.id, mirror);
+                plan.operations.push(operation);
+            }
+        }
+        crate::reconcile::order(&mut plan.operations, &BTreeSet::new());
+        Ok(plan)
+    }
+
+    /// Asks Pivotal what it says of the objects concerned, and what lives under the customers that would go.
+    async fn see(&self, pasts: &[Past]) -> Result<Seen, EngineError> {
+        let mut seen = Seen::default();
+        let of = |kind: Kind| {
+            let live = pasts.iter().filter(move |past| past.entity.kind == kind);
+            live.filter_map(|past| past.entity.mirror.as_ref().map(|mirror| (past, mirror)))
+        };
+        let customers: BTreeSet<PivotalId> = of(Kind::Customer).map(|(_, mirror)| mirror.id.clone()).collect();
+        if customers.len() > ONE_BY_ONE {
+            self.see_list(Kind::Customer, None, &mut seen).await?;
+        } else {
+            for id in &customers {
+                match self.or_stop(self.target.get(Kind::Customer, id)).await? {
+                    Ok(found) => drop(seen.objects.insert(found.id, found.fields)),
+                    Err(error) if error.fault == Fault::NotFound => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        let going = of(Kind::Customer).filter(|(past, _)| past.done.iter().any(|done| done.verb == Verb::Create));
+        let going: BTreeSet<PivotalId> = going.map(|(_, mirror)| mirror.id.clone()).collect();
+        for kind in [Kind::Contact, Kind::Onboarding] {
+            let touched = of(kind).filter_map(|(_, mirror)| mirror.parent.clone());
+            // A customer that is gone has no list (pivotal-api.md 10.2).
+            let gone = |id: &PivotalId| customers.contains(id) && !seen.objects.contains_key(id);
+            let parents: BTreeSet<PivotalId> = going.iter().cloned().chain(touched).filter(|id| !gone(id)).collect();
+            for parent in parents {
+                self.see_list(kind, Some(&parent), &mut seen).await?;
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn see_list(&self, kind: Kind, parent: Option<&PivotalId>, seen: &mut Seen) -> Result<(), EngineError> {
+        let mut cursor = None;
+        loop {
+            let page = match self.or_stop(self.target.list(kind, parent, cursor.as_ref())).await? {
+                // Its customer is gone, and so is it.
+                Err(error) if error.fault == Fault::NotFound && parent.is_some() => return Ok(()),
+                page => page?,
+            };
+            for object in page.objects {
+                if let Some(parent) = parent {
+                    seen.children.entry(parent.clone()).or_default().insert(object.id.clone());
+                }
+                seen.objects.insert(object.id, object.fields);
+            }
+            self.watch.tell(Event::Walked { kind, seen: seen.objects.len() as u64 });
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What was sent is told for as long as `store.retention` says: the real binary against the whole sandbox.
+
+use pivotal_sync::sandbox::hubspot::ObjectType;
+use pivotal_sync::sandbox::pivotal::Object;
+use serde_json::json;
+
+use super::desk::{BY_COMPANY, Desk};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_tells_who_asked_what_was_sent_the_answer_and_before_and_after() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "backfill").await;
+    desk.set(&acme, "name", "Acme Inc");
+    desk.ends(0, "sync").await;
+    desk.sandbox.hubspot().archive(ObjectType::Company, acme.rsplit(':').next().unwrap()).unwrap();
+    desk.ends(0, "sync").await;
+
+    let said = desk.ends(0, &format!("history {acme} --json")).await;
+    let told: Vec<_> = said.json["history"].as_array().unwrap().iter().collect();
+    let line = |at: usize| {
+        let one = told[at];
+        format!(
+            "{} {} {} {} {} {}",
+            one["run_kind"].as_str().unwrap(),
+            one["asked_by"].as_str().unwrap(),
+            one["op"].as_str().unwrap(),
+            one["method"].as_str().unwrap(),
+            one["outcome"].as_str().unwrap(),
+            one["http_status"]
+        )
+    };
+    let lines: Vec<String> = (0..told.len()).map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "sync command delete DELETE done 200",
+            "sync command update PATCH done 200",
+            "backfill command create POST done 201"
+        ]
+    );
+    assert_eq!((&told[0]["before"]["name"], &told[0]["after"]), (&json!("Acme Inc"), &json!({})));
+    assert_eq!((&told[1]["before"], &told[1]["after"]), (&json!({"name": "Acme"}), &json!({"name": "Acme Inc"})));
+    assert_eq!((&told[1]["body"], &told[2]["before"]), (&json!(r#"{"name":"Acme Inc"}"#), &json!({})));
+    assert_eq!(told[2]["after"]["domain"], "acme.com");
+
+    // Page by page, newest first.
+    let first = desk.ends(0, &format!("history {acme} -n 2 --json")).await;
+    let second = desk.ends(0, &format!("history {acme} -n 2 --skip 2 --json")).await;
+    assert_eq!((&first.json["more"], &second.json["more"]), (&json!(true), &json!(false)));
+    assert_eq!((&first.json["history"][1], &second.json["history"][0]), (told[1], told[2]));
+    let text = desk.ends(0, &format!("history {acme} -n 1")).await.text;
+    for part in ["asked by command: sync 3", "DELETE /customers/", "done 200", "Acme Inc (gone)", "--skip 1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let said = desk.ends(1, "history hubspot:company:404").await;
+    assert!(said.text.contains("is not known here") && said.text.contains("hint:"), "{}", said.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_view_shows_is_what_history_shows() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "sync").await;
+    desk.set(&acme, "name", "Acme Inc");
+    desk.ends(0, "sync").await;
+    let row = "SELECT concat_ws(' ', run_kind, asked_by, verb, method, before, after, body, outcome, status) FROM v_history LIMIT 1";
+    let shown = desk.query(row).await;
+    assert_eq!(shown, r#"sync command update PATCH {"name":"Acme"} {"name":"Acme Inc"} {"name":"Acme Inc"} done 200"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_pivotal_already_is_told_though_nothing_was_sent() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    let body = json!({ "name": "Acme", "domain": "acme.com", BY_COMPANY: acme.rsplit(':').next().unwrap() });
+    desk.in_pivotal(reqwest::Method::POST, "/customers", body).await;
+    desk.ends(0, "sync").await;
+    let said = desk.ends(0, &format!("history {acme} --json")).await;
+    let one = &said.json["history"][0];
+    assert_eq!((&one["op"], &one["method"], &one["outcome"]), (&json!("adopt"), &json!(null), &json!("done")));
+    assert!(desk.ends(0, &format!("history {acme}")).await.text.contains("nothing had to be sent"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_left_is_told_as_not_sent() {
+    let desk = Desk::with("").await;
+    for number in 0..40 {
+        desk.company(&format!("Company {number}"), &format!("company{number}.com"));
+    }
+    // Of 20 a minute the reserve leaves 18, and two go to who and what is there: the next stand ready for their turn.
+    desk.sandbox.pivotal().limit = Some(20);
+    let child = desk.begin(&["sync"]);
+    desk.until(|| desk.sandbox.log.count("POST", "/api/v1/") == 16).await;
+    assert_eq!(desk.interrupt(child).await, 130);
+    desk.sandbox.pivotal().limit = None;
+    let told = "SELECT group_concat(DISTINCT outcome) FROM (SELECT outcome FROM v_history ORDER BY outcome)";
+    assert_eq!(desk.query(told).await, "done,not sent");
+    let unsent = "SELECT count(*) || ' ' || group_concat(DISTINCT error) FROM v_history WHERE outcome = 'not sent'";
+    assert!(desk.query(unsent).await.ends_with(" the run stopped before it was sent"), "{}", desk.query(unsent).await);
+    let never = "SELECT ref FROM v_history WHERE outcome = 'not sent' LIMIT 1";
+    let text = desk.ends(0, &format!("history {}", desk.query(never).await)).await.text;
+    assert!(text.contains("POST /customers  not sent") && !text.contains("failed"), "{text}");
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.sandbox.pivotal().visible(Object::Customer).count(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_older_than_retention_is_removed_and_nothing_else_changes() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "sync").await;
+    desk.set(&acme, "name", "Acme Inc");
+    desk.ends(0, "sync").await;
+    desk.age(366).await;
+    desk.set(&acme, "name", "Acme Ltd");
+    desk.ends(0, "sync").await;
+    let said = desk.ends(0, &format!("history {acme} --json")).await;
+    assert_eq!(said.json["history"].as_array().unwrap().len(), 1, "{}", said.text);
+    assert_eq!(said.json["history"][0]["before"], json!({"name": "Acme Inc"}));
+    assert_eq!(desk.query("SELECT count(*) || ' ' || max(id) FROM run").await, "1 3");
+    assert_eq!(desk.query("SELECT group_concat(integrity_check) FROM pragma_integrity_check").await, "ok");
+    desk.is_quiet().await;
+    assert!(desk.ends(0, &format!("why {acme}")).await.text.contains("in step"));
+}
