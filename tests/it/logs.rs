@@ -32,7 +32,7 @@ impl Desk {
         let config = format!(
             "[store]\npath = \"state.db\"\n[pivotal]\nbase_url = \"{}\"\nworkspace = \"acme\"\n[hubspot]\nbase_url = \"{}\"\n\
              lag = \"0s\"\n[stripe]\nbase_url = \"{}\"\nlag = \"0s\"\n[customers]\nwhere = \"company.name or stripe.name\"\n\
-             delete_grace = \"0s\"\n[customers.fields]\nstatus = \"company.about_us\"\n",
+             delete_grace = \"0s\"\n",
             sandbox.pivotal_url(),
             sandbox.hubspot_url(),
             sandbox.stripe_url(),
@@ -62,7 +62,8 @@ impl Desk {
             created: Utc::now() - TimeDelta::days(30),
             test_clock: None,
         });
-        self.company("Refused & Sons", "refused.com", &[("about_us", "no such status")])
+        self.sandbox.pivotal().switches.longest_text = 100;
+        self.company(&format!("Refused {}", "& Sons ".repeat(20)), "refused.com", &[])
     }
 
     async fn sync(&self, code: i32) -> Run {
