@@ -4,7 +4,7 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Action, ApiError, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine,
+    Action, ApiError, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine, Verb,
 };
 use crate::ports::Heard;
 use crate::reconcile::fingerprint_of;
@@ -32,7 +32,13 @@ impl Engine {
             None => false,
         };
         let instead = match owner {
-            Some(owner) if owner.owner.is_none() && !not_this && agrees(&armed.operation, &owner) => {
+            // Whom another operation of this run just made has no owner here yet.
+            Some(owner)
+                if owner.owner.is_none()
+                    && !not_this
+                    && agrees(&armed.operation, &owner)
+                    && rival(shared.plan, &armed.operation).is_none() =>
+            {
                 Some(self.adoption(&armed.operation, owner))
             }
             Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {
@@ -83,6 +89,7 @@ impl Engine {
             Some(address) => self.store.holder_of(address, operation.entity).await?,
             None => None,
         };
+        let found = found.or_else(|| rival(shared.plan, operation).map(|o| (o.entity, o.subject.to_string())));
         let holder = found.as_ref().map(|(entity, _)| *entity);
         if let Some(giver) = shared.plan.iter().find(|other| gives_up(other, operation, holder)) {
             let why = format!("{error}; {} gives it up in this run, so the next one tries again", giver.subject);
@@ -157,6 +164,17 @@ fn gives_up(other: &Operation, asks: &Operation, holder: Option<EntityId>) -> bo
         (Action::Update { .. }, Some(change)) => change.from == wanted.to && change.to != wanted.from,
         _ => false,
     }
+}
+
+/// Another operation of the run that asks for the same address: whichever came first has it.
+fn rival<'a>(plan: &'a [Operation], asks: &Operation) -> Option<&'a Operation> {
+    let address = |operation: &Operation| {
+        let changes = operation.changes();
+        changes.0.get(EMAIL).and_then(|change| change.to.as_text()).map(str::to_lowercase)
+    };
+    let wanted = address(asks)?;
+    let others = plan.iter().filter(|other| other.is_ready() && other.kind == asks.kind && other.entity != asks.entity);
+    others.filter(|other| other.verb() != Verb::Delete).find(|other| address(other).as_ref() == Some(&wanted))
 }
 
 fn same_email(a: &Fields, b: &Fields) -> bool {

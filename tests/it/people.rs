@@ -79,6 +79,28 @@ async fn of_two_people_with_one_mailbox_the_second_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_sent_at_the_same_time_with_the_same_mailbox_nobody_becomes_another() {
+    let mut world = portal(30, 0);
+    let companies: Vec<String> = world.ids(ObjectType::Company).collect();
+    for (at, company) in companies.iter().enumerate() {
+        for name in ["Ann", "Bob"] {
+            join(&mut world, company, &format!("{name}{at}"), &format!("office{at}@acme.com"));
+        }
+    }
+    let rig = Rig::with(world).await;
+    let report = rig.backfill().await;
+    assert_eq!((report.operations.held, report.status), (30, RunStatus::Partial), "{:#?}", report.notes);
+    assert_eq!(contacts(&rig).len(), 30);
+    let of_people = |path: &str| path.contains("/contacts/");
+    let renamed =
+        rig.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method == "PATCH" && of_people(&e.path));
+    assert_eq!(renamed.count(), 0, "nobody is made into somebody else");
+    rig.writes();
+    rig.sync().await;
+    assert!(rig.writes().is_empty(), "what is held rests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_changes_costs_one_update() {
     let rig = Rig::with(portal(1, 1)).await;
     rig.backfill().await;
