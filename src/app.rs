@@ -15,6 +15,7 @@ use crate::sources::stripe::{self, Stripe};
 use crate::store::{RunLock, Store, StoreError};
 
 /// A configuration with its credentials: everything commands are made from.
+#[derive(Clone)]
 pub struct App {
     /// The configuration.
     pub settings: Settings,
@@ -34,6 +35,18 @@ pub enum AppError {
     /// Rules that cannot be used.
     #[error("the rules cannot be used")]
     Rules(Vec<RuleProblem>),
+}
+
+/// What an engine needs of a configuration besides its store.
+pub struct Wired {
+    /// The rules, compiled.
+    pub reconciler: Reconciler,
+    /// The enabled sources.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// Pivotal, for reading.
+    pub target: Arc<dyn Target>,
+    /// Pivotal, for writing.
+    pub writer: PivotalWriter,
 }
 
 impl App {
@@ -80,9 +93,7 @@ impl App {
         watch: Arc<dyn Watch>,
         stop: CancellationToken,
     ) -> Result<(Engine, PivotalWriter), AppError> {
-        let reconciler = self.reconciler()?;
-        let sources = self.sources(&reconciler)?;
-        let (reader, writer) = pivotal::connect(&self.settings.pivotal, self.secrets.pivotal.clone())?;
+        let Wired { reconciler, sources, target, writer } = self.wire()?;
         let path = &self.settings.store.path;
         let lock = RunLock::acquire(path)?;
         let store = Store::open(path).await?;
@@ -91,7 +102,7 @@ impl App {
             lock,
             reconciler,
             sources,
-            target: Arc::new(reader),
+            target,
             workspace: self.settings.pivotal.workspace.clone(),
             retention: self.settings.store.retention,
             concurrency: usize::from(self.settings.pivotal.concurrency),
@@ -101,5 +112,24 @@ impl App {
             again: Arc::default(),
         };
         Ok((engine, writer))
+    }
+
+    /// What an engine needs of this configuration besides its store.
+    pub fn wire(&self) -> Result<Wired, AppError> {
+        let reconciler = self.reconciler()?;
+        let sources = self.sources(&reconciler)?;
+        let (reader, writer) = pivotal::connect(&self.settings.pivotal, self.secrets.pivotal.clone())?;
+        Ok(Wired { reconciler, sources, target: Arc::new(reader), writer })
+    }
+
+    /// Gives an engine this configuration. Its store stays: another one takes another process.
+    pub fn rewire(&self, engine: &mut Engine, wired: Wired) -> PivotalWriter {
+        let Wired { reconciler, sources, target, writer } = wired;
+        engine.reconciler = reconciler;
+        engine.sources = sources;
+        engine.target = target;
+        engine.workspace = self.settings.pivotal.workspace.clone();
+        engine.concurrency = usize::from(self.settings.pivotal.concurrency);
+        writer
     }
 }

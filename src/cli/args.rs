@@ -64,6 +64,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// The first load: adopt what is already in Pivotal, read everything, create the rest. Goes on where it stopped
     Backfill(BackfillArgs),
+    /// The daemon: runs when the schedule says so, when asked, and until it is stopped
+    Run,
     /// Health at a glance: last run, freshness, what is owed, held and quarantined
     Status(StatusArgs),
     /// The latest runs
@@ -90,6 +92,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Take in the decisions of an export, e.g. into a new store
     Import(ImportArgs),
+    /// Copy the store, checked, while it is in use
+    Backup(BackupArgs),
     /// A local HubSpot, Stripe and Pivotal to rehearse against
     Sandbox(SandboxArgs),
     /// Print shell completions
@@ -118,9 +122,14 @@ impl Command {
             | Self::Audit(AuditArgs { json, .. })
             | Self::Undo(UndoArgs { json, .. })
             | Self::Why(WhyArgs { json, .. }) => *json,
-            Self::Export(_) | Self::Demo | Self::Init(_) | Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => {
-                false
-            }
+            Self::Export(_)
+            | Self::Backup(_)
+            | Self::Demo
+            | Self::Run
+            | Self::Init(_)
+            | Self::Sandbox(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }
@@ -309,6 +318,14 @@ pub struct ImportArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Where to; replaced if it is there, and readable by you only
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// `sandbox`

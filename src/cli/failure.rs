@@ -106,7 +106,6 @@ impl Failure {
 
     /// A failed request, naming the credential's place where that is what must be looked at.
     pub fn of_api(error: &ApiError, secrets: Option<&Secrets>) -> Self {
-        let places = credential_places(error.api, secrets);
         let api = error.api;
         let (kind, hint) = match &error.fault {
             Fault::Unauthorised => (
@@ -138,25 +137,8 @@ impl Failure {
                 ("api", "run `pivotal-sync check`: it proves the configuration against the three APIs".to_owned())
             }
         };
-        let is_of_credential = matches!(error.fault, Fault::Unauthorised | Fault::Forbidden { .. });
-        Self::new(kind, error.to_string(), hint).at(places.into_iter().filter(|_| is_of_credential))
-    }
-}
-
-/// Where an API's credentials are taken from: a token's one place, or those of all that an OAuth app shows. Where one would
-/// be looked for, when none was found.
-fn credential_places(api: &str, secrets: Option<&Secrets>) -> Vec<String> {
-    let own = || {
-        Credential::ALL
-            .into_iter()
-            .filter(|credential| credential.is_of_requests() && credential.name().starts_with(api))
-    };
-    let taken = |credential: Credential, place: String| format!("the {} is taken from {place}", credential.name());
-    let found = |credential| Some(taken(credential, secrets?.found.get(&credential)?.to_string()));
-    let places: Vec<String> = own().filter_map(found).collect();
-    match places.is_empty() {
-        true => own().take(1).map(|credential| taken(credential, credential.places())).collect(),
-        false => places,
+        let places = secrets.map_or_else(|| Credential::blamed(error, None), |secrets| secrets.blamed(error));
+        Self::new(kind, error.to_string(), hint).at(places)
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod args;
 mod audit;
+mod backup;
 pub mod check;
 mod completions;
 mod decide;
 mod demo;
 mod export;
 mod failure;
+mod handed;
 mod history;
 mod import;
 mod init;
@@ -20,6 +22,7 @@ pub mod plan;
 mod print;
 mod progress;
 pub mod render;
+mod run;
 mod runs;
 mod sandbox;
 mod session;
@@ -35,7 +38,7 @@ use std::path::Path;
 use crate::config::{self, Settings};
 
 pub use args::{
-    ApproveArgs, AuditArgs, BackfillArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs,
+    ApproveArgs, AuditArgs, BackfillArgs, BackupArgs, CheckArgs, ChoiceArgs, Cli, Command, CompletionsArgs, ExportArgs,
     ExportFormat, ExportKind, HistoryArgs, ImportArgs, InitArgs, LinkArgs, LogFormat, ManArgs, PlanArgs, RateLimit,
     ReleaseArgs, RunsArgs, SandboxArgs, StatusArgs, SyncArgs, UndoArgs, WhyArgs,
 };
@@ -49,7 +52,7 @@ pub use usage::typed;
 /// When `RUST_LOG` cannot be read.
 pub fn start_logging(cli: &Cli) -> Result<(), Failure> {
     let quiet = match cli.command {
-        Command::Sandbox(_) => telemetry::Quiet::Daemon,
+        Command::Sandbox(_) | Command::Run => telemetry::Quiet::Daemon,
         _ => telemetry::Quiet::OneShot,
     };
     let directives = std::env::var("RUST_LOG").ok();
@@ -68,6 +71,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(&args, config).await,
         Command::Sync(args) => sync::run(&args, config).await,
         Command::Backfill(args) => sync::backfill(&args, config).await,
+        Command::Run => run::run(config).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Status(args) => status::run(&settings(config)?, &args).await,
@@ -83,6 +87,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Undo(args) => undo::run(&args, config).await,
         Command::Export(args) => export::run(&settings(config)?, &args).await,
         Command::Import(args) => import::run(&settings(config)?, &args).await,
+        Command::Backup(args) => backup::run(&settings(config)?, &args).await,
         Command::Demo => demo::run().await,
         Command::Sandbox(args) => sandbox::run(&args).await,
     }

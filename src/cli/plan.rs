@@ -2,17 +2,21 @@
 
 use std::path::Path;
 
+use crate::daemon::{Caller, Errand};
 use crate::domain::{Operation, Report, RunKind};
 use crate::engine::{Ask, Engine, EngineError, PLAN_HOURS, SavedPlan};
 
 use super::render::{PlanView, render_plan, render_report, report_json};
-use super::{Exit, Failure, PlanArgs, print, session};
+use super::{Exit, Failure, PlanArgs, handed, print, session};
 
 /// Operations shown of each group on a terminal; a pipe gets all.
 const MOST: usize = 40;
 
 /// Pulls, reconciles, tells; writes nothing to Pivotal.
 pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    if let Some(caller) = handed::caller(&super::settings(config)?).await? {
+        return hand_over(&caller, args).await;
+    }
     let app = session::app(config)?;
     let engine = app.for_planning(session::watch(args.json), session::stop_on_signal().stop).await?;
     let planned = plan(&engine, args).await;
@@ -23,6 +27,15 @@ pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, 
         save(saved, file)?;
     }
     tell(&report, args, rate)
+}
+
+async fn hand_over(caller: &Caller, args: &PlanArgs) -> Result<Exit, Failure> {
+    let errand = Errand::Plan { only: args.source, offline: args.offline, keep: args.out.is_some() };
+    let Some(handed) = handed::run(caller, errand, args.json).await? else { return Ok(handed::LEFT) };
+    if let (Some(file), Some(saved)) = (&args.out, &handed.saved) {
+        save(saved, file)?;
+    }
+    tell(&handed.report, args, handed.rate_per_minute)
 }
 
 async fn plan(engine: &Engine, args: &PlanArgs) -> Result<(Report, Option<SavedPlan>), EngineError> {

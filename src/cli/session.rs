@@ -61,6 +61,11 @@ pub(super) fn stop_on_signal() -> Stopping {
     stopping
 }
 
+/// SIGINT or SIGTERM, whichever comes first.
+pub(super) async fn told_to_stop() {
+    Signals::new().next().await;
+}
+
 /// The signals that mean "stop", listened to from here on, so that two in quick succession are two.
 struct Signals(Vec<Signal>);
 
@@ -106,8 +111,13 @@ impl Watch for Watcher {
 
 /// What ended a run early, with the place of the credential it is about.
 pub(super) fn failed(error: EngineError, app: &App) -> Failure {
+    failed_with(error, &app.secrets)
+}
+
+/// [`failed`], when only the credentials are left.
+pub(super) fn failed_with(error: EngineError, secrets: &Secrets) -> Failure {
     match error {
-        EngineError::Api(error) => Failure::of_api(&error, Some(&app.secrets)),
+        EngineError::Api(error) => Failure::of_api(&error, Some(secrets)),
         EngineError::Store(error) => error.into(),
         other => Failure::new(other.kind(), other.to_string(), other.hint()).at(other.details().iter().cloned()),
     }

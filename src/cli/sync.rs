@@ -4,25 +4,43 @@ use std::path::Path;
 
 use chrono::Utc;
 
-use crate::domain::{Report, RunKind, Timestamp};
+use crate::daemon::{Caller, Errand};
+use crate::domain::{Report, RunKind};
 use crate::engine::{Ask, SavedPlan};
-use crate::store::Store;
 
 use super::render::{render_report, report_json};
-use super::{BackfillArgs, Exit, Failure, SyncArgs, print, session};
+use super::{BackfillArgs, Exit, Failure, SyncArgs, handed, print, session};
 
 /// One incremental run, or a saved plan.
 pub(super) async fn run(args: &SyncArgs, config: Option<&Path>) -> Result<Exit, Failure> {
     let saved = args.apply.as_deref().map(read).transpose()?;
     let only = saved.as_ref().and_then(|plan| plan.only);
+    if let Some(caller) = handed::caller(&super::settings(config)?).await? {
+        let errand = match saved {
+            Some(plan) => Errand::Apply(Box::new(plan)),
+            None if args.full => Errand::Full,
+            None => Errand::Sync,
+        };
+        return hand_over(&caller, errand, args.json).await;
+    }
     let ask = Ask { kind: RunKind::Sync, asked_by: "command".to_owned(), full: args.full, only };
     carry_out(&ask, saved.as_ref(), args.json, config).await
 }
 
 /// The first load.
 pub(super) async fn backfill(args: &BackfillArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    if let Some(caller) = handed::caller(&super::settings(config)?).await? {
+        return hand_over(&caller, Errand::Backfill, args.json).await;
+    }
     let ask = Ask { kind: RunKind::Backfill, asked_by: "command".to_owned(), full: false, only: None };
     carry_out(&ask, None, args.json, config).await
+}
+
+async fn hand_over(caller: &Caller, errand: Errand, json: bool) -> Result<Exit, Failure> {
+    match handed::run(caller, errand, json).await? {
+        Some(handed) => tell(&handed.report, json),
+        None => Ok(handed::LEFT),
+    }
 }
 
 async fn carry_out(ask: &Ask, saved: Option<&SavedPlan>, json: bool, config: Option<&Path>) -> Result<Exit, Failure> {
@@ -32,15 +50,10 @@ async fn carry_out(ask: &Ask, saved: Option<&SavedPlan>, json: bool, config: Opt
     engine.hurry = stopping.hurry;
     let begun = Utc::now();
     let done = engine.sync(&writer, ask, saved).await;
-    let last = if done.is_err() { report_since(begun, &engine.store).await } else { None };
+    let last = if done.is_err() { engine.store.report_since(begun).await } else { None };
     engine.store.close().await;
     let report = done.map_err(|error| session::failed(error, &app).after(last))?;
     tell(&report, json)
-}
-
-/// What the run that just failed had done by then. Where even that cannot be read, the failure itself says enough.
-async fn report_since(begun: Timestamp, store: &Store) -> Option<Report> {
-    store.runs(1).await.ok()?.pop()?.report.filter(|report| report.started_at >= begun)
 }
 
 fn read(file: &Path) -> Result<SavedPlan, Failure> {

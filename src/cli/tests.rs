@@ -61,6 +61,7 @@ fn later_commands_are_not_promised() {
             "plan",
             "sync",
             "backfill",
+            "run",
             "status",
             "runs",
             "why",
@@ -74,6 +75,7 @@ fn later_commands_are_not_promised() {
             "undo",
             "export",
             "import",
+            "backup",
             "sandbox",
             "completions",
             "man"

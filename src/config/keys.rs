@@ -10,6 +10,8 @@ use url::Url;
 use crate::domain::Span;
 use crate::http::is_loopback;
 
+use super::Blackout;
+
 /// What a value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -37,6 +39,8 @@ pub(super) enum Shape {
     OneOf(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// A list of times of the week.
+    Windows,
     /// minijinja text; the reconciler looks closer. Empty takes the field out.
     Rule,
     /// A table of texts.
@@ -86,6 +90,9 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("schedule.full", Shape::Cron),
     ("schedule.audit", Shape::Cron),
     ("schedule.catch_up", Shape::OneOf(&["once", "skip"])),
+    ("schedule.blackout", Shape::Windows),
+    ("schedule.jitter", Shape::Duration),
+    ("daemon.socket", Shape::File),
     ("customers.where", Shape::Condition),
     ("customers.on_source_delete", Shape::OneOf(&["delete", "archive", "keep"])),
     ("customers.delete_grace", Shape::Duration),
@@ -172,6 +179,7 @@ impl Shape {
                 format!("one of {}", quoted.join(", "))
             }
             Self::Texts => "a list of texts, like [\"a\", \"b\"]".to_owned(),
+            Self::Windows => "a list of times of the week that leaves some, like [\"Mon-Fri 09:00-17:00\"]".to_owned(),
             Self::Rule => "a minijinja expression in quotes, or \"\" to take the field out".to_owned(),
             Self::Words => "a table of texts, like { \"what the rule yields\" = \"what Pivotal calls it\" }".to_owned(),
         }
@@ -189,12 +197,13 @@ impl Shape {
                 let other = items.iter().find(|item| !item.is_str())?;
                 Some(format!("holds {}", describe(other)))
             }
+            (Self::Windows, Value::Array(items)) => windows_fault(items),
             (Self::Words, Value::Table(words)) => {
                 let (word, other) = words.iter().find(|(_, value)| !value.is_str())?;
                 Some(format!("holds {} for \"{word}\"", describe(other)))
             }
             (Self::Rule, Value::String(_)) => None,
-            (Self::Switch | Self::Whole(..) | Self::Texts | Self::Words, _) => is_another(),
+            (Self::Switch | Self::Whole(..) | Self::Texts | Self::Windows | Self::Words, _) => is_another(),
             (_, Value::String(text)) => self.text_fault(text),
             _ => is_another(),
         }
@@ -213,13 +222,7 @@ impl Shape {
                 Ok(url) if url.scheme() == "http" => because("plain http would show the key to the network".to_owned()),
                 Ok(url) => because(format!("{}:// is not spoken here", url.scheme())),
             },
-            Self::Cron => CronParser::builder()
-                .seconds(Seconds::Optional)
-                .year(Year::Disallowed)
-                .build()
-                .parse(text)
-                .err()
-                .and_then(|why| because(why.to_string().trim_end_matches('.').to_owned())),
+            Self::Cron => cron_fault(text).and_then(because),
             Self::Timezone => {
                 text.parse::<chrono_tz::Tz>().err().map(|_| format!("\"{text}\" names no known time zone"))
             }
@@ -237,14 +240,39 @@ impl Shape {
         match self {
             Self::Switch => text.parse().map_or_else(|_| as_text(), Value::Boolean),
             Self::Whole(..) => text.parse().map_or_else(|_| as_text(), Value::Integer),
-            Self::Texts if text.starts_with('[') => text.parse().unwrap_or_else(|_| as_text()),
-            Self::Texts => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Self::Texts | Self::Windows if text.starts_with('[') => text.parse().unwrap_or_else(|_| as_text()),
+            Self::Texts | Self::Windows => {
+                // A window may hold commas of its own.
+                let between = if self == Self::Windows { ';' } else { ',' };
+                let items = text.split(between).map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
             }
             _ => as_text(),
         }
     }
+}
+
+fn cron_fault(text: &str) -> Option<String> {
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    match parser.parse(text) {
+        Err(why) => Some(why.to_string().trim_end_matches('.').to_owned()),
+        Ok(cron) => {
+            let never = cron.find_next_occurrence(&chrono::Utc::now(), false).is_err();
+            never.then(|| "that day never comes".to_owned())
+        }
+    }
+}
+
+fn windows_fault(items: &[Value]) -> Option<String> {
+    let mut windows = Vec::new();
+    for item in items {
+        match item.as_str().map(str::parse::<Blackout>) {
+            Some(Ok(window)) => windows.push(window),
+            Some(Err(why)) => return Some(why),
+            None => return Some(format!("holds {}", describe(item))),
+        }
+    }
+    Blackout::cover_the_week(&windows).then(|| "covers the whole week, so nothing would ever run".to_owned())
 }
 
 /// A value as a person would call it. Long texts are not repeated.

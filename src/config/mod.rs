@@ -10,6 +10,7 @@ mod hooks;
 mod keys;
 mod load;
 mod problems;
+mod schedule;
 mod secrets;
 mod settings;
 mod strict;
@@ -17,8 +18,9 @@ mod strict;
 pub use hooks::Hooks;
 pub use load::{DEFAULT_FILES, EXAMPLE, load, load_from, load_with_rules};
 pub use problems::{ConfigErrors, Place, Problem};
+pub use schedule::{Blackout, CatchUp, Schedule};
 pub use secrets::{Credential, Found, SecretErrors, SecretProblem, Secrets};
-pub use settings::{Admin, Alerts, CatchUp, Origins, Schedule, Settings, Webhooks};
+pub use settings::{Admin, Alerts, Daemon, Origins, Settings, Webhooks};
 
 #[cfg(test)]
 mod tables_tests;

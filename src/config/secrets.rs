@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use crate::domain::{ApiError, Fault};
 use crate::sources::hubspot::{AppKeys, Credentials};
 
 use super::{Hooks, Settings};
@@ -122,9 +123,20 @@ impl Credential {
         format!("the systemd credential {}, the file {}, or {}", self.systemd_name(), self.file_key(), self.variable())
     }
 
-    /// Whether requests to an API carry it: what is looked at when one is refused.
-    pub fn is_of_requests(self) -> bool {
-        Self::OF_REQUESTS.contains(&self)
+    /// Where the credentials are taken from that an API refused: a token's one place, or those of all that an OAuth app shows;
+    /// where one would be looked for, when none was found. Nothing for an error that is not about credentials.
+    pub fn blamed(error: &ApiError, secrets: Option<&Secrets>) -> Vec<String> {
+        if !matches!(error.fault, Fault::Unauthorised | Fault::Forbidden { .. }) {
+            return Vec::new();
+        }
+        let own = || Self::OF_REQUESTS.into_iter().filter(|credential| credential.name().starts_with(error.api));
+        let taken = |credential: Self, place: String| format!("the {} is taken from {place}", credential.name());
+        let found = |credential| Some(taken(credential, secrets?.found.get(&credential)?.to_string()));
+        let places: Vec<String> = own().filter_map(found).collect();
+        match places.is_empty() {
+            true => own().take(1).map(|credential| taken(credential, credential.places())).collect(),
+            false => places,
+        }
     }
 
     /// `by_app` says that HubSpot is to be read as an OAuth app.
@@ -233,6 +245,11 @@ impl fmt::Display for SecretErrors {
 impl std::error::Error for SecretErrors {}
 
 impl Secrets {
+    /// Where the credentials are taken from that an API refused: see [`Credential::blamed`].
+    pub fn blamed(&self, error: &ApiError) -> Vec<String> {
+        Credential::blamed(error, Some(self))
+    }
+
     /// Finds the credentials of everything that is enabled: under `credentials_dir` (systemd's `$CREDENTIALS_DIRECTORY`),
     /// in the configured file, in `env`. The first place that has one is used, even if what it has is unusable: a key
     /// that is silently taken from elsewhere would be a riddle.
@@ -296,9 +313,20 @@ pub(super) struct Places<'a> {
 impl Places<'_> {
     /// Whether one of them has it.
     pub(super) fn have(&self, credential: Credential) -> bool {
-        self.credentials_dir.is_some_and(|dir| dir.join(credential.systemd_name()).exists())
+        self.systemd_file(credential).is_some()
             || credential.file(self.settings).is_some()
             || self.env.contains_key(credential.variable())
+    }
+
+    /// Where systemd put a credential. An empty one stands for none: the unit loads all that could be needed.
+    fn systemd_file(&self, credential: Credential) -> Option<PathBuf> {
+        let path = self.credentials_dir?.join(credential.systemd_name());
+        match std::fs::read(&path) {
+            Ok(content) => !content.trim_ascii().is_empty(),
+            // Why it cannot be read is told when it is needed.
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
+        .then_some(path)
     }
 
     /// The one word there. While a client secret is exchanged there are several, the newest first: an app shows that one.
@@ -325,8 +353,7 @@ impl Places<'_> {
     }
 
     fn read(&self, credential: Credential) -> Result<(String, Found), SecretProblem> {
-        let systemd = self.credentials_dir.map(|dir| dir.join(credential.systemd_name())).filter(|path| path.exists());
-        let (found, content) = if let Some(path) = systemd {
+        let (found, content) = if let Some(path) = self.systemd_file(credential) {
             let content = std::fs::read_to_string(&path);
             (Found::Systemd(path), content)
         } else if let Some(path) = credential.file(self.settings) {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{pivotal, reconcile, sources, store};
 
-use super::Place;
+use super::{Place, Schedule};
 
 /// The whole configuration (design section 6). Holds no secret.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub stripe: sources::stripe::Settings,
     /// `[schedule]`
     pub schedule: Schedule,
+    /// `[daemon]`
+    pub daemon: Daemon,
     /// `[customers]`
     pub customers: reconcile::Customers,
     /// `[contacts]`
@@ -84,30 +86,12 @@ impl Origins {
     }
 }
 
-/// `[schedule]`: when the daemon runs.
+/// `[daemon]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// IANA zone the times are read in, e.g. `America/New_York`.
-    pub timezone: chrono_tz::Tz,
-    /// Cron pattern of the ordinary sync: six fields, seconds first, or five.
-    pub sync: String,
-    /// Cron pattern of the full reconcile.
-    pub full: String,
-    /// Cron pattern of the audit.
-    pub audit: String,
-    /// What a start after a missed time does.
-    pub catch_up: CatchUp,
-}
-
-/// What a start after a missed time does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CatchUp {
-    /// One run, however many were missed.
-    Once,
-    /// Nothing until the next time.
-    Skip,
+pub struct Daemon {
+    /// Where the control socket is; without it, in the service's own runtime folder, or else beside the store.
+    pub socket: Option<PathBuf>,
 }
 
 /// `[admin]`: the status page.

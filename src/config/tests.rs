@@ -82,6 +82,7 @@ fn the_list_of_keys_is_the_settings_of_the_rooms() {
     {
         *file = Some(PathBuf::from("k"));
     }
+    settings.daemon.socket = Some(PathBuf::from("s"));
     let url: url::Url = "https://a.example".parse().unwrap();
     settings.alerts.heartbeat_url = Some(url.clone());
     settings.alerts.webhook_url = Some(url.clone());

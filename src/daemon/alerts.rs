@@ -79,21 +79,24 @@ impl Alerts {
 
     /// Takes in every run that ends behind the door, until `stop`. A run that ends while the one before is told of waits; of
     /// several that do, the last counts.
-    pub async fn watch(self, door: Door, store: Store, stop: CancellationToken) {
+    pub fn watch(self, door: Door, store: Store, stop: CancellationToken) -> impl Future<Output = ()> {
         let mut state = door.status();
-        let mut told: Option<Arc<Finished>> = None;
-        loop {
-            let last = state.borrow_and_update().last.clone();
-            if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
+        // What ended before a reload was told of then.
+        let mut told: Option<Arc<Finished>> = state.borrow().last.clone();
+        async move {
+            loop {
+                let last = state.borrow_and_update().last.clone();
+                if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = self.finished(&store, &run) => {}
+                    }
+                    told = Some(run);
+                }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.finished(&store, &run) => {}
+                    changed = state.changed() => if changed.is_err() { return },
                 }
-                told = Some(run);
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                changed = state.changed() => if changed.is_err() { return },
             }
         }
     }

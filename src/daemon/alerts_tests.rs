@@ -75,6 +75,7 @@ impl Scene {
 
 fn finished(outcome: Result<Report, ErrorReport>) -> Finished {
     Finished {
+        so_far: None,
         by: Asker::Schedule,
         errand: Errand::Sync,
         at: Utc::now(),

@@ -128,6 +128,8 @@ pub struct Finished {
     pub at: Timestamp,
     /// What it did (its plan included), or what ended it early.
     pub outcome: Result<Report, ErrorReport>,
+    /// What it had done by then, when something ended it early.
+    pub so_far: Option<Box<Report>>,
     /// Where, when what ended it early has more than one place to tell.
     pub details: Vec<String>,
     /// Requests a minute Pivotal may be sent, as far as its answers said: for the estimate of a plan.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{EntityId, Kind, PivotalId, SourceKey, Timestamp, Value};
 
 /// One thing an audit found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is.
     pub kind: FindingKind,

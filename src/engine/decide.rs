@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{
     Approval, Choice, Chosen, EntityId, Fault, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
 };
@@ -79,6 +81,15 @@ impl From<StoreError> for DecideError {
 }
 
 impl DecideError {
+    /// One stable word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) | Self::Missing { .. } | Self::Nothing { .. } | Self::NotThere(_) => "not_found",
+            Self::Several { .. } | Self::NoObject(_) | Self::OtherKind { .. } | Self::NotPivotal(_) => "usage",
+            Self::Engine(error) => error.kind(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
@@ -102,7 +113,7 @@ impl DecideError {
 }
 
 /// A decision that was written down, or taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     /// The decision.
     pub row: DecisionRow,
@@ -115,7 +126,7 @@ pub struct Decided {
 }
 
 /// What `approve` and `retry` did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
     /// What goes ahead with the next run.
     pub taken: Vec<OperationRow>,

@@ -22,6 +22,7 @@ mod brakes;
 mod compared;
 mod conflict;
 pub mod decide;
+mod decision;
 mod error;
 pub mod explain;
 mod halt;
@@ -63,6 +64,7 @@ use plan::{Asking, Scope};
 use run::Run;
 
 pub use audit::Look;
+pub use decision::{Decision, Taken};
 pub use error::EngineError;
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
 pub use undo::{CannotUndo, Released, UndoPlan};
@@ -256,6 +258,14 @@ impl Engine {
             later: Vec::new(),
         };
         Ok(Run::new(report, self.spent()))
+    }
+
+    /// Asks Pivotal whose key this is, and refuses another workspace than the configured one or the store's.
+    ///
+    /// # Errors
+    /// When it is another's, Pivotal cannot be asked, or the engine is told to stop.
+    pub async fn prove(&self) -> Result<Identity, EngineError> {
+        self.identify().await
     }
 
     async fn identify(&self) -> Result<Identity, EngineError> {

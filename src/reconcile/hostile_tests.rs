@@ -154,7 +154,9 @@ fn entities(reconciler: &Reconciler, records: &[Known]) -> BTreeMap<SourceKey, (
         }
     }
     for known in records {
+        // A subscription of a subscription is nobody's.
         if let Facts::Subscription(facts) = &known.record.facts
+            && facts.account.stream.role() == Role::Account
             && let Some(of) = placed.get(&facts.account).copied()
         {
             placed.entry(known.record.key.clone()).or_insert(of);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Trouble;
 use super::rows::stream;
 use super::{Store, StoreError, Story, json};
@@ -13,7 +15,8 @@ use crate::domain::{ExternalId, Kind, PivotalId, SourceKey};
 const MOST: i64 = 100;
 
 /// What a person calls a thing (design section 6, REF).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Reference {
     /// `hubspot:company:123`
     Record(SourceKey),
@@ -75,6 +78,24 @@ impl FromStr for Reference {
             // Ids are opaque (pivotal-api.md 9 knows several shapes), but none is a short word.
             None if text.len() >= 8 || text.bytes().any(|b| b.is_ascii_digit()) => Ok(Self::Id(text.to_owned())),
             None => Err(bad()),
+        }
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = ParseReferenceError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        match reference {
+            // A bare id would be read as anybody's; of which kind it is does not matter to a cuid.
+            Reference::Cuid(id) => format!("pivotal:customer:{id}"),
+            other => other.to_string(),
         }
     }
 }

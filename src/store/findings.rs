@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Trouble;
 use super::settle::lose;
@@ -10,7 +10,7 @@ use super::{Store, StoreError, json, rows, time};
 use crate::domain::{EntityId, Fields, Finding, FindingKind, Kind, PivotalId, RunId, Timestamp, Value};
 
 /// A finding as the store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingRow {
     /// What was found.
     pub finding: Finding,

@@ -9,6 +9,7 @@
 //! * A fault of the file itself (full disk, read-only, corrupt) is named as such wherever it occurs (`error`).
 //! * Queries read and write what they are told: who belongs to whom and what is owed is decided elsewhere.
 
+mod backup;
 mod bind;
 mod decisions;
 mod error;

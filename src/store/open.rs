@@ -100,6 +100,16 @@ impl Store {
     }
 }
 
+/// Looks a file through that is nobody's yet.
+pub(super) async fn check(path: &Path) -> Result<(), StoreError> {
+    // As a file that does not change: nothing is to be made beside it.
+    let pool = pool(1, false).connect_with(options(path).read_only(true).immutable(true)).await;
+    let pool = pool.map_err(|e| by_code(path, e))?;
+    let checked = check_file(path, &pool).await;
+    pool.close().await;
+    checked
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Trouble;
 use super::{OperationId, Store, StoreError, StreamState, json, rows, time};
@@ -11,7 +11,7 @@ use crate::domain::{
 };
 
 /// The state in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreCounts {
     /// Live Pivotal objects that are ours, by kind.
     pub mapped: [(Kind, u64); 3],
@@ -35,7 +35,7 @@ pub struct StoreCounts {
 pub type StreamCount = (Stream, StreamState, u64);
 
 /// One operation as the store lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationRow {
     /// Its number.
     #[serde(skip)]
@@ -43,7 +43,7 @@ pub struct OperationRow {
     /// The run that planned it.
     pub run: RunId,
     /// The entity.
-    #[serde(skip)]
+    #[serde(skip, default = "nobody")]
     pub entity: EntityId,
     /// Which kind of Pivotal object.
     pub object: Kind,
@@ -66,6 +66,11 @@ pub struct OperationRow {
     pub why: Option<String>,
     /// Whether it waits for something else, so that no run can send it yet.
     pub waits: bool,
+}
+
+/// The entity of an operation that was read from JSON, where its number means nothing.
+const fn nobody() -> EntityId {
+    EntityId(0)
 }
 
 /// The columns of `operation` that make an [`OperationRow`].

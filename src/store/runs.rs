@@ -1,11 +1,13 @@
 //! Runs: begun, finished, listed.
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Trouble;
 use super::{RunLock, Store, StoreError, json, rows, time};
 use crate::domain::{Report, RunId, RunKind, RunStatus, Timestamp};
 
 /// One run as the store remembers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRow {
     /// Its number.
     pub id: RunId,
@@ -103,6 +105,12 @@ impl Store {
             super::commit(tx).await
         })
         .await
+    }
+
+    /// What the newest run had done when it failed, if it began at that time or later. Where even that cannot be read, the
+    /// failure itself says enough.
+    pub async fn report_since(&self, begun: Timestamp) -> Option<Report> {
+        self.runs(1).await.ok()?.pop()?.report.filter(|report| report.started_at >= begun)
     }
 
     /// The newest runs, newest first.

@@ -6,8 +6,10 @@ use crate::domain::{
 };
 use crate::ports::{Heard, Prepared};
 
+use serde::{Deserialize, Serialize};
+
 /// Where one stream's pull stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamState {
     /// How far it has been pulled.
     pub cursor: Cursor,
@@ -117,7 +119,7 @@ pub struct Look {
 }
 
 /// A number in the `operation` table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OperationId(pub i64);
 
 /// A number in the `attempt` table.

@@ -12,6 +12,7 @@ mod conflicts;
 mod contract;
 mod crash;
 mod crash_matrix;
+mod daemon;
 mod decisions;
 mod desk;
 mod floors;

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
+use crate::daemon::{Daemon, Facts};
 use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
-use crate::store::{FindingRow, OperationRow, RunRow, StoreCounts};
+use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::audit::{finding_json, findings};
 use super::fold::{Folded, fold};
@@ -18,32 +19,10 @@ use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, age, ago, count, count
 /// What `status` tells.
 #[derive(Debug, Clone)]
 pub struct StatusView {
-    /// The workspace the store was filled from, once it was.
-    pub workspace: Option<String>,
-    /// The store's file.
-    pub store: String,
-    /// The newest run.
-    pub last_run: Option<RunRow>,
-    /// The state in numbers.
-    pub counts: StoreCounts,
-    /// What is not yet done and needs nobody, the first of it.
-    pub owed: Vec<OperationRow>,
-    /// What waits out its grace, the first of it.
-    pub later: Vec<Leaving>,
-    /// What waits for a person, the first of it.
-    pub held: Vec<OperationRow>,
-    /// What Pivotal refused for good, the first of it.
-    pub quarantined: Vec<OperationRow>,
-    /// What audits found and what still stands of it, the first of it.
-    pub findings: Vec<FindingRow>,
-    /// How many findings stand.
-    pub all_findings: u64,
-    /// The newest audit.
-    pub last_audit: Option<RunRow>,
-    /// Requests a minute the last run could send to Pivotal, for the estimate; nothing when that is not known.
-    pub rate_per_minute: Option<u32>,
-    /// Whether a process works on the store right now.
-    pub in_use: bool,
+    /// What the store says.
+    pub facts: Facts,
+    /// What the running daemon adds, if there is one.
+    pub daemon: Option<Daemon>,
     /// Now.
     pub now: Timestamp,
 }
@@ -51,30 +30,30 @@ pub struct StatusView {
 impl StatusView {
     /// 3 when something is held, quarantined or owed, or when the last run did not come to a good end: then nobody knows.
     pub fn exit(&self) -> Exit {
-        let StoreCounts { owed, held, quarantined, .. } = self.counts;
+        let StoreCounts { owed, held, quarantined, .. } = self.facts.counts;
         if owed + held + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
     }
 
     /// Why the newest audit took another tool to be writing too.
     fn two_writers(&self) -> Option<&str> {
-        self.last_audit.as_ref()?.report.as_ref()?.audit.as_ref()?.two_writers.as_deref()
+        self.facts.last_audit.as_ref()?.report.as_ref()?.audit.as_ref()?.two_writers.as_deref()
     }
 
     /// Of the owed, what the next run can send.
     const fn sendable(&self) -> u64 {
-        self.counts.owed.saturating_sub(self.counts.waiting)
+        self.facts.counts.owed.saturating_sub(self.facts.counts.waiting)
     }
 
     /// What kept the last run from its end, in words.
     fn trouble(&self) -> Vec<String> {
-        let Some(run) = &self.last_run else { return Vec::new() };
+        let Some(run) = &self.facts.last_run else { return Vec::new() };
         let report = run.report.as_ref();
         let mut said: Vec<String> =
             report.and_then(|r| r.error.as_ref()).map(|e| e.message.clone()).into_iter().collect();
         said.extend(report.into_iter().flat_map(|r| &r.streams).filter_map(|(stream, counts)| {
             counts.error.as_ref().map(|error| format!("{stream} stopped early: {error}"))
         }));
-        let cut_off = run.status == RunStatus::Running && !self.in_use;
+        let cut_off = run.status == RunStatus::Running && !self.facts.in_use;
         if cut_off || (said.is_empty() && matches!(run.status, RunStatus::Failed | RunStatus::Interrupted)) {
             said.push("the last run was cut off; the next one goes on from there".to_owned());
         }
@@ -85,44 +64,46 @@ impl StatusView {
 /// The status, for people, in so many columns.
 pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     let mut out = String::new();
-    let workspace = view.workspace.as_deref().unwrap_or("(none yet)");
-    let _ = writeln!(out, "workspace {}, store {}", paint(BOLD, visible(workspace)), view.store);
+    let workspace = view.facts.workspace.as_deref().unwrap_or("(none yet)");
+    let _ = writeln!(out, "workspace {}, store {}", paint(BOLD, visible(workspace)), view.facts.store);
     last_run(&mut out, view);
+    view.daemon.iter().for_each(|daemon| at_work(&mut out, daemon, view.now));
     for trouble in view.trouble() {
         let _ = writeln!(out, "{} {}", paint(RED, "warning:"), visible(&trouble));
     }
-    let mapped: Vec<String> = view.counts.mapped.iter().map(|(kind, n)| counted(*n, kind.as_str())).collect();
+    let mapped: Vec<String> = view.facts.counts.mapped.iter().map(|(kind, n)| counted(*n, kind.as_str())).collect();
     let _ = writeln!(out, "kept in Pivotal: {}", mapped.join(", "));
-    if !view.counts.streams.is_empty() {
+    if !view.facts.counts.streams.is_empty() {
         let _ = writeln!(out, "{}", streams(view));
     }
     let _ = writeln!(out, "{}", open(view));
-    list(&mut out, "held until you decide", "v_held", &view.held, view.counts.held, width);
+    list(&mut out, "held until you decide", "v_held", &view.facts.held, view.facts.counts.held, width);
     list(
         &mut out,
         "quarantined: refused by Pivotal",
         "v_quarantined",
-        &view.quarantined,
-        view.counts.quarantined,
+        &view.facts.quarantined,
+        view.facts.counts.quarantined,
         width,
     );
-    let (waiting, owed): (Vec<OperationRow>, Vec<OperationRow>) = view.owed.iter().cloned().partition(|row| row.waits);
-    list(&mut out, "waiting for something else", "v_pending", &waiting, view.counts.waiting, width);
+    let facts = &view.facts;
+    let (waiting, owed): (Vec<OperationRow>, Vec<OperationRow>) = facts.owed.iter().cloned().partition(|row| row.waits);
+    list(&mut out, "waiting for something else", "v_pending", &waiting, facts.counts.waiting, width);
     list(&mut out, "owed", "v_pending", &owed, view.sendable(), width);
     leaving(&mut out, view, width);
     audited(&mut out, view, width);
-    let next = match &view.last_run {
+    let next = match &facts.last_run {
         None => Some("pivotal-sync plan  (shows what a first load would do)"),
-        Some(_) if view.counts.held + view.counts.quarantined > 0 => {
+        Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
             Some("pivotal-sync why REF  (tells the whole story of one)")
         }
         Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
-        Some(_) if view.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
+        Some(_) if facts.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
         Some(_) => None,
     };
     if let Some(next) = next {
-        let listed = [&view.held, &view.quarantined, &view.owed].iter().any(|rows| !rows.is_empty());
-        let space = if listed || !view.later.is_empty() || !view.findings.is_empty() { "\n" } else { "" };
+        let listed = [&facts.held, &facts.quarantined, &facts.owed].iter().any(|rows| !rows.is_empty());
+        let space = if listed || !facts.later.is_empty() || !facts.findings.is_empty() { "\n" } else { "" };
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
@@ -130,21 +111,44 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
 
 /// What audits found and what still stands of it.
 fn audited(out: &mut String, view: &StatusView, width: Option<usize>) {
-    let Some(run) = &view.last_audit else { return };
+    let facts = &view.facts;
+    let Some(run) = &facts.last_audit else { return };
     if let Some(why) = view.two_writers() {
         let text = wrap(&format!("warning: {}", visible(why)), width, 2);
         let _ = writeln!(out, "{}", paint(RED, text));
     }
-    findings(out, &view.findings, run.started_at, width);
-    let rest = view.all_findings.saturating_sub(view.findings.len() as u64);
+    findings(out, &facts.findings, run.started_at, width);
+    let rest = facts.all_findings.saturating_sub(facts.findings.len() as u64);
     if rest > 0 {
         let more = format!("  … and {} more (table finding of the store lists all)", count(rest));
         let _ = writeln!(out, "{}", paint(DIM, more));
     }
 }
 
+fn at_work(out: &mut String, daemon: &Daemon, now: Timestamp) {
+    let doing = match &daemon.run {
+        Some(run) => {
+            let begun = ago(now, run.since);
+            format!("running {} for {}, begun {begun}: {}", run.errand, run.by.as_str(), run.stage)
+        }
+        None if daemon.ready => "idle".to_owned(),
+        None => "starting".to_owned(),
+    };
+    let _ = writeln!(out, "daemon: process {}, {doing}", daemon.pid);
+    let next: Vec<String> =
+        daemon.next.iter().map(|slot| format!("{} {}", slot.errand, slot.at.format("%Y-%m-%d %H:%M UTC"))).collect();
+    if !next.is_empty() {
+        let _ = writeln!(out, "next: {}", next.join(", "));
+    }
+    if let Some(why) = &daemon.refused_configuration {
+        let why = visible(why);
+        let warning = paint(RED, "warning:");
+        let _ = writeln!(out, "{warning} the configuration on disk was refused, the old one is in use: {why}");
+    }
+}
+
 fn last_run(out: &mut String, view: &StatusView) {
-    let Some(run) = &view.last_run else {
+    let Some(run) = &view.facts.last_run else {
         let _ = writeln!(out, "last run: none yet");
         return;
     };
@@ -157,7 +161,7 @@ fn last_run(out: &mut String, view: &StatusView) {
             ago(view.now, end),
             took(run).map_or_else(String::new, |took| format!(", took {took}"))
         ),
-        None if view.in_use => {
+        None if view.facts.in_use => {
             writeln!(out, "running: {what}, begun {}{}", ago(view.now, run.started_at), how_far(run))
         }
         None => writeln!(out, "last run: {what}, cut off, begun {}", ago(view.now, run.started_at)),
@@ -182,8 +186,8 @@ fn how_far(run: &RunRow) -> String {
 }
 
 fn streams(view: &StatusView) -> String {
-    let last = view.last_run.as_ref().and_then(|run| run.report.as_ref());
-    let rows = view.counts.streams.iter().map(|(stream, state, live)| {
+    let last = view.facts.last_run.as_ref().and_then(|run| run.report.as_ref());
+    let rows = view.facts.counts.streams.iter().map(|(stream, state, live)| {
         let full = state.complete_at.map_or_else(|| "not yet".to_owned(), |at| age(view.now, at).to_string());
         let mut row = vec![stream.to_string(), age(view.now, state.pulled_at).to_string(), full, count(*live)];
         row.extend(match last.and_then(|report| report.streams.get(stream)) {
@@ -201,7 +205,7 @@ fn streams(view: &StatusView) -> String {
 }
 
 fn open(view: &StatusView) -> String {
-    let StoreCounts { waiting, held, quarantined, waiting_deletions, waiting_archivals, .. } = view.counts;
+    let StoreCounts { waiting, held, quarantined, waiting_deletions, waiting_archivals, .. } = view.facts.counts;
     let mut parts = Vec::new();
     if view.sendable() > 0 {
         parts.push(format!("{} owed{}", count(view.sendable()), estimate(view)));
@@ -215,7 +219,7 @@ fn open(view: &StatusView) -> String {
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| paint(MAGENTA, format!("{} {word}", count(*n)))),
     );
-    if parts.is_empty() && view.last_run.is_some() {
+    if parts.is_empty() && view.facts.last_run.is_some() {
         let all_read = view.trouble().is_empty();
         parts.push(if all_read {
             paint(GREEN, "nothing is owed")
@@ -232,7 +236,7 @@ fn open(view: &StatusView) -> String {
 
 /// How long the owed will take, where it is known what Pivotal allows.
 fn estimate(view: &StatusView) -> String {
-    let Some(rate) = view.rate_per_minute else { return String::new() };
+    let Some(rate) = view.facts.rate_per_minute else { return String::new() };
     let per_minute = count(u64::from(rate));
     match time_for(view.sendable(), rate) {
         time if time.0.is_zero() => format!(", within a minute at {per_minute} a minute"),
@@ -276,10 +280,12 @@ fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u
 }
 
 fn leaving(out: &mut String, view: &StatusView, width: Option<usize>) {
-    for (removal, all) in
-        [(Removal::Delete, view.counts.waiting_deletions), (Removal::Archive, view.counts.waiting_archivals)]
-    {
-        let rows: Vec<&Leaving> = view.later.iter().filter(|one| one.later.removal == removal).take(LISTED).collect();
+    for (removal, all) in [
+        (Removal::Delete, view.facts.counts.waiting_deletions),
+        (Removal::Archive, view.facts.counts.waiting_archivals),
+    ] {
+        let rows: Vec<&Leaving> =
+            view.facts.later.iter().filter(|one| one.later.removal == removal).take(LISTED).collect();
         if rows.is_empty() {
             continue;
         }
@@ -298,7 +304,7 @@ fn leaving(out: &mut String, view: &StatusView, width: Option<usize>) {
 
 /// One word for programs. An empty store is in step with nothing.
 fn standing(view: &StatusView) -> &'static str {
-    match (&view.last_run, view.exit()) {
+    match (&view.facts.last_run, view.exit()) {
         (None, _) => "empty",
         (Some(_), Exit::Done) => "in_step",
         (Some(_), _) if !view.trouble().is_empty() => "troubled",
@@ -308,12 +314,14 @@ fn standing(view: &StatusView) -> &'static str {
 
 /// The object `status --json` prints.
 pub fn status_json(view: &StatusView) -> Json {
+    let facts = &view.facts;
     let StoreCounts { mapped, owed, waiting, held, quarantined, waiting_deletions, waiting_archivals, streams } =
-        &view.counts;
+        &facts.counts;
     let streams: Map<String, Json> = streams
         .iter()
         .map(|(stream, state, live)| {
-            let last = view.last_run.as_ref().and_then(|run| run.report.as_ref()).and_then(|r| r.streams.get(stream));
+            let last =
+                view.facts.last_run.as_ref().and_then(|run| run.report.as_ref()).and_then(|r| r.streams.get(stream));
             let one = json!({
                 "records": live, "pulled_at": state.pulled_at, "complete_at": state.complete_at,
                 "read": last.map(|c| c.read), "changed": last.map(|c| c.changed), "deleted": last.map(|c| c.deleted),
@@ -327,23 +335,24 @@ pub fn status_json(view: &StatusView) -> Json {
     json!({
         "status": standing(view),
         "trouble": view.trouble(),
-        "workspace": view.workspace,
-        "store": view.store,
-        "last_run": view.last_run.as_ref().map(super::runs::run_json),
-        "progress": view.last_run.as_ref().filter(|_| view.in_use).and_then(|run| run.report.as_ref()?.progress),
+        "workspace": facts.workspace,
+        "store": facts.store,
+        "last_run": facts.last_run.as_ref().map(super::runs::run_json),
+        "progress": facts.last_run.as_ref().filter(|_| facts.in_use).and_then(|run| run.report.as_ref()?.progress),
         "mapped": mapped,
         "streams": streams,
         "operations": {
             "owed": owed, "waiting": waiting, "held": held, "quarantined": quarantined,
             "waiting_deletions": waiting_deletions, "waiting_archivals": waiting_archivals,
         },
-        "owed_seconds": view.rate_per_minute.map(|rate| time_for(view.sendable(), rate).0.as_secs()),
-        "owed": view.owed,
-        "later": view.later,
-        "held": view.held,
-        "quarantined": view.quarantined,
-        "findings": view.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "owed_seconds": facts.rate_per_minute.map(|rate| time_for(view.sendable(), rate).0.as_secs()),
+        "owed": facts.owed,
+        "later": facts.later,
+        "held": facts.held,
+        "quarantined": facts.quarantined,
+        "findings": facts.findings.iter().map(finding_json).collect::<Vec<_>>(),
         "two_writers": view.two_writers(),
-        "last_audit": view.last_audit.as_ref().map(super::runs::run_json),
+        "last_audit": facts.last_audit.as_ref().map(super::runs::run_json),
+        "daemon": view.daemon,
     })
 }

@@ -3,6 +3,7 @@
 use super::tests::plain;
 use super::*;
 use crate::cli::Exit;
+use crate::daemon::{Asker, Daemon, Facts, Slot, Stage, UnderWay};
 use crate::domain::{
     Changes, Cursor, EntityId, Kind, OperationCounts, PivotalId, Report, RequestCounts, RunId, RunKind, RunStatus,
     Stream, StreamCounts, Timestamp, Value, Verb,
@@ -72,7 +73,7 @@ fn view() -> StatusView {
         pulled_at: at("23T03:00"),
     };
     let guard = "26 deletions are more than guard.max_deletes = 25 allows";
-    StatusView {
+    let facts = Facts {
         workspace: Some("acme".into()),
         store: "/var/lib/pivotal-sync/state.db".into(),
         last_run: Some(run(7, RunStatus::Partial, Some("23T03:01"))),
@@ -98,8 +99,40 @@ fn view() -> StatusView {
         last_audit: None,
         rate_per_minute: Some(54),
         in_use: true,
-        now: at("23T08:30"),
-    }
+    };
+    StatusView { facts, daemon: None, now: at("23T08:30") }
+}
+
+#[test]
+fn status_tells_what_the_daemon_is_at() {
+    let mut view = view();
+    let slot = |errand: &str, time| Slot { errand: errand.into(), at: at(time) };
+    view.daemon = Some(Daemon {
+        pid: 77,
+        version: "0.1.0".into(),
+        ready: true,
+        run: Some(UnderWay {
+            by: Asker::Schedule,
+            errand: "sync".into(),
+            since: at("23T08:29"),
+            stage: Stage::Writing { operations: 120, done: 7, undone: 1, estimate_seconds: Some(120) },
+        }),
+        next: vec![slot("sync", "24T03:00"), slot("full", "29T05:00")],
+        last_error: None,
+        refused_configuration: Some("config.toml:3: pivotal.concurency: is no known key".into()),
+    });
+    let told = plain(&render_status(&view, None));
+    let lines: Vec<&str> = told.lines().skip(2).take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "daemon: process 77, running sync for schedule, begun 2026-11-23 08:29 UTC (1m ago): written 7 of 120, 1 not done, about 2m in all",
+            "next: sync 2026-11-24 03:00 UTC, full 2026-11-29 05:00 UTC",
+            "warning: the configuration on disk was refused, the old one is in use: config.toml:3: pivotal.concurency: is no known key",
+        ]
+    );
+    let json = status_json(&view);
+    assert_eq!((&json["daemon"]["pid"], &json["daemon"]["run"]["stage"]["done"]), (&77.into(), &7.into()));
 }
 
 #[test]
@@ -140,9 +173,10 @@ fn status_tells_what_waits_and_why() {
 #[test]
 fn status_of_a_store_in_step_and_of_an_empty_one() {
     let mut view = view();
-    (view.held, view.quarantined, view.owed) = (vec![], vec![], vec![]);
-    view.counts = StoreCounts { owed: 0, waiting: 0, held: 0, quarantined: 0, waiting_deletions: 0, ..view.counts };
-    view.last_run = Some(run(8, RunStatus::Running, None));
+    (view.facts.held, view.facts.quarantined, view.facts.owed) = (vec![], vec![], vec![]);
+    view.facts.counts =
+        StoreCounts { owed: 0, waiting: 0, held: 0, quarantined: 0, waiting_deletions: 0, ..view.facts.counts };
+    view.facts.last_run = Some(run(8, RunStatus::Running, None));
     insta::assert_snapshot!(plain(&render_status(&view, None)), @r"
     workspace acme, store /var/lib/pivotal-sync/state.db
     running: sync 8, begun 2026-11-23 03:00 UTC (5h 30m ago)
@@ -152,7 +186,7 @@ fn status_of_a_store_in_step_and_of_an_empty_one() {
     nothing is owed
     ");
     assert_eq!(view.exit(), Exit::Done);
-    (view.last_run, view.workspace, view.counts.streams) = (None, None, vec![]);
+    (view.facts.last_run, view.facts.workspace, view.facts.counts.streams) = (None, None, vec![]);
     insta::assert_snapshot!(plain(&render_status(&view, None)), @r"
     workspace (none yet), store /var/lib/pivotal-sync/state.db
     last run: none yet
@@ -214,12 +248,12 @@ fn a_run_that_nobody_goes_on_with_was_cut_off() {
 #[test]
 fn nothing_is_estimated_that_is_not_known() {
     let mut view = view();
-    (view.counts.owed, view.counts.waiting) = (32, 0);
+    (view.facts.counts.owed, view.facts.counts.waiting) = (32, 0);
     for (rate, words) in [(None, "32 owed; 26 held"), (Some(54), "32 owed, within a minute at 54 a minute; 26 held")] {
-        view.rate_per_minute = rate;
+        view.facts.rate_per_minute = rate;
         let text = plain(&render_status(&view, None));
         assert!(text.contains(words), "{text}");
     }
-    view.rate_per_minute = None;
+    view.facts.rate_per_minute = None;
     assert_eq!(status_json(&view)["owed_seconds"], Value::Null.to_api_json());
 }

@@ -1,5 +1,6 @@
 //! The store on real files. What several tests need to set the scene stands here.
 
+mod backup;
 mod bind;
 mod explain;
 mod journal;

@@ -1,0 +1,78 @@
+//! When a run that did not come to a good end is tried again: soon, then with growing pauses. Pure.
+
+use chrono::TimeDelta;
+
+use crate::domain::{ErrorReport, Report, RunStatus};
+
+/// The pause after the first failure; it doubles with each.
+pub(super) const FIRST: TimeDelta = TimeDelta::minutes(1);
+
+/// The longest pause: a bad key is shown to an API once an hour, and mended within one.
+const LONGEST: TimeDelta = TimeDelta::hours(1);
+
+/// How often what is merely owed is tried again before it waits for the timetable. What waits for something else, a refused
+/// customer's contacts, say, is not tried at all.
+const OWED_MOST: u32 = 5;
+
+/// How a run ended, as far as trying again is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing is to be tried again: done, or waiting for a person.
+    Well,
+    /// Something is owed that nobody needs to decide.
+    Owing,
+    /// What was said to have changed could not be read yet.
+    Unread,
+    /// A source or Pivotal could not be read or written.
+    Badly,
+    /// It was told to stop.
+    Stopped,
+}
+
+impl Ended {
+    /// How a run ended.
+    pub fn of(outcome: &Result<Report, ErrorReport>) -> Self {
+        match outcome {
+            Err(error) if error.kind == "interrupted" => Self::Stopped,
+            // A saved plan that does not fit will fit no better later.
+            Err(error) if error.kind == "plan" || error.kind == "offline" => Self::Well,
+            Err(_) => Self::Badly,
+            Ok(report) => match report.status {
+                RunStatus::Interrupted => Self::Stopped,
+                RunStatus::Failed | RunStatus::Running => Self::Badly,
+                _ if report.streams.values().any(|counts| counts.error.is_some()) => Self::Badly,
+                RunStatus::Partial if report.operations.sendable() > 0 => Self::Owing,
+                RunStatus::Complete | RunStatus::Partial => Self::Well,
+            },
+        }
+    }
+
+    /// How long to wait before it is tried again, after so many such ends in a row, this one included; `None` when the
+    /// timetable will do.
+    pub fn pause(self, in_a_row: u32) -> Option<TimeDelta> {
+        let growing = || (FIRST * 2_i32.pow(in_a_row.saturating_sub(1).min(10))).min(LONGEST);
+        match self {
+            Self::Well | Self::Stopped => None,
+            Self::Owing => (in_a_row <= OWED_MOST).then(growing),
+            Self::Unread | Self::Badly => Some(growing()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_an_hour_and_what_is_owed_does_not_nag_for_ever() {
+        let minutes = |ended: Ended| -> Vec<Option<i64>> {
+            (1..=9).map(|n| ended.pause(n).map(|pause| pause.num_minutes())).collect()
+        };
+        let growing = [1, 2, 4, 8, 16, 32, 60, 60, 60].map(Some);
+        assert_eq!((minutes(Ended::Badly), minutes(Ended::Unread)), (growing.to_vec(), growing.to_vec()));
+        assert_eq!(minutes(Ended::Owing)[..5], growing[..5]);
+        assert_eq!(minutes(Ended::Owing)[5..], [None; 4]);
+        assert_eq!(Ended::Badly.pause(u32::MAX), Some(LONGEST));
+        assert_eq!((Ended::Well.pause(1), Ended::Stopped.pause(1)), (None, None));
+    }
+}

@@ -1,0 +1,184 @@
+//! How a command speaks with a running daemon.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use crate::config::Settings;
+use crate::domain::ErrorReport;
+use crate::engine::decide::Decided;
+use crate::engine::{Decision, Event, Taken};
+use crate::store::Reference;
+
+use super::wire::{self, Answer, Hello, Link, RunRequest, Said, StatusAnswer, itself};
+use super::{Errand, UnderWay, socket};
+
+/// The longest line that is read: an answer with a plan of a million operations.
+const LINE_MOST: usize = 1 << 30;
+
+/// A running daemon, found.
+#[derive(Debug)]
+pub struct Caller {
+    client: Client,
+    /// Who it is.
+    pub hello: Hello,
+}
+
+/// What a run tells while somebody waits for it.
+pub enum Told {
+    /// Another run is under way first.
+    Waiting(UnderWay),
+    /// Something happened.
+    Event(Event),
+}
+
+impl Caller {
+    /// The daemon that works on the configured store, if one is running and answers.
+    ///
+    /// # Errors
+    /// When there is one, but it may not be used by this user or speaks another language.
+    pub async fn find(settings: &Settings) -> Result<Option<Self>, ErrorReport> {
+        for path in socket::places(settings) {
+            match UnixStream::connect(&path).await {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && settings.daemon.socket.is_some() => {
+                    return Err(denied(&path));
+                }
+                Err(_) => continue,
+            }
+            let client = client(&path)?;
+            let hello: Hello = read(client.get(url(wire::HELLO)).send().await).await?;
+            if is_ours(&hello, &settings.store.path) {
+                return Ok(Some(Self { client, hello }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has a run made, and hears of it until it ends.
+    ///
+    /// # Errors
+    /// When the daemon cannot make it, or is gone before it ended. A run that failed is an [`Answer`].
+    pub async fn run(&self, errand: Errand, mut told: impl FnMut(Told)) -> Result<Answer, ErrorReport> {
+        let sent = self.post(wire::RUNS, &RunRequest { errand }).send().await;
+        let mut response = good(sent.map_err(|error| gone(&error))?).await?;
+        let mut pending: Vec<u8> = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| gone(&error))? {
+            pending.extend_from_slice(&chunk);
+            if pending.len() > LINE_MOST {
+                break;
+            }
+            while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = pending.drain(..=end).collect();
+                match serde_json::from_slice(&line).map_err(|error| foreign(&error.to_string()))? {
+                    Said::Waiting(run) => told(Told::Waiting(run)),
+                    Said::Event(event) => told(Told::Event(event)),
+                    Said::Ended(answer) => return Ok(whole(*answer)),
+                    Said::Dropped(why) => return Err(why),
+                }
+            }
+        }
+        Err(died())
+    }
+
+    /// How things are.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub async fn status(&self) -> Result<StatusAnswer, ErrorReport> {
+        read(self.client.get(url(wire::STATUS)).send().await).await
+    }
+
+    /// Has a decision written down.
+    ///
+    /// # Errors
+    /// Why nothing is decided.
+    pub async fn decide(&self, decision: &Decision) -> Result<Taken, ErrorReport> {
+        read(self.post(wire::DECISIONS, decision).send().await).await
+    }
+
+    /// Has a record tied to a Pivotal object, or to another record's.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn link(&self, record: &Reference, object: &Reference) -> Result<Decided, ErrorReport> {
+        let link = Link { record: record.clone(), object: object.clone() };
+        read(self.post(wire::LINKS, &link).send().await).await
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+        self.client.request(Method::POST, url(path)).json(body)
+    }
+}
+
+/// The host is not looked at: the socket says who is meant.
+fn url(path: &str) -> String {
+    format!("http://pivotal-sync{path}")
+}
+
+fn client(socket: &Path) -> Result<Client, ErrorReport> {
+    let built = Client::builder().no_proxy().unix_socket(PathBuf::from(socket)).build();
+    built.map_err(|error| foreign(&error.to_string()))
+}
+
+/// A report's plan travels beside it.
+fn whole(mut answer: Answer) -> Answer {
+    let plan = std::mem::take(&mut answer.plan);
+    if let Ok(report) = &mut answer.outcome {
+        report.plan = plan;
+    }
+    answer
+}
+
+fn is_ours(hello: &Hello, store: &Path) -> bool {
+    hello.store_itself == itself(store) || (store.is_absolute() && hello.store == store)
+}
+
+async fn good(response: Response) -> Result<Response, ErrorReport> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let body = response.bytes().await.unwrap_or_default();
+    Err(serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&format!("it answered {status}"))))
+}
+
+async fn read<T: DeserializeOwned>(sent: reqwest::Result<Response>) -> Result<T, ErrorReport> {
+    let body = good(sent.map_err(|error| gone(&error))?).await?.bytes().await.map_err(|error| gone(&error))?;
+    serde_json::from_slice(&body).map_err(|error| foreign(&error.to_string()))
+}
+
+fn report(kind: &str, message: String, hint: &str) -> ErrorReport {
+    ErrorReport { kind: kind.to_owned(), message, hint: hint.to_owned() }
+}
+
+fn denied(path: &Path) -> ErrorReport {
+    let message = format!("the daemon's socket {} may not be used by this user", path.display());
+    report("permission", message, "run it as root or as the daemon's user, or join the daemon's group")
+}
+
+fn foreign(why: &str) -> ErrorReport {
+    let hint = "restart it, so that it is of the same version as this command: systemctl restart pivotal-sync";
+    report("daemon", format!("the running daemon cannot be understood: {why}"), hint)
+}
+
+fn gone(error: &reqwest::Error) -> ErrorReport {
+    let message = format!("the running daemon went away: {}", cause(error));
+    report("interrupted", message, "`pivotal-sync status` tells how far it came; run the same command again to go on")
+}
+
+fn died() -> ErrorReport {
+    let message = "the running daemon went away before the run ended".to_owned();
+    report("interrupted", message, "`pivotal-sync status` tells how far it came; run the same command again to go on")
+}
+
+/// What the system said, without the address, which means nothing to anybody here.
+fn cause(error: &reqwest::Error) -> String {
+    let first = std::error::Error::source(error);
+    let last = std::iter::successors(first, |cause| cause.source()).last();
+    last.map_or_else(|| "no answer".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,334 @@
+//! The loop under tokio's paused clock, with a hand that only takes its time.
+
+use std::sync::Mutex;
+
+use chrono::{DateTime, TimeDelta};
+use futures::FutureExt;
+
+use super::*;
+use crate::config::{CatchUp, Schedule};
+use crate::daemon::Door;
+use crate::domain::{OperationCounts, Report, RequestCounts, RunId, RunStatus, Span};
+
+/// What was done, by simulated time.
+#[derive(Default)]
+struct Diary {
+    begun: Vec<(Asker, String, Timestamp)>,
+    kept: Vec<Marks>,
+    under_way: u32,
+    most_at_once: u32,
+    taken: u32,
+    /// Runs after which something is still unread, and one more.
+    unread: u32,
+    /// How the next runs end; well when there is none left.
+    ends: Vec<Result<RunStatus, &'static str>>,
+}
+
+struct Idler {
+    diary: Arc<Mutex<Diary>>,
+    clock: Clock,
+    takes: Duration,
+}
+
+fn report(status: RunStatus) -> Report {
+    Report {
+        run: RunId(1),
+        kind: crate::domain::RunKind::Sync,
+        status,
+        streams: Default::default(),
+        operations: OperationCounts::default(),
+        requests: RequestCounts::default(),
+        started_at: DateTime::UNIX_EPOCH,
+        finished_at: None,
+        progress: None,
+        later: Vec::new(),
+        notes: Vec::new(),
+        error: None,
+        plan: Vec::new(),
+        audit: None,
+    }
+}
+
+impl Hand for Idler {
+    type Fresh = ();
+
+    async fn carry_out(self, by: Asker, errand: Errand) -> (Self, Finished) {
+        let end = {
+            let mut diary = self.diary.lock().unwrap();
+            diary.begun.push((by, errand.as_str().to_owned(), (self.clock)()));
+            diary.under_way += 1;
+            diary.most_at_once = diary.most_at_once.max(diary.under_way);
+            if diary.ends.is_empty() { Ok(RunStatus::Complete) } else { diary.ends.remove(0) }
+        };
+        tokio::time::sleep(self.takes).await;
+        self.diary.lock().unwrap().under_way -= 1;
+        let outcome = end.map(report).map_err(|message| ErrorReport {
+            kind: "unreachable".to_owned(),
+            message: message.to_owned(),
+            hint: String::new(),
+        });
+        let at = (self.clock)();
+        (
+            self,
+            Finished { by, errand, at, outcome, so_far: None, details: Vec::new(), rate_per_minute: None, saved: None },
+        )
+    }
+
+    async fn has_unread(&self, _before: Timestamp) -> bool {
+        let mut diary = self.diary.lock().unwrap();
+        diary.unread = diary.unread.saturating_sub(1);
+        diary.unread > 0
+    }
+
+    fn take(&mut self, (): ()) {
+        self.diary.lock().unwrap().taken += 1;
+    }
+
+    async fn keep(&self, marks: Marks) {
+        self.diary.lock().unwrap().kept.push(marks);
+    }
+}
+
+struct Bench {
+    door: Door,
+    diary: Arc<Mutex<Diary>>,
+    stop: CancellationToken,
+    reload: Arc<Notify>,
+    make_way: Arc<Notify>,
+    task: JoinHandle<Result<Idler, JoinError>>,
+}
+
+const START: &str = "2026-11-25T12:00:00Z";
+
+fn start() -> Timestamp {
+    DateTime::parse_from_rfc3339(START).unwrap().to_utc()
+}
+
+fn schedule() -> Schedule {
+    Schedule {
+        timezone: chrono_tz::UTC,
+        sync: "0 0 3 * * *".to_owned(),
+        full: "0 0 5 * * Sun".to_owned(),
+        audit: "0 0 0 29 2 *".to_owned(),
+        catch_up: CatchUp::Once,
+        blackout: Vec::new(),
+        jitter: Span::default(),
+    }
+}
+
+/// A loop that began at [`START`], its runs a minute long.
+fn bench(schedule: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Bench {
+    let (door, inside) = Door::new();
+    let origin = Instant::now();
+    let clock: Clock = Arc::new(move || start() + TimeDelta::from_std(origin.elapsed()).unwrap());
+    let diary = Arc::new(Mutex::new(Diary { ends, ..Diary::default() }));
+    let hand = Idler { diary: diary.clone(), clock: clock.clone(), takes: Duration::from_secs(60) };
+    let timetable = Timetable::new(schedule, "seed").unwrap();
+    let (stop, reload, make_way) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let again = timetable.clone();
+    let worker = Worker {
+        progress: Progress::new(inside.events.clone()),
+        inside,
+        hand,
+        marks: timetable.start(Default::default(), start()),
+        timetable,
+        first: None,
+        service: Service::of_environment(),
+        clock,
+        ticks: Arc::new(Notify::new()),
+        reload: reload.clone(),
+        make_way: make_way.clone(),
+        load: Arc::new(move || {
+            let timetable = again.clone();
+            Box::pin(async move { Ok(Reloaded { timetable, fresh: () }) })
+        }),
+        stop: stop.clone(),
+    };
+    Bench { door, diary, stop, reload, make_way, task: tokio::spawn(worker.work()) }
+}
+
+impl Bench {
+    async fn pass(&self, time: TimeDelta) {
+        tokio::time::sleep(time.to_std().unwrap()).await;
+    }
+
+    fn begun(&self) -> Vec<String> {
+        let diary = self.diary.lock().unwrap();
+        let told = |(by, errand, at): &(Asker, String, Timestamp)| {
+            format!("{} {errand} {}", by.as_str(), at.format("%a %H:%M"))
+        };
+        diary.begun.iter().map(told).collect()
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+        assert!(self.diary.lock().unwrap().most_at_once <= 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_week_of_nights() {
+    let bench = bench(&schedule(), Vec::new());
+    bench.pass(TimeDelta::days(5)).await;
+    let expected = [
+        "schedule sync Thu 03:00",
+        "schedule sync Fri 03:00",
+        "schedule sync Sat 03:00",
+        "schedule sync Sun 03:00",
+        "schedule full Sun 05:00",
+        "schedule sync Mon 03:00",
+    ];
+    assert_eq!(bench.begun(), expected);
+    let kept = bench.diary.lock().unwrap().kept.clone();
+    assert_eq!(kept.last().unwrap().sync, start() + TimeDelta::hours(4 * 24 + 15));
+    assert_eq!(kept.last().unwrap().full, start() + TimeDelta::hours(3 * 24 + 17));
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_during_a_run_is_remembered_and_a_storm_of_them_is_one_run() {
+    let bench = bench(&schedule(), Vec::new());
+    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::seconds(10)).await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+        let (trigger, answer) = Trigger::awaited(Asker::Command, Errand::Sync);
+        bench.door.trigger(trigger).unwrap();
+        answers.push(answer);
+    }
+    bench.pass(TimeDelta::minutes(10)).await;
+    assert_eq!(bench.begun(), ["signal sync Wed 12:00", "webhook sync Wed 12:01"]);
+    for answer in answers {
+        assert_eq!(answer.await.unwrap().by, Asker::Webhook);
+    }
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_run_is_tried_again_soon_with_growing_pauses() {
+    let bench = bench(&schedule(), vec![Err("down"); 4]);
+    bench.pass(TimeDelta::hours(16)).await;
+    let state = bench.door.status().borrow().clone();
+    assert_eq!((state.failures_in_a_row, state.last_error), (0, None));
+    let begun = bench.begun();
+    let expected =
+        ["Thu 03:00", "Thu 03:02", "Thu 03:05", "Thu 03:10", "Thu 03:19"].map(|t| format!("schedule sync {t}"));
+    assert_eq!(begun, expected, "a run takes a minute; the pauses are 1, 2, 4 and 8");
+    assert_eq!(bench.diary.lock().unwrap().kept.len(), 1, "what failed did not answer the timetable");
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_the_window_to_end_and_a_person_does_not() {
+    let blackout = vec!["03:01-09:00".parse().unwrap()];
+    let bench = bench(&Schedule { blackout, ..schedule() }, vec![Err("down")]);
+    bench.pass(TimeDelta::hours(16)).await;
+    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::hours(6)).await;
+    assert_eq!(
+        bench.begun(),
+        ["schedule sync Thu 03:00", "signal sync Thu 04:00"],
+        "the signal's run did for the retry"
+    );
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_reconcile_that_failed_is_not_forgotten_for_a_sync() {
+    let bench = bench(&schedule(), vec![Err("down"), Ok(RunStatus::Complete)]);
+    bench.door.trigger(Trigger::new(Asker::Command, Errand::Full)).unwrap();
+    bench.pass(TimeDelta::seconds(61)).await;
+    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::minutes(10)).await;
+    assert_eq!(bench.begun(), ["command full Wed 12:00", "signal sync Wed 12:01", "schedule full Wed 12:02"]);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_the_run_end_and_tells_who_waits() {
+    let bench = bench(&schedule(), Vec::new());
+    let (first, answered) = Trigger::awaited(Asker::Command, Errand::Sync);
+    bench.door.trigger(first).unwrap();
+    bench.pass(TimeDelta::seconds(1)).await;
+    let (second, dropped) = Trigger::awaited(Asker::Command, Errand::Backfill);
+    bench.door.trigger(second).unwrap();
+    bench.pass(TimeDelta::seconds(1)).await;
+    let (door, diary) = (bench.door.clone(), bench.diary.clone());
+    bench.end().await;
+    assert!(answered.await.is_ok() && dropped.await.is_err());
+    assert_eq!(diary.lock().unwrap().begun.len(), 1);
+    assert_eq!(door.trigger(Trigger::new(Asker::Signal, Errand::Sync)), Err(super::super::Unheard::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_during_a_run_waits_for_its_end() {
+    let bench = bench(&schedule(), Vec::new());
+    bench.door.trigger(Trigger::new(Asker::Command, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::seconds(1)).await;
+    for _ in 0..1000 {
+        bench.reload.notify_one();
+    }
+    bench.pass(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.diary.lock().unwrap().taken, 0);
+    bench.pass(TimeDelta::minutes(2)).await;
+    bench.door.trigger(Trigger::new(Asker::Command, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.diary.lock().unwrap().taken, 1, "the last one read counts");
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changed_during_a_run_is_taken_in_by_it_unless_it_is_a_plan() {
+    let bench = bench(&schedule(), Vec::new());
+    for (errand, taken_in) in [
+        (Errand::Backfill, true),
+        (Errand::Full, true),
+        (Errand::Plan { only: None, offline: false, keep: false }, false),
+    ] {
+        let (trigger, _answer) = Trigger::awaited(Asker::Command, errand);
+        bench.door.trigger(trigger).unwrap();
+        bench.pass(TimeDelta::seconds(1)).await;
+        bench.door.trigger(Trigger::new(Asker::Command, Errand::Audit)).unwrap();
+        bench.pass(TimeDelta::seconds(1)).await;
+        assert!(bench.make_way.notified().now_or_never().is_none(), "an audit is nothing that changed");
+        bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+        bench.pass(TimeDelta::seconds(1)).await;
+        assert_eq!(bench.make_way.notified().now_or_never().is_some(), taken_in);
+        bench.pass(TimeDelta::minutes(10)).await;
+    }
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_waits_for_the_window_to_end_and_for_the_pause_while_things_go_wrong() {
+    let blackout = vec!["13:00-14:00".parse().unwrap()];
+    let ends = vec![Err("down"), Err("down"), Ok(RunStatus::Complete)];
+    let bench = bench(&Schedule { blackout, ..schedule() }, ends);
+    bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+    for _ in 0..300 {
+        bench.pass(TimeDelta::seconds(1)).await;
+        bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+    }
+    let times: Vec<String> =
+        bench.diary.lock().unwrap().begun.iter().map(|run| run.2.format("%H:%M").to_string()).collect();
+    assert_eq!(times[..3], ["12:00", "12:02", "12:04"], "a run takes a minute");
+    bench.pass(TimeDelta::minutes(65)).await;
+    let before = bench.begun().len();
+    bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::hours(1)).await;
+    assert_eq!(bench.begun()[before..], ["schedule sync Wed 14:00"]);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_tried_again_soon_though_the_run_went_well() {
+    let bench = bench(&schedule(), Vec::new());
+    bench.diary.lock().unwrap().unread = 3;
+    bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::hours(1)).await;
+    assert_eq!(bench.begun(), ["webhook sync Wed 12:00", "schedule sync Wed 12:02", "schedule sync Wed 12:05"]);
+    assert_eq!(bench.door.status().borrow().last_error, None);
+    bench.end().await;
+}
