@@ -93,6 +93,7 @@ CREATE TABLE entity (
     leaving       TEXT,                        -- what is done then: delete, archive
     wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
     gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
+    left_since    TEXT,                        -- when it was first seen outside the selection though a record is there: its grace counts from then
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
     display_id    INTEGER,                     -- the number in Pivotal's pages
     pivotal_parent TEXT,                       -- cuid of the customer the object lives under

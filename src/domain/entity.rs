@@ -15,7 +15,7 @@ pub struct Entity {
     pub parent: Option<EntityId>,
     /// What we know of its Pivotal object; `None` until one exists.
     pub mirror: Option<Mirror>,
-    /// When its last source record was first seen gone.
+    /// Since when it is unwanted: its last source record was first seen gone, or it was first seen outside the selection.
     pub gone_since: Option<Timestamp>,
     /// Set while the last operation stands refused by Pivotal.
     pub quarantine: Option<Quarantine>,

@@ -58,7 +58,7 @@ impl Store {
             let entities = sqlx::query_as!(
                 RawEntity,
                 "SELECT n.id, n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted
+                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted, n.left_since
                  FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ORDER BY n.id",
                 ids
             )
@@ -83,7 +83,7 @@ impl Store {
             .into_iter()
             .map(|mut raw| {
                 let mut records = records.remove(&raw.id).unwrap_or_default();
-                let gone_since = gone_since(&records);
+                let gone_since = gone_since(&records).or(raw.left_since()?);
                 records.extend(deals.remove(&raw.id).unwrap_or_default());
                 let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
                 let wanted_before = raw.wanted.take();
@@ -101,7 +101,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, found, refused,
-                    approved, undone, wanted
+                    approved, undone, wanted, left_since
              FROM entity
              WHERE object = ? AND id > ?
                AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
@@ -125,7 +125,8 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
-                      n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.wanted
+                      n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.wanted,
+                      n.left_since
                FROM (SELECT * FROM (
                          SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
@@ -262,7 +263,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn save_looks(&self, looks: &[Look], _now: Timestamp) -> Result<(), StoreError> {
+    pub async fn save_looks(&self, looks: &[Look], now: Timestamp) -> Result<(), StoreError> {
         self.told(async {
             let in_step: Vec<i64> = looks.iter().filter(|look| look.settled).map(|look| look.entity.0).collect();
             let looks: Vec<_> = looks
@@ -277,6 +278,7 @@ impl Store {
                 })
                 .collect();
             let looks = json(&looks)?;
+            let now = time::text(now);
             let deciding = json(&deciding().map(Stream::as_str).collect::<Vec<_>>())?;
             let mut tx = self.begin().await?;
             // Before the entities themselves: a child in the same list ends clean, as it was looked at knowing its account.
@@ -291,7 +293,9 @@ impl Store {
             .await?;
             sqlx::query!(
                 "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at,
-                     leaving = l.leaving, dirty = 0, gone_since = l.gone_since
+                     leaving = l.leaving, dirty = 0, gone_since = l.gone_since,
+                     left_since = CASE WHEN l.wanted = 'yes' OR l.gone_since IS NOT NULL THEN NULL
+                                       ELSE COALESCE(entity.left_since, iif(l.leaving IS NULL, NULL, ?3)) END
                  FROM (SELECT value ->> '$.id' AS id, value ->> '$.name' AS name, value ->> '$.wanted' AS wanted,
                               value ->> '$.settled' AS settled, value ->> '$.look_at' AS look_at,
                               value ->> '$.leaving' AS leaving,
@@ -304,7 +308,8 @@ impl Store {
                         entity.gone_since)
                        IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.leaving, l.gone_since)",
                 looks,
-                deciding
+                deciding,
+                now
             )
             .execute(&mut *tx)
             .await?;

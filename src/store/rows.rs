@@ -166,9 +166,15 @@ pub(super) struct RawEntity {
     pub approved: Option<String>,
     pub undone: Option<String>,
     pub wanted: Option<String>,
+    pub left_since: Option<String>,
 }
 
 impl RawEntity {
+    /// Since when it is outside the selection though a record of it is there.
+    pub(super) fn left_since(&self) -> Result<Option<Timestamp>, Trouble> {
+        super::time::maybe("entity", self.left_since.as_deref())
+    }
+
     pub(super) fn entity(self, gone_since: Option<Timestamp>) -> Result<Entity, Trouble> {
         let missing = || Trouble::bad("entity", format_args!("{} has a pivotal_id but no origin or state", self.id));
         let mirror = match self.pivotal_id {

@@ -166,3 +166,22 @@ async fn one_bad_rule_is_one_line_however_many_records_it_meets() {
     assert!(notes[0].contains("12 records: customers.fields.monthly_orders yields '…'"), "{out}");
     assert!(notes[0].contains("and 9 more)"), "{out}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_selection_leaves_on_the_day_that_was_said_first() {
+    let rig = Rig::with(portal(2, 1)).await;
+    rig.backfill().await;
+    rig.configure(
+        "[customers]\non_leave = \"archive\"\ndelete_grace = \"1h\"\nwhere = \"company.name != 'Company 1'\"\n",
+    );
+    let due = || {
+        let json: Value = serde_json::from_str(&told(&rig, 0, "plan --json")).unwrap();
+        assert_eq!(json["later"].as_array().unwrap().len(), 1, "{json}");
+        json["later"][0]["at"].as_str().unwrap().to_owned()
+    };
+    let first = due();
+    for line in ["plan", "sync", "plan --offline", "sync --full"] {
+        told(&rig, 0, line);
+        assert_eq!(due(), first, "{line}");
+    }
+}

@@ -97,6 +97,37 @@ async fn an_entity_is_gone_since_its_last_deciding_record_went() {
 }
 
 #[tokio::test]
+async fn the_grace_of_leaving_counts_from_the_first_look_that_saw_it() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    scene.create(entity, Kind::Customer, "p1").await;
+    let leave = |unwanted: Option<&str>, now: i64| {
+        let unwanted = unwanted.map(str::to_owned);
+        let later = unwanted.as_ref().map(|_| Later { removal: Removal::Archive, at: at(now + 60) });
+        Look { entity, name: "Acme".to_owned(), unwanted, settled: true, later }
+    };
+    let since = async || scene.store.subjects(&[entity]).await.unwrap()[0].entity.gone_since;
+    for (unwanted, now, counted) in [
+        (None, 10, None),
+        (Some("a lead"), 20, Some(20)),
+        (Some("a lead"), 30, Some(20)),
+        (Some("a partner"), 40, Some(20)),
+        (None, 50, None),
+        (Some("a lead"), 60, Some(60)),
+    ] {
+        scene.store.save_looks(&[leave(unwanted, now)], at(now)).await.unwrap();
+        assert_eq!(since().await, counted.map(at), "{unwanted:?} at {now}");
+    }
+    // Gone is gone, from when that was seen; and who comes back and is no customer begins anew.
+    scene.save_at(&[gone(key(COMPANIES, "1"), Gone::Archived)], at(70)).await;
+    assert_eq!(since().await, Some(at(70)));
+    scene.store.save_looks(&[leave(Some("gone"), 71)], at(71)).await.unwrap();
+    scene.save_at(&[company("1", "1")], at(80)).await;
+    scene.store.save_looks(&[leave(Some("a lead"), 90)], at(90)).await.unwrap();
+    assert_eq!(since().await, Some(at(90)));
+}
+
+#[tokio::test]
 async fn a_child_sees_how_its_account_stands() {
     let scene = Scene::new().await;
     let account = scene.account("1").await;
