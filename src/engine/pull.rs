@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use crate::domain::{ApiError, Cursor, Fault, Keeps, PullMode, Pulled, Stream, StreamCounts};
 use crate::ports::{Page, PageEnd, PullRequest, Source};
-use crate::store::{Nudge, PageEffect, PageRow, PageToSave};
+use crate::store::{Nudge, PageEffect, PageRow, PageToSave, StreamState};
 
 use super::error::api_hint;
 use super::nudged::Told;
@@ -89,10 +89,10 @@ impl Engine {
         let wanted = source.keeps(stream);
         let keeps = wanted.to_string();
         let known = self.store.stream_state(stream).await?;
-        let state = known.filter(|state| Keeps::read(&state.keeps).covers(&wanted));
-        if state.is_none() {
-            self.store.forget_complete(stream).await?;
-        }
+        // One that never came to its end, and is not under way either, begins anew: else nothing would ever complete it.
+        let goes_on = |s: &StreamState| s.complete_at.is_some() || source.is_listing(stream, &s.cursor);
+        let state = known.filter(|state| Keeps::read(&state.keeps).covers(&wanted) && goes_on(state));
+        let mut anew = state.is_none();
         let mut listing = state.as_ref().filter(|s| source.is_listing(stream, &s.cursor)).and_then(|s| s.listing);
         let mut cursor = state.map(|state| state.cursor);
         let mut listed = false;
@@ -110,6 +110,10 @@ impl Engine {
                 }
                 Err(error) => return Err(Stopped::Source(error)),
             };
+            // Not before there is an answer: with a rule that asks for what the source refuses, what is kept stays good.
+            if std::mem::take(&mut anew) {
+                self.store.forget_complete(stream).await?;
+            }
             let lists = page.end == PageEnd::Listing || source.is_listing(stream, &page.cursor);
             if lists && listing.is_none() {
                 listing = Some(self.store.begin_listing(stream).await?);

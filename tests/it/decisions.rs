@@ -330,8 +330,17 @@ async fn what_was_not_read_empties_nothing() {
         assert!(said.text.contains(name.split('.').nth(1).unwrap()), "{}", said.text);
         let writes = desk.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.method != "GET").count();
         assert_eq!(writes, 0, "{}", said.text);
+        for command in ["plan", "sync", "plan --offline"] {
+            with("");
+            desk.ends(0, command).await;
+            with(rule);
+            assert_ne!(desk.run(&["plan"]).await.code, 0, "{rule}");
+        }
     }
     assert!(desk.customer(BY_COMPANY, &acme).is_some());
+    // Nothing was broken by it: the configuration that was good is good, and costs no new reading.
+    with("");
+    assert!(desk.ends(0, "sync").await.text.contains("in step"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
