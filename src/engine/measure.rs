@@ -22,11 +22,13 @@ impl Engine {
     pub(super) async fn measured(&self) -> Result<Population, EngineError> {
         let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
         let count = |kind| live.get(&kind).copied().unwrap_or_default();
+        let vanished = self.store.vanished().await?.into_iter().collect();
         Ok(Population {
             customers: count(Kind::Customer),
             contacts: count(Kind::Contact),
             onboardings: count(Kind::Onboarding),
             loaded: self.store.fact(LOADED).await?.is_some(),
+            vanished,
             done: Vec::new(),
         })
     }

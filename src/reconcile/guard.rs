@@ -40,7 +40,8 @@ pub(super) fn guard(
     // Customers come first: what waits for a held one is no create of its own.
     for kind in Kind::ALL {
         for brake in [Brake::Removals, Brake::Updates, Brake::Creates] {
-            let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving);
+            let vanished = |o: &Operation| deletes(o) && population.vanished.contains(&o.entity);
+            let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving) && !vanished(o);
             let done = population.done.iter().filter(|o| ours(o)).count() as u64;
             let count = done + operations.iter().filter(|o| ours(o)).count() as u64;
             let excesses = brake.excesses(settings, count, population.of(kind), population.loaded);

@@ -34,7 +34,7 @@ fn many(count: usize, kind: Kind, action: &Action) -> Vec<Operation> {
 }
 
 fn live(customers: u64, contacts: u64) -> Population {
-    Population { customers, contacts, onboardings: 0, loaded: true, done: Vec::new() }
+    Population { customers, contacts, onboardings: 0, loaded: true, ..Population::default() }
 }
 
 fn nothing_approved(_: &Operation) -> bool {

@@ -221,7 +221,7 @@ fn pass(
         }
     }
     order(&mut operations, &BTreeSet::new());
-    let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true, done: Vec::new() };
+    let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true, ..Population::default() };
     reconciler.guard(&mut operations, &population, &|_| false);
     operations
 }

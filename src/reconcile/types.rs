@@ -210,6 +210,8 @@ pub struct Population {
     pub onboardings: u64,
     /// Whether a first load came to its end: until then there is no number of creates that is too many.
     pub loaded: bool,
+    /// What vanished with a customer that was deleted: to delete it before it is created anew loses nothing.
+    pub vanished: BTreeSet<EntityId>,
     /// What this run has carried out already: a plan made in its middle counts on from there.
     pub done: Vec<Operation>,
 }

@@ -26,6 +26,7 @@ mod open;
 mod operations;
 mod page;
 mod people;
+mod population;
 mod prune;
 mod pull;
 mod remote;

@@ -92,7 +92,7 @@ async fn status_approve_and_retry_ask_the_daemon() {
     let (code, out, _) = asked(&rig, &["status", "--json"]);
     let status: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &status["daemon"]["pid"]), (Some(3), &host.child.id().into()));
-    assert_eq!(status["daemon"]["next"].as_array().unwrap().len(), 2);
+    assert_eq!(status["daemon"]["next"].as_array().unwrap().len(), 3, "sync, full and audit");
     let (code, out, _) = asked(&rig, &["approve", "--all", "--json"]);
     let told: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(code, Some(0), "{told}");
