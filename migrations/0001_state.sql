@@ -34,6 +34,9 @@ CREATE TABLE record (
     facts       TEXT NOT NULL,                 -- JSON: identity facts, typed
     properties  TEXT NOT NULL,                 -- JSON: the properties that some rule reads
     problem     TEXT,                          -- why it could not be bound, in words: an ambiguity that a person decides
+    rift        TEXT,                          -- while it looks like one account with a record of another customer and stays where it is: why, in words
+    rival_stream TEXT,                         -- that record: its stream
+    rival_id    TEXT,                          -- and its external id
     unreadable  TEXT,                          -- why the source's last showing of it could not be read; older facts stay valid
     changed_at  TEXT,                          -- when the source last changed it, if it says
     seen_at     TEXT NOT NULL,                 -- when it was last stored here because it differed
@@ -45,6 +48,7 @@ CREATE TABLE record (
 CREATE INDEX record_by_entity ON record (entity_id);
 CREATE INDEX record_by_state ON record (stream, state);
 CREATE INDEX record_outdated ON record (stream, facts ->> '$.changes_at') WHERE facts ->> '$.changes_at' IS NOT NULL;
+CREATE INDEX record_torn ON record (rival_stream, rival_id) WHERE rift IS NOT NULL;
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 
 -- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.
@@ -93,7 +97,9 @@ CREATE TABLE entity (
     leaving       TEXT,                        -- what is done then: delete, archive
     wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
     gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
-    left_since    TEXT,                        -- when it was first seen outside the selection though a record is there: its grace counts from then
+    unselected_since    TEXT,                        -- when it was first seen outside the selection though a record is there: its grace counts from then
+    left_stream   TEXT,                        -- the record that went to another entity last and left its object behind: its stream
+    left_id       TEXT,                        -- and its external id
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
     display_id    INTEGER,                     -- the number in Pivotal's pages
     pivotal_parent TEXT,                       -- cuid of the customer the object lives under

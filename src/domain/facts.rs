@@ -20,6 +20,17 @@ pub enum Facts {
 }
 
 impl Facts {
+    /// What its source calls the record; a person without a name by the address.
+    pub fn name(&self) -> Option<&str> {
+        let name = match self {
+            Self::Account(account) => account.name.as_ref(),
+            Self::Person(person) => person.name.as_ref().or(person.email.as_ref()),
+            Self::Deal(deal) => deal.name.as_ref(),
+            Self::Subscription(_) => None,
+        };
+        name.map(String::as_str)
+    }
+
     /// Older ids that were merged into this record.
     pub fn merged(&self) -> &[SourceKey] {
         match self {

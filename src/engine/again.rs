@@ -115,7 +115,7 @@ impl Engine {
             Turn::Nudged => self.read_nudged(ask, run).await?,
             Turn::Everything => self.pull(&Ask { full: false, ..ask.clone() }, run).await?,
         }
-        self.bind(run).await?;
+        self.bind().await?;
         self.heed().await?;
         let began = Instant::now();
         let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };

@@ -123,7 +123,7 @@ impl Handover {
         for (number, (key, account)) in self.ousted.into_iter().enumerate() {
             bound.retain(|other| other.key != key);
             let place = Place::New(next + number);
-            bound.push(Bound { key, place, kind: Kind::Contact, parent: Some(account), problem: None });
+            bound.push(Bound { key, place, kind: Kind::Contact, parent: Some(account), problem: None, rift: None });
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::reconcile::Bindable;
 use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery};
 
 use super::billing::Handover;
-use super::{Engine, EngineError, Run};
+use super::{Engine, EngineError};
 
 /// Account records judged at once, before those that share evidence with them are added.
 const ACCOUNTS: u32 = 500;
@@ -24,17 +24,16 @@ type Ties = HashMap<SourceKey, Vec<SourceKey>>;
 
 impl Engine {
     /// Places every touched record: accounts first, since the others belong to accounts.
-    pub(super) async fn bind(&self, run: &mut Run) -> Result<(), EngineError> {
+    pub(super) async fn bind(&self) -> Result<(), EngineError> {
         self.notice_billing().await?;
+        self.store.touch_torn().await?;
         loop {
             let touched = self.store.touched(Role::Account, ACCOUNTS).await?;
             if touched.is_empty() {
                 break;
             }
             self.show_billing(&touched).await?;
-            for rift in self.bind_accounts(touched).await? {
-                run.note(rift);
-            }
+            self.bind_accounts(touched).await?;
             self.check_stop()?;
         }
         for (role, kind) in
@@ -52,8 +51,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers what looks like one account and stays two.
-    async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<Vec<String>, EngineError> {
+    async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
         let (cluster, mut ties) = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
@@ -70,6 +68,8 @@ impl Engine {
                 live: p.known.gone.is_none(),
             })
             .collect();
+        let mut rifts: HashMap<SourceKey, (SourceKey, String)> =
+            self.reconciler.rifts(&bindables).into_iter().map(|rift| (rift.key, (rift.rival, rift.why))).collect();
         let mut bound = Vec::new();
         let mut next_group = bindables.len();
         for (key, binding) in self.reconciler.bind(&bindables) {
@@ -90,19 +90,21 @@ impl Engine {
                 }
             };
             let moved = place != was.entity.map_or(Place::Nowhere, Place::Existing) || problem != was.known.problem;
-            if moved || asked.contains(&key) {
-                bound.push(Bound { key, place, kind: Kind::Customer, parent: None, problem });
+            let rift = rifts.remove(&key);
+            if moved || rift.is_some() || asked.contains(&key) {
+                bound.push(Bound { key, place, kind: Kind::Customer, parent: None, problem, rift });
             }
         }
-        self.store.bind(&bound, Utc::now()).await?;
-        Ok(self.reconciler.rifts(&bindables))
+        Ok(self.store.bind(&bound, Utc::now()).await?)
     }
 
-    /// The touched records and all that share evidence with them, directly or through others.
+    /// The touched records and all that share evidence or an entity with them, directly or through others: a company that no
+    /// longer shows what ties its customer together still has that customer.
     async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<(Cluster, Ties), EngineError> {
         let mut cluster: Cluster = Cluster::new();
         let mut ties = Ties::new();
         let mut asked: BTreeSet<String> = BTreeSet::new();
+        let mut at_home: BTreeSet<EntityId> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
             self.tie_by_pivotal(&mut news).await?;
@@ -112,11 +114,16 @@ impl Engine {
             ties.extend(tied);
             let evidence = tokens.into_iter().filter(|token| self.reconciler.is_evidence(token));
             let fresh: Vec<String> = evidence.filter(|token| asked.insert(token.clone())).collect();
+            let homes_of_news: Vec<EntityId> = news.iter().filter_map(|placed| placed.entity).collect();
             for placed in news {
                 cluster.insert(placed.known.record.key.clone(), placed);
             }
-            let sharing = self.store.sharing(&fresh).await?;
-            news = sharing.into_iter().filter(|p| !cluster.contains_key(&p.known.record.key)).collect();
+            let homes: BTreeSet<EntityId> = homes_of_news.into_iter().filter(|home| at_home.insert(*home)).collect();
+            let mut near = self.store.sharing(&fresh).await?;
+            near.extend(self.store.accounts_of(&homes.into_iter().collect::<Vec<_>>()).await?);
+            let mut seen = BTreeSet::new();
+            near.retain(|p| !cluster.contains_key(&p.known.record.key) && seen.insert(p.known.record.key.clone()));
+            news = near;
         }
         Ok((cluster, ties))
     }
@@ -191,7 +198,7 @@ impl Engine {
                     (_, None, _) => Place::New(number),
                 };
                 let parent = if role == Role::Subscription { None } else { parent };
-                Bound { key: placed.known.record.key, place, kind, parent, problem: None }
+                Bound { key: placed.known.record.key, place, kind, parent, problem: None, rift: None }
             })
             .collect();
         handover.oust(&mut bound, next);

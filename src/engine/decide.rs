@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Approval, Choice, Chosen, EntityId, Fault, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
+    Approval, Choice, Chosen, EntityId, Facts, Fault, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
 };
 use crate::ports::Target;
 use crate::reconcile;
@@ -123,6 +123,8 @@ pub struct Decided {
     pub others: Vec<SourceKey>,
     /// What stood before in its place.
     pub before: Option<Chosen>,
+    /// The records of the same account that make a customer all the same, though this one is left out.
+    pub left: Vec<SourceKey>,
 }
 
 /// What `approve` and `retry` did.
@@ -170,7 +172,7 @@ pub async fn link(
     let row = decision(&record, choice, now);
     let before = before(&store.decisions().await?, &row);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { row, name, others, before })
+    Ok(Decided { row, name, others, before, left: Vec::new() })
 }
 
 /// The object that a record stands for.
@@ -202,7 +204,25 @@ pub async fn unlink(store: &Store, reference: &Reference, now: Timestamp) -> Res
 /// # Errors
 /// [`DecideError`]: then nothing is decided.
 pub async fn ignore(store: &Store, reference: &Reference, now: Timestamp) -> Result<Vec<Decided>, DecideError> {
-    decide(store, reference, now, |_| Choice::Ignore).await
+    let mut decided = decide(store, reference, now, |_| Choice::Ignore).await?;
+    let ignored: BTreeSet<SourceKey> = decided.iter().map(|decided| decided.row.key.clone()).collect();
+    for one in &mut decided {
+        one.left = left_over(store, &one.row.key, &ignored).await?;
+    }
+    Ok(decided)
+}
+
+/// The records that keep making a customer of an account that is not in Pivotal yet, though one of it is left out.
+async fn left_over(
+    store: &Store,
+    key: &SourceKey,
+    ignored: &BTreeSet<SourceKey>,
+) -> Result<Vec<SourceKey>, DecideError> {
+    let stories = store.explain(&Reference::Record(key.clone())).await?;
+    let there = |story: &Story| story.entity.as_ref().is_some_and(|entity| entity.entity.mirror.is_some());
+    let records = stories.into_iter().filter(|story| !there(story)).flat_map(|story| story.records);
+    let makes = |record: &StoryRecord| record.state == "live" && record.key.stream.kind() == Some(Kind::Customer);
+    Ok(records.filter(makes).map(|record| record.key).filter(|key| !ignored.contains(key)).collect())
 }
 
 /// Takes the decisions about records back.
@@ -218,8 +238,9 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     let keys: Vec<SourceKey> = named.keys().cloned().collect();
     let rows = store.take_back(&keys).await?;
     let name = |key: &SourceKey| named.get(key).cloned().unwrap_or_default();
-    let told = rows.into_iter().map(|row| Decided { name: name(&row.key), row, others: Vec::new(), before: None });
-    Ok(told.collect())
+    let told =
+        |row: DecisionRow| Decided { name: name(&row.key), row, others: Vec::new(), before: None, left: Vec::new() };
+    Ok(rows.into_iter().map(told).collect())
 }
 
 /// Lets held operations through as they stand: all of them, or those of what is named.
@@ -298,7 +319,7 @@ async fn decide(
     for (object, record, name) in records(store, reference).await? {
         let row = decision(&record, choice(object), now);
         let before = before(&known, &row);
-        decided.push(Decided { row, name, others: Vec::new(), before });
+        decided.push(Decided { row, name, others: Vec::new(), before, left: Vec::new() });
     }
     let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
     store.decide(&rows).await?;
@@ -341,14 +362,15 @@ async fn records(
     for story in stories {
         let entity = story.entity.as_ref();
         let object = entity.and_then(|e| e.entity.mirror.as_ref()).map(|mirror| mirror.id.clone());
-        let name = entity.map(|e| e.name.clone()).unwrap_or_default();
+        let account = entity.map(|e| e.name.clone()).unwrap_or_default();
         for record in story.records {
             let named = match reference {
                 Reference::Record(key) => record.key == *key,
                 _ => record.key.stream.kind().is_some(),
             };
             if named {
-                found.push((object.clone(), record, name.clone()));
+                let name = record.facts.as_ref().and_then(Facts::name).map_or_else(|| account.clone(), str::to_owned);
+                found.push((object.clone(), record, name));
             }
         }
     }

@@ -70,7 +70,12 @@ pub async fn explain(
             continue;
         };
         let row = store.subjects(&[entity.id]).await?.into_iter().next();
-        let explained = row.map(|row| reconciler.explain(&subject(row, &Parents::default()), now));
+        let mut explained = row.map(|row| reconciler.explain(&subject(row, &Parents::default()), now));
+        if let Some(explained) = &mut explained {
+            let is_told = |why: &String| story.operations.iter().any(|operation| operation.why.as_ref() == Some(why));
+            let torn = store.torn_about(entity.id).await?;
+            explained.evidence.extend(torn.into_iter().filter(|why| !is_told(why)));
+        }
         let account = match entity.parent {
             Some(parent) => store.called(parent).await?,
             None => None,

@@ -42,6 +42,7 @@ mod run;
 mod saved;
 mod stages;
 mod tell;
+mod torn;
 mod undo;
 mod watch;
 
@@ -203,7 +204,7 @@ impl Engine {
         self.tell_progress(Doing::Comparing, true, run).await?;
         self.know_every_source(run).await?;
         let walked = fresh && self.walk_all().await?;
-        self.bind(run).await?;
+        self.bind().await?;
         self.heed().await?;
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));

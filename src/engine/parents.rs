@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{Action, EntityId, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
-use crate::reconcile::{Desired, Home, Known, ParentState, Sibling, Subject, Survivor, Wanted};
+use crate::reconcile::{Desired, Home, Known, Leaver, ParentState, Sibling, Subject, Survivor, Wanted};
 use crate::store::{KnownRow, SubjectRow, SurvivorRow};
 
 /// What this plan will make of the customers it looked at, for their children.
@@ -76,14 +76,18 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
         (false, true) => Home::Torn,
         (false, false) => Home::Free,
     };
-    Subject { entity: row.entity, records, parent, siblings, home }
+    let left = row.left.map(|left| {
+        let now = left.now.map(survivor);
+        Leaver { key: left.key, unlinked: left.unlinked, now }
+    });
+    Subject { entity: row.entity, records, parent, siblings, home, left }
+}
+
+fn survivor(row: SurvivorRow) -> Survivor {
+    Survivor { key: row.key, pivotal_id: row.pivotal_id, display_id: row.display_id }
 }
 
 fn known(row: KnownRow, survivors: &mut HashMap<SourceKey, SurvivorRow>) -> Known {
-    let survivor = survivors.remove(&row.record.key).map(|s| Survivor {
-        key: s.key,
-        pivotal_id: s.pivotal_id,
-        display_id: s.display_id,
-    });
+    let survivor = survivors.remove(&row.record.key).map(survivor);
     Known { record: row.record, gone: row.gone, problem: row.problem, survivor, chosen: row.chosen }
 }

@@ -95,6 +95,7 @@ impl Engine {
         for kind in Kind::ALL {
             self.look_at_all(kind, scope, &mut draft, run).await?;
         }
+        draft.operations.extend(self.torn(scope).await?);
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
         let Drafting { operations, mirrors, approvals, .. } = draft;
         self.write_down(operations, mirrors, &approvals, run).await
@@ -124,7 +125,8 @@ impl Engine {
         for chunk in operations.chunks(500) {
             let ids = self.store.record_operations(run.report.run, chunk, Utc::now()).await?;
             for (id, operation) in ids.into_iter().zip(chunk) {
-                let mirror = mirrors.remove(&operation.entity);
+                // Only what is sent starts from it.
+                let mirror = if operation.is_ready() { mirrors.remove(&operation.entity) } else { None };
                 planned.push(Planned { id, at: planned.len(), mirror, urgent: urgent.contains(&operation.entity) });
             }
         }
@@ -343,9 +345,11 @@ fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&A
 fn unwanted(wanted: &Wanted) -> Option<String> {
     match wanted {
         Wanted::Yes(_) => None,
-        Wanted::NotSelected(why) | Wanted::Held(why) | Wanted::Doubled(why) | Wanted::Waiting { why, .. } => {
-            Some(why.clone())
-        }
+        Wanted::NotSelected(why)
+        | Wanted::Held(why)
+        | Wanted::Doubled(why)
+        | Wanted::LeftBehind(why)
+        | Wanted::Waiting { why, .. } => Some(why.clone()),
         Wanted::Gone(since) => Some(format!("gone at the source since {}", since.format("%Y-%m-%d %H:%M UTC"))),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::domain::{Action, EntityId, Operation};
+use crate::reconcile::says_something;
 
 use super::plan::Planned;
 use super::{Engine, Run};
@@ -26,7 +27,10 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
         let entity = operation.entity;
         if !operation.is_ready() || blocked.contains(&entity) {
             run.count_undone(&operation.standing);
-            blocked.insert(entity);
+            // What says nothing is no step that others follow.
+            if says_something(operation) {
+                blocked.insert(entity);
+            }
             continue;
         }
         let stage = stage(operation, planned.urgent);

@@ -14,6 +14,7 @@ use crate::domain::{Binding, Choice, EntityId, PivotalId, SourceKey, Stream};
 
 use super::choice::{Footing, footing};
 use super::identity::key_order;
+use super::rift::Rift;
 use super::types::{Bindable, Bindings};
 
 /// Binds one cluster. The outcome is in key order.
@@ -26,30 +27,25 @@ pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
     name(&records, &footings, places)
 }
 
-/// Records that stay where they are though the evidence, as it is now, says that they are one account with a record of another
-/// Pivotal object: in words, with the way out. Nothing is merged silently.
-pub(super) fn rifts(cluster: &[Bindable]) -> Vec<String> {
+/// Records that stay with their customer though the evidence, as it is now, says that they belong to another company. Nothing
+/// is merged silently: a person decides, and until then it stands.
+pub(super) fn rifts(cluster: &[Bindable]) -> Vec<Rift> {
     let mut records: Vec<&Bindable> = cluster.iter().collect();
     records.sort_by(|a, b| key_order(&a.key, &b.key));
     records.dedup_by(|a, b| a.key == b.key);
     let footings: Vec<Footing> = records.iter().map(|record| footing(record)).collect();
     let cluster = Cluster::new(&records, &footings);
-    let settled = |index: usize| footings[index].settled && records[index].live;
-    let follower = |index: &usize| settled(*index) && footings[*index].follows && !cluster.is_anchor(*index);
+    let places = cluster.place();
+    let settled = |index: &usize| footings[*index].settled && footings[*index].follows && records[*index].live;
     let mut told = Vec::new();
-    for index in (0..records.len()).filter(follower) {
+    for index in (0..records.len()).filter(settled).filter(|index| !cluster.is_anchor(*index)) {
         let found = cluster.evidence(index);
-        if let [anchor] = found.anchors[..]
-            && settled(anchor)
-            && footings[anchor].entity != footings[index].entity
-            && let (Some(one), Some(other)) = (&records[index].object, &records[anchor].object)
+        if let ([anchor], Some(own)) = (&found.anchors[..], footings[index].entity)
+            && !matches!(&places[*anchor], Place::Unclear { .. })
+            && places[*anchor] != Place::Entity(own)
         {
-            let (record, company) = (&records[index].key, &records[anchor].key);
-            told.push(format!(
-                "{record} ({one} in Pivotal) now looks like one account with {company} ({other}): {} it. They stay two; \
-                 `pivotal-sync link {record} {other}` makes them one",
-                found.by
-            ));
+            let mate = cluster.anchors().find(|mate| places[*mate] == Place::Entity(own));
+            told.push(Rift::new(records[index], records[*anchor], mate.map(|mate| records[mate]), found.by));
         }
     }
     told

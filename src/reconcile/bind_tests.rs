@@ -189,14 +189,30 @@ fn a_link_goes_to_whoever_has_the_object_else_makes_an_account_that_takes_it() {
 #[test]
 fn two_customers_that_look_like_one_by_now_are_told_and_stay_two() {
     let apart = [within(company("1", &[ACME]), 5, true), within(stripe("cus_1", &[ACME]), 6, true)];
-    let [told] = rifts(&apart).try_into().unwrap();
-    assert!(told.contains("`pivotal-sync link stripe:customer:cus_1 obj-5`"), "{told}");
+    let [told] = <[Rift; 1]>::try_from(rifts(&apart)).unwrap();
+    assert_eq!((&told.key, &told.rival), (&stripe_key("cus_1"), &company_key("1")));
+    for part in ["stripe:customer:cus_1 hubspot:company:1`", "stripe:customer:cus_1 pivotal:customer:obj-6`"] {
+        assert!(told.why.contains(&format!("`pivotal-sync link {part}")), "{}", told.why);
+    }
     let one = [within(company("1", &[ACME]), 5, true), within(stripe("cus_1", &[ACME]), 5, true)];
     let torn = [apart[0].clone(), within(company("2", &[ACME]), 7, true), apart[1].clone()];
     let said = [apart[0].clone(), unlinked(apart[1].clone(), Some(5))];
     for quiet in [&one[..], &torn[..], &said[..]] {
         assert!(rifts(quiet).is_empty(), "{:?}", rifts(quiet));
     }
+}
+
+#[test]
+fn a_record_that_points_to_another_company_than_its_own_is_told_and_stays() {
+    let with = |object| within(stripe("cus_1", &["domain:b.com"]), 5, object);
+    let moved = |object| [within(company("1", &[ACME]), 5, object), company("2", &["domain:b.com"]), with(object)];
+    assert_eq!(told(&moved(true)), ["e5", "n0", "e5"]);
+    let [rift] = <[Rift; 1]>::try_from(rifts(&moved(true))).unwrap();
+    assert_eq!(rift.rival, company_key("2"));
+    assert!(rift.why.contains("`pivotal-sync link stripe:customer:cus_1 hubspot:company:1` keeps"), "{}", rift.why);
+    assert!(rift.why.contains("`pivotal-sync unlink stripe:customer:cus_1`"), "{}", rift.why);
+    // Nothing is in Pivotal yet: the evidence decides.
+    assert_eq!((told(&moved(false)), rifts(&moved(false))), (vec!["e5".into(), "n0".into(), "n0".into()], vec![]));
 }
 
 #[test]

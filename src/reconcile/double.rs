@@ -16,6 +16,26 @@ pub(super) fn doubled(subject: &Subject, speaks: fn(Stream) -> bool) -> Option<S
     Some(words(subject.entity.kind, left, mirror, stays))
 }
 
+/// Why a customer that no record speaks of waits for a person: the record that did stands for another one by now, and nobody
+/// said that this one is to stay.
+pub(super) fn left_behind(subject: &Subject) -> Option<String> {
+    let mirror = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live)?;
+    let left = subject.left.as_ref().filter(|left| !left.unlinked)?;
+    let (kind, key, mine) = (subject.entity.kind, &left.key, shown(subject.entity.kind, &mirror.id, mirror.display_id));
+    let now = left.now.as_ref().map(|now| shown(kind, &now.pivotal_id, now.display_id));
+    let theirs = now.as_deref().unwrap_or("another customer");
+    let keep_theirs = match mirror.origin {
+        Origin::Created => format!("`pivotal-sync approve {mine}` deletes {mine} (move what is worth keeping first)"),
+        _ => format!(
+            "delete {mine} in Pivotal (pivotal-sync did not create it, so it never will); `pivotal-sync audit` sees that"
+        ),
+    };
+    Some(format!(
+        "{key} stood for {mine} and stands for {theirs} now, so {mine} is left behind. To keep {theirs}: {keep_theirs}; to \
+         keep {mine}: `pivotal-sync link {key} {mine}`"
+    ))
+}
+
 /// Whether a record was merged into one that is not of this entity, and nothing live of its stream is left here.
 fn lives_elsewhere(known: &Known, subject: &Subject) -> bool {
     let Some((Gone::Merged { into }, _)) = &known.gone else { return false };

@@ -2,9 +2,12 @@
 //!
 //! `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
 
-use crate::domain::{Action, Fields, Kind, Later, Mirror, Operation, Origin, Removal, Role, Span, Timestamp, Value};
+use crate::domain::{
+    Action, Changes, Fields, Kind, Later, Mirror, Operation, Origin, Removal, Role, Span, Timestamp, Value,
+};
 
-use super::plan::{ARCHIVED, Case, STATUS, shown};
+use super::fingerprint::fingerprint_of;
+use super::plan::{ARCHIVED, Case, STATUS, held, shown};
 use super::settings::{OnLeave, OnSourceDelete};
 use super::types::{Decision, Known, Note};
 
@@ -29,7 +32,7 @@ impl Case<'_> {
         let accounts = || self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
         let spoken_of = accounts().next().is_some() && !accounts().any(Known::is_ignored);
         if self.kind() != Kind::Customer || !spoken_of {
-            return Decision::default();
+            return Decision { operations: self.disown(mirror).into_iter().collect(), ..Decision::default() };
         }
         let since = self.subject.entity.gone_since.unwrap_or(self.now);
         match self.settings.customers.on_leave {
@@ -37,6 +40,30 @@ impl Case<'_> {
             OnLeave::Archive => self.archive(since, why, mirror),
             OnLeave::Delete => self.delete(since, why, mirror),
         }
+    }
+
+    /// Held as the deletion that approving it would be, where this daemon may delete at all. Until then it no longer carries the
+    /// id of the record that went.
+    pub(super) fn left_behind(&self, why: &str, mirror: &Mirror) -> Decision {
+        let reason = "what it stood for is another customer now".to_owned();
+        let action = match mirror.origin {
+            Origin::Created => Action::Delete { id: mirror.id.clone() },
+            _ => Action::Update { id: mirror.id.clone(), changes: Changes::default() },
+        };
+        let away = held(self.operation(action, reason), why);
+        let is_let_through = self.subject.entity.approval.covers(&fingerprint_of(&away));
+        let disowned = self.disown(mirror).filter(|_| !is_let_through);
+        Decision { operations: disowned.into_iter().chain([away]).collect(), ..Decision::default() }
+    }
+
+    /// Takes the id of the record that went off the customer it left, if it was set here: one id is one customer's.
+    fn disown(&self, mirror: &Mirror) -> Option<Operation> {
+        let left = self.subject.left.as_ref()?;
+        let field = left.key.stream.customer_field()?;
+        let ours = mirror.written.text(field) == Some(left.key.id.as_str()) && !mirror.is_found(field);
+        let changes = mirror.written.changes_to(&Fields::from([(field, Value::Null)]));
+        let action = Action::Update { id: mirror.id.clone(), changes };
+        ours.then(|| self.operation(action, format!("{} is another customer now", left.key)))
     }
 
     fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {

@@ -21,6 +21,7 @@ mod limits;
 mod order;
 mod owner;
 mod plan;
+mod rift;
 mod rules;
 mod settings;
 mod slug;
@@ -44,6 +45,7 @@ pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
 pub use order::{order, with_urgent};
+pub use rift::Rift;
 pub use settings::*;
 pub use types::*;
 pub use undo::{Done, Inverse, Past};
@@ -171,8 +173,8 @@ impl Reconciler {
         bind::bind(cluster)
     }
 
-    /// What of a cluster looks like one account and stays two, because each has a Pivotal object of its own: in words.
-    pub fn rifts(&self, cluster: &[Bindable]) -> Vec<String> {
+    /// Which records of a cluster look like one account with a company they are not with, and stay where they are.
+    pub fn rifts(&self, cluster: &[Bindable]) -> Vec<Rift> {
         bind::rifts(cluster)
     }
 

@@ -8,7 +8,7 @@
 
 use crate::domain::{
     Action, Change, Changes, Choice, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role,
-    Standing, Timestamp, Value,
+    Standing, Timestamp, Value, Verb,
 };
 
 use super::adopt::Adoption;
@@ -41,18 +41,25 @@ impl Case<'_> {
             (Wanted::Waiting { fields, why }, None) => self.wait(fields, why),
             (Wanted::Held(why), mirror) => self.held(why, mirror),
             (Wanted::Doubled(why), Some(mirror)) => self.doubled(why, mirror),
+            (Wanted::LeftBehind(why), Some(mirror)) => self.left_behind(why, mirror),
             (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
             (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
-            (Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Doubled(_) | Wanted::Waiting { .. }, _) => {
-                Decision::default()
-            }
+            (
+                Wanted::Gone(_)
+                | Wanted::NotSelected(_)
+                | Wanted::Doubled(_)
+                | Wanted::LeftBehind(_)
+                | Wanted::Waiting { .. },
+                _,
+            ) => Decision::default(),
         };
         self.rest_undone(&mut decision.operations);
         for operation in &mut decision.operations {
             self.stand(operation);
             self.let_through(operation);
         }
-        let moves = decision.operations.iter().any(|operation| matches!(operation.action, Action::Delete { .. }));
+        let with = |verb| decision.operations.iter().any(|operation| operation.verb() == verb);
+        let moves = with(Verb::Delete) && !with(Verb::Update);
         if moves && decision.operations.iter().any(|operation| !operation.is_ready()) {
             // Half a move would lose the person.
             for operation in decision.operations.iter_mut().filter(|operation| operation.is_ready()) {

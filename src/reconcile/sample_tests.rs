@@ -141,7 +141,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         approval: Approval::default(),
         undone: None,
     };
-    Subject { entity, records, parent: None, siblings: Vec::new(), home: Home::Free }
+    Subject { entity, records, parent: None, siblings: Vec::new(), home: Home::Free, left: None }
 }
 
 pub(super) fn customer(records: impl IntoIterator<Item = Record>) -> Subject {

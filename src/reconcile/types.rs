@@ -80,6 +80,19 @@ pub struct Subject {
     pub siblings: Vec<Sibling>,
     /// Whether it may leave the customer it lives under in Pivotal.
     pub home: Home,
+    /// For a customer in Pivotal that no record speaks of: the record that did.
+    pub left: Option<Leaver>,
+}
+
+/// A record that went to another account and left a customer behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaver {
+    /// The record.
+    pub key: SourceKey,
+    /// Whether a person said that it is not this customer.
+    pub unlinked: bool,
+    /// The object it stands for now, where that is there already.
+    pub now: Option<Survivor>,
 }
 
 /// Whether a contact may leave the customer it lives under.
@@ -171,6 +184,8 @@ pub enum Wanted {
     /// No: what it speaks of lives on in a record that speaks of another object. Which of the two stays, a person says. In
     /// words, naming both and the commands.
     Doubled(String),
+    /// No: the record that spoke of it stands for another customer by now. In words, naming both and the commands.
+    LeftBehind(String),
 }
 
 /// What is already in Pivotal and might be this entity.

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use super::error::Trouble;
 use super::pull::mark_dirty;
 use super::rows::{RawPlaced, stream};
-use super::{Bound, KnownRow, Place, Placed, Store, StoreError, json, operations};
+use super::{Bound, KnownRow, Place, Placed, Store, StoreError, json, operations, torn};
 use crate::domain::{EntityId, ExternalId, Role, SourceKey, Stream, Timestamp};
 
 /// A record's name as JSON rows carry it.
@@ -30,6 +30,9 @@ struct Moved<'a> {
     id: &'a str,
     entity: Option<i64>,
     problem: Option<&'a str>,
+    rift: Option<&'a str>,
+    rival_stream: Option<&'a str>,
+    rival_id: Option<&'a str>,
 }
 
 /// What a call of `bind` comes to.
@@ -40,6 +43,8 @@ struct Moves<'a> {
     dirty: BTreeSet<i64>,
     /// Entities that lost a record.
     left: BTreeSet<i64>,
+    /// What each of those lost.
+    leavers: Vec<(i64, Named<'a>)>,
     /// Records that changed their entity.
     moved: Vec<Named<'a>>,
     /// Tokens of those who belong to an account that moved.
@@ -188,22 +193,23 @@ impl Store {
     }
 }
 
-type Standing = (Option<i64>, Option<String>);
+type Standing = (Option<i64>, Option<String>, Option<String>);
 
-/// Entity and problem of each record.
+/// Entity, problem and rift of each record.
 async fn placed_before(
     tx: &mut SqliteConnection,
     bound: &[Bound],
 ) -> Result<HashMap<(String, String), Standing>, Trouble> {
     let keys = json(&bound.iter().map(|b| Named::from(&b.key)).collect::<Vec<_>>())?;
     let found = sqlx::query!(
-        "SELECT r.stream, r.external_id, r.entity_id, r.problem FROM json_each(?) j
+        "SELECT r.stream, r.external_id, r.entity_id, r.problem, r.rift FROM json_each(?) j
          CROSS JOIN record r ON r.stream = j.value ->> '$.stream' AND r.external_id = j.value ->> '$.id'",
         keys
     )
     .fetch_all(tx)
     .await?;
-    Ok(found.into_iter().map(|row| ((row.stream, row.external_id), (row.entity_id, row.problem))).collect())
+    let standing = found.into_iter().map(|row| ((row.stream, row.external_id), (row.entity_id, row.problem, row.rift)));
+    Ok(standing.collect())
 }
 
 /// One entity for each number of [`Place::New`].
@@ -241,7 +247,7 @@ fn work_out<'a>(
     let mut moves = Moves::default();
     for b in bound {
         let name = (b.key.stream.as_str().to_owned(), b.key.id.as_str().to_owned());
-        let (old, problem) =
+        let (old, problem, rift) =
             before.get(&name).ok_or_else(|| Trouble::bad("record", format_args!("there is no {}", b.key)))?;
         let entity = match b.place {
             Place::Existing(EntityId(id)) => Some(id),
@@ -252,11 +258,12 @@ fn work_out<'a>(
         if *old != entity {
             moves.dirty.extend(old.iter().chain(&entity));
             moves.left.extend(old);
+            moves.leavers.extend(old.map(|old| (old, Named::from(&b.key))));
             moves.moved.push(Named::from(&b.key));
             if b.key.stream.role() == Role::Account {
                 moves.dependents.push(format!("of:{}", b.key));
             }
-        } else if *problem != b.problem {
+        } else if *problem != b.problem || rift.as_ref() != b.rift.as_ref().map(|(_, why)| why) {
             moves.dirty.extend(&entity);
         }
         if let (Some(id), Role::Person | Role::Deal, true) = (entity, b.key.stream.role(), b.place != Place::Stays) {
@@ -267,7 +274,16 @@ fn work_out<'a>(
             moves.dirty.extend(b.parent.map(|p| p.0));
         }
         let Named { stream, id } = Named::from(&b.key);
-        moves.rows.push(Moved { stream, id, entity, problem: b.problem.as_deref() });
+        let rival = b.rift.as_ref().map(|(rival, _)| Named::from(rival));
+        moves.rows.push(Moved {
+            stream,
+            id,
+            entity,
+            problem: b.problem.as_deref(),
+            rift: b.rift.as_ref().map(|(_, why)| why.as_str()),
+            rival_stream: rival.as_ref().map(|rival| rival.stream),
+            rival_id: rival.as_ref().map(|rival| rival.id),
+        });
     }
     Ok(moves)
 }
@@ -275,7 +291,8 @@ fn work_out<'a>(
 async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(), Trouble> {
     let rows = json(&moves.rows)?;
     sqlx::query!(
-        "UPDATE record SET entity_id = j.value ->> '$.entity', problem = j.value ->> '$.problem', touched = 0
+        "UPDATE record SET entity_id = j.value ->> '$.entity', problem = j.value ->> '$.problem', touched = 0,
+             rift = j.value ->> '$.rift', rival_stream = j.value ->> '$.rival_stream', rival_id = j.value ->> '$.rival_id'
          FROM json_each(?) j
          WHERE record.stream = j.value ->> '$.stream' AND record.external_id = j.value ->> '$.id'",
         rows
@@ -305,6 +322,7 @@ async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(),
     }
     touch_sharing(tx, &moves.dependents).await?;
     repoint(tx, &json(&moves.moved)?).await?;
+    torn::leave(tx, &json(&moves.leavers)?).await?;
     retire(tx, &moves.left).await
 }
 
@@ -345,7 +363,7 @@ pub(super) async fn repoint(tx: &mut SqliteConnection, moved: &str) -> Result<()
 }
 
 /// An entity that lost its last record before it had a Pivotal object is nobody: nothing is owed for it.
-async fn retire(tx: &mut SqliteConnection, left: &BTreeSet<i64>) -> Result<(), Trouble> {
+pub(super) async fn retire(tx: &mut SqliteConnection, left: &BTreeSet<i64>) -> Result<(), Trouble> {
     let left = json(left)?;
     let nobody = sqlx::query_scalar!(
         r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::bind::{repoint, touch_sharing};
+use super::bind::{repoint, retire, touch_sharing};
 use super::error::Trouble;
 use super::nudge::{hasten, hasten_records};
 use super::pull::mark_dirty;
 use super::settle::forget_objects;
-use super::{Store, StoreError, json, rows, time};
+use super::{Store, StoreError, json, rows, time, torn};
 use crate::domain::{Approval, Choice, Chosen, EntityId, ExternalId, PivotalId, SourceKey};
 
 /// One decision about a record, as it is stored and exported.
@@ -313,13 +313,14 @@ async fn go_back(tx: &mut sqlx::SqliteConnection, rows: &str) -> Result<(), Trou
         )
         .execute(&mut *tx)
         .await?;
-        let names = json(&[Name { stream: &row.stream, id: &row.external_id }])?;
-        repoint(tx, &names).await?;
+        let name = || Name { stream: &row.stream, id: &row.external_id };
+        repoint(tx, &json(&[name()])?).await?;
+        torn::leave(tx, &json(&row.from.map(|from| (from, name())).into_iter().collect::<Vec<_>>())?).await?;
         let key = SourceKey { stream: rows::stream("record", &row.stream)?, id: ExternalId::new(&row.external_id) };
         touch_sharing(tx, &[format!("of:{key}")]).await?;
         mark_dirty(tx, &row.from.into_iter().chain([row.back]).collect::<Vec<_>>()).await?;
     }
-    Ok(())
+    retire(tx, &moved.iter().filter_map(|row| row.from).collect()).await
 }
 
 /// Has binding look at records again, at all that share evidence with them, and at their entities.

@@ -58,7 +58,7 @@ impl Store {
             let entities = sqlx::query_as!(
                 RawEntity,
                 "SELECT n.id, n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted, n.left_since
+                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted, n.unselected_since
                  FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ORDER BY n.id",
                 ids
             )
@@ -79,19 +79,21 @@ impl Store {
         let mut survivors = self.survivors(&records).await?;
         let left_out = self.left_out(&ids).await?;
         let mut siblings = self.siblings(&records).await?;
+        let mut leavers = self.leavers(&ids).await?;
         entities
             .into_iter()
             .map(|mut raw| {
                 let mut records = records.remove(&raw.id).unwrap_or_default();
-                let gone_since = gone_since(&records).or(raw.left_since()?);
+                let gone_since = gone_since(&records).or(raw.unselected_since()?);
                 records.extend(deals.remove(&raw.id).unwrap_or_default());
                 let parent = raw.parent_id.and_then(|id| parents.get(&id).cloned());
                 let wanted_before = raw.wanted.take();
                 let survivors = survivors.remove(&raw.id).unwrap_or_default();
                 let left_out = left_out.contains(&raw.id);
                 let siblings = siblings.remove(&raw.id).unwrap_or_default();
+                let left = leavers.remove(&raw.id);
                 let entity = raw.entity(gone_since)?;
-                Ok(SubjectRow { entity, wanted_before, records, parent, left_out, survivors, siblings })
+                Ok(SubjectRow { entity, wanted_before, records, parent, left_out, survivors, siblings, left })
             })
             .collect()
     }
@@ -101,7 +103,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, found, refused,
-                    approved, undone, wanted, left_since
+                    approved, undone, wanted, unselected_since
              FROM entity
              WHERE object = ? AND id > ?
                AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
@@ -126,7 +128,7 @@ impl Store {
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
                       n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.wanted,
-                      n.left_since
+                      n.unselected_since
                FROM (SELECT * FROM (
                          SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)
                            AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = e.id))
@@ -294,8 +296,8 @@ impl Store {
             sqlx::query!(
                 "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at,
                      leaving = l.leaving, dirty = 0, gone_since = l.gone_since,
-                     left_since = CASE WHEN l.wanted = 'yes' OR l.gone_since IS NOT NULL THEN NULL
-                                       ELSE COALESCE(entity.left_since, iif(l.leaving IS NULL, NULL, ?3)) END
+                     unselected_since = CASE WHEN l.wanted = 'yes' OR l.gone_since IS NOT NULL THEN NULL
+                                       ELSE COALESCE(entity.unselected_since, iif(l.leaving IS NULL, NULL, ?3)) END
                  FROM (SELECT value ->> '$.id' AS id, value ->> '$.name' AS name, value ->> '$.wanted' AS wanted,
                               value ->> '$.settled' AS settled, value ->> '$.look_at' AS look_at,
                               value ->> '$.leaving' AS leaving,

@@ -44,6 +44,19 @@ pub struct SubjectRow {
     pub survivors: HashMap<SourceKey, SurvivorRow>,
     /// For a billing contact: the other persons of its account that show its address, and whether each has a live object.
     pub siblings: Vec<(KnownRow, bool)>,
+    /// For a customer without records: the one that left it.
+    pub left: Option<LeaverRow>,
+}
+
+/// A record that went to another entity and left a customer behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaverRow {
+    /// The record.
+    pub key: SourceKey,
+    /// Whether a person said that it is not that customer.
+    pub unlinked: bool,
+    /// The object it stands for now, where that is there.
+    pub now: Option<SurvivorRow>,
 }
 
 /// A record that another one was merged into, and its Pivotal object.
@@ -166,13 +179,13 @@ pub(super) struct RawEntity {
     pub approved: Option<String>,
     pub undone: Option<String>,
     pub wanted: Option<String>,
-    pub left_since: Option<String>,
+    pub unselected_since: Option<String>,
 }
 
 impl RawEntity {
     /// Since when it is outside the selection though a record of it is there.
-    pub(super) fn left_since(&self) -> Result<Option<Timestamp>, Trouble> {
-        super::time::maybe("entity", self.left_since.as_deref())
+    pub(super) fn unselected_since(&self) -> Result<Option<Timestamp>, Trouble> {
+        super::time::maybe("entity", self.unselected_since.as_deref())
     }
 
     pub(super) fn entity(self, gone_since: Option<Timestamp>) -> Result<Entity, Trouble> {

@@ -174,7 +174,7 @@ impl Store {
         let found = sqlx::query!(
             r#"SELECT n.id AS "id!", n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
                       n.written, n.found, n.refused, n.approved, n.undone, n.name, n.wanted, n.settled, n.dirty,
-                      n.look_at, n.gone_since, n.left_since, n.written_at
+                      n.look_at, n.gone_since, n.unselected_since, n.written_at
                FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value"#,
             ids
         )
@@ -196,9 +196,9 @@ impl Store {
                 approved: row.approved,
                 undone: row.undone,
                 wanted: None,
-                left_since: row.left_since,
+                unselected_since: row.unselected_since,
             };
-            let unwanted_since = time::maybe("entity", row.gone_since.as_deref())?.or(raw.left_since()?);
+            let unwanted_since = time::maybe("entity", row.gone_since.as_deref())?.or(raw.unselected_since()?);
             Ok(StoryEntity {
                 entity: raw.entity(unwanted_since)?,
                 name: row.name,

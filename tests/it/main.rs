@@ -5,6 +5,7 @@
 mod ambiguous;
 mod audit;
 mod audit_turns;
+mod belonging;
 mod billing_contacts;
 mod calls;
 mod commands;

@@ -32,6 +32,13 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
                 self::said(choice)
             );
         }
+        for left in &decided.left {
+            let left = visible(&left.to_string());
+            let _ = writeln!(
+                out,
+                "  {left} of the same account still makes a customer; `pivotal-sync ignore {left}` leaves that out, too"
+            );
+        }
         if !decided.others.is_empty() {
             let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
             let others = others.join(" and ");

@@ -54,9 +54,11 @@ fn rules(explained: &Explained) -> Json {
         .map(|told| (told.key.rsplit('.').next().unwrap_or_default().to_owned(), rule(told)))
         .collect();
     let why = match &explained.desired.wanted {
-        Wanted::NotSelected(why) | Wanted::Held(why) | Wanted::Doubled(why) | Wanted::Waiting { why, .. } => {
-            Some(why.as_str())
-        }
+        Wanted::NotSelected(why)
+        | Wanted::Held(why)
+        | Wanted::Doubled(why)
+        | Wanted::LeftBehind(why)
+        | Wanted::Waiting { why, .. } => Some(why.as_str()),
         Wanted::Yes(_) | Wanted::Gone(_) => None,
     };
     let notes: Vec<&str> = explained.desired.notes.iter().map(|note| note.message.as_str()).collect();

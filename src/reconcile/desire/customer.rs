@@ -23,6 +23,9 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     if let Some(why) = double::doubled(subject, speaks) {
         return start.end(Wanted::Doubled(why), Vec::new());
     }
+    if let Some(why) = double::left_behind(subject) {
+        return start.end(Wanted::LeftBehind(why), Vec::new());
+    }
     if let Some(since) = start.gone(speaks) {
         return start.end(Wanted::Gone(since), Vec::new());
     }

@@ -10,7 +10,7 @@ mod customer;
 mod onboarding;
 mod ruleset;
 
-use crate::domain::{Facts, Kind, MirrorState, Record, SourceKey, Stream, Timestamp};
+use crate::domain::{Kind, MirrorState, Record, SourceKey, Stream, Timestamp};
 
 use super::Reconciler;
 use super::identity::key_order;
@@ -50,8 +50,10 @@ impl<'a> Start<'a> {
         };
         let record = primary.or_else(gone);
         let nobody = || SourceKey::new(stream_of(subject.entity.kind), format!("of-entity-{}", subject.entity.id));
-        let key = record.map_or_else(nobody, |record| record.key.clone());
-        let called = record.and_then(called).unwrap_or_else(|| key.to_string());
+        let left = || subject.left.as_ref().map(|left| left.key.clone());
+        let key = record.map(|record| record.key.clone()).or_else(left).unwrap_or_else(nobody);
+        let written = || Some(subject.entity.mirror.as_ref()?.written.text("name")?.to_owned());
+        let called = record.map_or_else(written, called).unwrap_or_else(|| key.to_string());
         Self { subject, view, key, called }
     }
 
@@ -122,13 +124,7 @@ fn stream_of(kind: Kind) -> Stream {
 }
 
 fn called(record: &Record) -> Option<String> {
-    let name = match &record.facts {
-        Facts::Account(account) => account.name.as_ref(),
-        Facts::Person(person) => person.name.as_ref().or(person.email.as_ref()),
-        Facts::Deal(deal) => deal.name.as_ref(),
-        Facts::Subscription(_) => None,
-    };
-    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+    record.facts.name().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

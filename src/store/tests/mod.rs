@@ -149,7 +149,7 @@ fn malformed(key: SourceKey, why: &str) -> PageRow {
 }
 
 fn bound(key: &SourceKey, place: Place, kind: Kind) -> Bound {
-    Bound { key: key.clone(), place, kind, parent: None, problem: None }
+    Bound { key: key.clone(), place, kind, parent: None, problem: None, rift: None }
 }
 
 fn fields(slug: &str) -> Fields {
