@@ -175,10 +175,14 @@ CREATE TABLE operation (
     reason      TEXT NOT NULL,                 -- why it is owed
     state       TEXT NOT NULL,                 -- planned, done, held, quarantined, owed; superseded: a later plan replaced it after it was tried
     why         TEXT,                          -- why it is held, quarantined or still owed
+    guarded     INTEGER,                       -- the run whose guard first held it, or what it is measured with; also once it was let through
+    approved    INTEGER NOT NULL DEFAULT 0,    -- 1 when it was held and a person let it through, until the next plan
+    choice      INTEGER NOT NULL DEFAULT 0,    -- 1 when a person must say which object it is
     waits       INTEGER NOT NULL DEFAULT 0,    -- 1 when it waits for something else, so that no run can send it yet
     settled_at  TEXT
 ) STRICT;
 CREATE INDEX operation_by_entity ON operation (entity_id);
+CREATE INDEX operation_guarded ON operation (guarded) WHERE guarded IS NOT NULL;
 CREATE INDEX operation_by_run ON operation (run_id);
 CREATE INDEX operation_open ON operation (state, entity_id) WHERE state IN ('planned', 'held', 'quarantined', 'owed');
 

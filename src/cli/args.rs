@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::SourceName;
 use crate::store::Reference;
@@ -204,7 +204,7 @@ pub struct StatusArgs {
 #[derive(Debug, Args)]
 pub struct RunsArgs {
     /// How many, newest first
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Print one JSON object
     #[arg(long)]
@@ -235,12 +235,13 @@ pub struct ApproveArgs {
 
 /// `approve` and `retry`
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["references", "all"])))]
 pub struct ReleaseArgs {
     /// Which: a record, a Pivotal object, a domain or an email
-    #[arg(value_name = "REF", required_unless_present = "all")]
+    #[arg(value_name = "REF")]
     pub references: Vec<Reference>,
     /// All of them
-    #[arg(long, conflicts_with = "references")]
+    #[arg(long)]
     pub all: bool,
     /// Print one JSON object
     #[arg(long)]

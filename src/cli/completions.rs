@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use super::{Cli, CompletionsArgs, Exit, Failure, print};
 
 pub(super) fn run(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    print::show(&script(args.shell))?;
+    print::show_as_is(&script(args.shell))?;
     Ok(Exit::Done)
 }
 

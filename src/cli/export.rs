@@ -16,7 +16,7 @@ pub(super) async fn run(settings: &Settings, args: &ExportArgs) -> Result<Exit, 
     store.close().await;
     let text = text.map_err(|why| cannot(args.out.as_deref(), &why))?;
     match &args.out {
-        None => print::show(&text)?,
+        None => print::show_as_is(&text)?,
         Some(file) => {
             plan::write_private(file, &text).map_err(|why| cannot(Some(file), &why.to_string()))?;
             print::say(&format!("written to {}\n", file.display()));

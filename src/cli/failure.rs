@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::{ConfigErrors, Credential, SecretErrors, Secrets};
-use crate::domain::{ApiError, ErrorReport, Fault, Report, RunStatus};
+use crate::domain::{ApiError, ErrorReport, Fault, Operation, Report, RunStatus};
 use crate::store::StoreError;
 
 /// How the program ends (design section 6).
@@ -49,7 +49,7 @@ impl Exit {
     pub fn of_plan(report: &Report, tell: bool) -> Self {
         match Self::of_run(report) {
             // A source that failed makes the plan partial; that is no success, whatever else is asked.
-            Self::Done | Self::Owed if tell && !report.plan.is_empty() => Self::Owed,
+            Self::Done | Self::Owed if tell && report.plan.iter().any(Operation::is_ready) => Self::Owed,
             exit => exit,
         }
     }

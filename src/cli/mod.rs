@@ -65,6 +65,9 @@ pub fn start_logging(cli: &Cli) -> Result<(), Failure> {
 /// Why it could not be done.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     let config = cli.config.as_deref();
+    if let Some(file) = config {
+        print::name_config(file);
+    }
     match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args, config).await,

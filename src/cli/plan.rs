@@ -14,6 +14,9 @@ const MOST: usize = 40;
 
 /// Pulls, reconciles, tells; writes nothing to Pivotal.
 pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, Failure> {
+    if let Some(file) = &args.out {
+        refuse_another_file(file)?;
+    }
     if let Some(caller) = handed::caller(&super::settings(config)?).await? {
         return hand_over(&caller, args).await;
     }
@@ -47,6 +50,23 @@ async fn plan(engine: &Engine, args: &PlanArgs) -> Result<(Report, Option<SavedP
         None => None,
     };
     Ok((report, saved))
+}
+
+/// A plan takes the place of an older one, and of nothing else: the file may be the configuration.
+fn refuse_another_file(file: &Path) -> Result<(), Failure> {
+    let is_plan = |text: &[u8]| serde_json::from_slice::<SavedPlan>(text).is_ok();
+    match std::fs::read(file) {
+        Ok(text) if is_plan(&text) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Ok(_) => {
+            let message = format!("{} is there already and is no saved plan; it was left as it is", file.display());
+            Err(Failure::new("usage", message, "name another file, or remove it first"))
+        }
+        Err(error) => {
+            let message = format!("the plan cannot be saved to {}: {error}", file.display());
+            Err(Failure::new("output", message, "name another file"))
+        }
+    }
 }
 
 fn save(plan: &SavedPlan, file: &Path) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub(super) async fn run(args: &SandboxArgs) -> Result<Exit, Failure> {
         })?;
     }
     let file = args.config_out.as_deref().unwrap_or(Path::new("sandbox.toml"));
-    print::show(&config)?;
+    print::show_as_is(&config)?;
     print::say(&instructions(&sandbox, file, args.config_out.is_some()));
     session::stop_on_signal().stop.cancelled().await;
     sandbox.stop().await;

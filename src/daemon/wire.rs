@@ -144,6 +144,8 @@ pub struct Facts {
     pub later: Vec<Leaving>,
     /// What waits for a person, the first of it.
     pub held: Vec<OperationRow>,
+    /// What waited for a person, who let it through: the next run does it. The first of it.
+    pub approved: Vec<OperationRow>,
     /// What Pivotal refused for good, the first of it.
     pub quarantined: Vec<OperationRow>,
     /// What audits found and what still stands of it, the first of it.
@@ -175,6 +177,7 @@ impl Facts {
             owed: store.open_operations(Some("owed"), MOST).await?,
             later: store.leaving(MOST).await?,
             held: store.open_operations(Some("held"), MOST).await?,
+            approved: store.open_operations(Some("approved"), MOST).await?,
             quarantined: store.open_operations(Some("quarantined"), MOST).await?,
             findings: store.findings(None, MOST).await?,
             all_findings: store.count_findings().await?,

@@ -17,6 +17,18 @@ impl Span {
     }
 }
 
+impl Span {
+    /// In one unit, as a length is set in configuration: `90d`, `36h`.
+    pub fn as_set(self) -> String {
+        let seconds = self.0.as_secs();
+        // Weeks are seldom meant, and one day is a grace of 24 hours.
+        let units = UNITS.into_iter().filter(|(unit, _)| *unit != "w" && (*unit != "d" || seconds != 86_400));
+        let whole = units.filter(|(_, length)| seconds >= *length && seconds.is_multiple_of(*length));
+        let (unit, length) = whole.max_by_key(|(_, length)| *length).unwrap_or(("s", 1));
+        format!("{}{unit}", seconds / length)
+    }
+}
+
 const UNITS: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
 impl FromStr for Span {
@@ -87,6 +99,9 @@ mod tests {
         ] {
             let span: Span = text.parse().unwrap();
             assert_eq!((span.0.as_secs(), span.to_string().as_str()), (seconds, shown));
+        }
+        for set in ["90d", "24h", "36h", "5m", "90s", "0s", "14d"] {
+            assert_eq!(set.parse::<Span>().unwrap().as_set(), set);
         }
         for text in ["", "5", "m", "5 m", "5x", "-5m", "1.5h", "99999999999999999999s"] {
             assert!(text.parse::<Span>().is_err(), "{text}");

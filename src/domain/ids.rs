@@ -346,6 +346,15 @@ impl Kind {
             Self::Onboarding => "onboarding",
         }
     }
+
+    /// In a sentence: `a customer`, `an onboarding`.
+    pub const fn with_article(self) -> &'static str {
+        match self {
+            Self::Customer => "a customer",
+            Self::Contact => "a contact",
+            Self::Onboarding => "an onboarding",
+        }
+    }
 }
 
 impl fmt::Display for Kind {

@@ -33,7 +33,7 @@ pub use ids::{
 };
 pub use keeps::Keeps;
 pub use money::MrrUnit;
-pub use operation::{Action, Operation, Parent, Standing, Verb};
+pub use operation::{Action, Guarded, Hold, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};
 pub use report::{
     Doing, ErrorReport, Later, Leaving, OperationCounts, Progress, Removal, Report, RequestCounts, RunKind, RunStatus,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Changes, EntityId, Fields, Kind, Origin, PivotalId, SourceKey};
+use super::{Changes, EntityId, Fields, Kind, Origin, PivotalId, RunId, SourceKey, Value};
 
 /// What is owed to one Pivotal object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,36 @@ pub struct Operation {
     pub standing: Standing,
     /// Why, in words.
     pub reason: String,
+    /// What kind of hold it is under, or was let through from, where that matters later.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+}
+
+/// A hold that is more than its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hold {
+    /// A guard's: the run that first held it, or what it is measured with.
+    Guard(RunId),
+    /// A person must say which object it is. To let it through as it stands would make another beside what is there.
+    Choice,
+}
+
+/// An operation that a guard held in an earlier run, or that was let through from among such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarded {
+    /// The entity behind it.
+    pub entity: EntityId,
+    /// Which kind of Pivotal object.
+    pub kind: Kind,
+    /// What was to be done.
+    pub verb: Verb,
+    /// Whether that is archiving, which stands for a deletion.
+    pub archives: bool,
+    /// The run that first held it, or what it is measured with.
+    pub since: RunId,
+    /// Whether it was carried out, in another run than this one.
+    pub done: bool,
 }
 
 /// What is to be done.
@@ -154,6 +184,12 @@ impl Operation {
             Action::Update { changes, .. } | Action::Adopt { changes, .. } => changes.clone(),
             Action::Delete { .. } => Changes::default(),
         }
+    }
+
+    /// Whether it archives a customer, which stands for a deletion.
+    pub fn archives(&self) -> bool {
+        let Action::Update { changes, .. } = &self.action else { return false };
+        changes.0.get("status").is_some_and(|change| change.to == Value::from("archived"))
     }
 
     /// Leaves metadata off what it sends. Answers whether nothing is left of it.

@@ -15,7 +15,7 @@ use crate::ports::{Answer, Heard, Writer};
 use crate::store::{Intent, OperationId, Settled};
 
 use super::again::Turn;
-use super::armed::{Armed, Outcome, hurried, leave, settle_as};
+use super::armed::{Armed, Outcome, after, hurried, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
@@ -181,7 +181,8 @@ impl Engine {
         let mut operations = group.operations;
         if operations.iter().any(|planned| shared.lacks_parent(&shared.plan[planned.at])) {
             // Not even the first half of a move: the person would be lost between the two.
-            leave(shared.plan, operations, "waits for its customer, which could not be created", settle);
+            let how = shared.without_parent(&operations);
+            leave(shared.plan, operations, &how, settle);
             return None;
         }
         while let Some(planned) = operations.pop_front() {
@@ -261,12 +262,8 @@ impl Engine {
                         self.following(shared, armed, Heard::from(&error), settled, settle).await
                     }
                     Verdict::Settle(settled) => {
-                        leave(
-                            shared.plan,
-                            std::mem::take(&mut armed.rest),
-                            "waits for the operation before it",
-                            settle,
-                        );
+                        shared.note_rest(armed.operation.entity, &settled);
+                        leave(shared.plan, std::mem::take(&mut armed.rest), &after(&settled), settle);
                         armed.settle(settle, Heard::from(&error), settled);
                         None
                     }
@@ -359,6 +356,10 @@ impl Engine {
             }
             // It is planned again at once, and counted then.
             Settled::Unsent(why) if why == MADE_WAY => return,
+            Settled::Waits(_) => {
+                (counts.owed, counts.waiting) = (counts.owed + 1, counts.waiting + 1);
+                false
+            }
             Settled::Owed(_) | Settled::Unsent(_) | Settled::Unknown(_) => {
                 counts.owed += 1;
                 false
@@ -386,7 +387,7 @@ impl Engine {
     /// Leaves operations undone. When the pass only makes way they are planned again at once, so nothing is said of them.
     fn leave(&self, shared: &Shared<'_>, rest: VecDeque<Planned>, settle: &mpsc::UnboundedSender<Outcome>) {
         if !self.makes_way(shared) {
-            leave(shared.plan, rest, "the run stopped before it", settle);
+            leave(shared.plan, rest, &Settled::Owed("the run stopped before it".to_owned()), settle);
         }
     }
 

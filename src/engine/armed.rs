@@ -109,13 +109,24 @@ pub(super) struct Outcome {
 pub(super) fn leave(
     plan: &[Operation],
     operations: VecDeque<Planned>,
-    why: &str,
+    how: &Settled,
     settle: &mpsc::UnboundedSender<Outcome>,
 ) {
     for planned in operations {
         let operation = plan[planned.at].clone();
-        settle_as(settle, None, Heard::default(), planned.id, operation, Settled::Owed(why.to_owned()));
+        settle_as(settle, None, Heard::default(), planned.id, operation, how.clone());
     }
+}
+
+/// How what follows an operation is left that ended like this: while that rests, no run can go on with the rest.
+pub(super) fn after(settled: &Settled) -> Settled {
+    let why = "waits for the operation before it".to_owned();
+    if rests(settled) { Settled::Waits(why) } else { Settled::Owed(why) }
+}
+
+/// Whether the next run will not try it again by itself.
+pub(super) const fn rests(settled: &Settled) -> bool {
+    matches!(settled, Settled::Refused(_) | Settled::Held(_) | Settled::Contested(_) | Settled::Lost(_))
 }
 
 pub(super) fn settle_as(

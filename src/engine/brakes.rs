@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Action, EntityId, Kind, Operation, Standing};
-use crate::reconcile::{Tripped, fingerprint_of, takes_along};
+use crate::domain::{Action, EntityId, Kind, Mirror, Operation, Parent, PivotalId, Standing};
+use crate::reconcile::{Tripped, fingerprint_of, moves, takes_along};
 
 use super::{Engine, EngineError, Run};
 
@@ -64,6 +64,45 @@ impl Engine {
         }
         Ok(())
     }
+
+    /// A move says between which customers, where both are known.
+    pub(super) async fn tell_where_they_move(
+        &self,
+        operations: &mut [Operation],
+        mirrors: &HashMap<EntityId, Mirror>,
+    ) -> Result<(), EngineError> {
+        let mut told: HashMap<EntityId, String> = HashMap::new();
+        for operation in operations.iter().filter(|operation| moves(operation)) {
+            let to = match &operation.action {
+                Action::Create { parent: Some(Parent::Planned(customer)), .. } => Some(*customer),
+                Action::Create { parent: Some(Parent::Known(id)), .. } | Action::Adopt { parent: Some(id), .. } => {
+                    self.store.entity_with(id).await?
+                }
+                _ => None,
+            };
+            let old = mirrors.get(&operation.entity).and_then(|mirror| mirror.parent.as_ref());
+            let from = match old {
+                Some(id) => self.store.entity_with(id).await?,
+                None => None,
+            };
+            let (Some(from), Some(to)) = (from, to) else { continue };
+            let names = (named(self.store.called(from).await?), named(self.store.called(to).await?));
+            if let (Some(from), Some(to)) = names {
+                told.insert(operation.entity, format!("moves from {from} to {to}"));
+            }
+        }
+        for operation in operations.iter_mut().filter(|operation| moves(operation)) {
+            if let Some(reason) = told.get(&operation.entity) {
+                operation.reason.clone_from(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `Acme`, or what is left to say of one that nobody knows.
+fn named(name: Option<(String, Option<PivotalId>)>) -> Option<String> {
+    name.map(|(name, _)| name).filter(|name| !name.is_empty())
 }
 
 /// Over all that is held for one reason.

@@ -10,7 +10,7 @@ use crate::ports::Heard;
 use crate::reconcile::fingerprint_of;
 use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 
-use super::armed::{Armed, Outcome, leave, settle_as};
+use super::armed::{Armed, Outcome, after, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::adopted_as_is;
 use super::{Engine, EngineError};
@@ -49,7 +49,8 @@ impl Engine {
         let Some(operation) = instead else {
             let settled = self.contested(shared, &armed.operation, error).await?;
             let mut armed = armed;
-            leave(shared.plan, std::mem::take(&mut armed.rest), "waits for the operation before it", settle);
+            shared.note_rest(armed.operation.entity, &settled);
+            leave(shared.plan, std::mem::take(&mut armed.rest), &after(&settled), settle);
             armed.settle(settle, Heard::from(error), settled);
             return Ok(None);
         };

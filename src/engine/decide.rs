@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Approval, Choice, Chosen, EntityId, Facts, Fault, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
+    Approval, Choice, Chosen, EntityId, Facts, Fault, Hold, Kind, MirrorState, PivotalId, SourceKey, Timestamp, Verb,
 };
 use crate::ports::Target;
 use crate::reconcile;
-use crate::store::{DecisionRow, OperationRow, Reference, Store, StoreError, Story, StoryRecord};
+use crate::store::{DecisionRow, OperationId, OperationRow, Reference, Store, StoreError, Story, StoryRecord};
 
 use super::EngineError;
 
@@ -36,7 +36,7 @@ pub enum DecideError {
     #[error("{0} is no customer, contact or onboarding by itself: it belongs to its account")]
     NoObject(SourceKey),
     /// A record of one kind, an object of another.
-    #[error("{record} becomes a {wanted} in Pivotal, and {object} is a {found}")]
+    #[error("{record} becomes {} in Pivotal, and {object} is {}", .wanted.with_article(), .found.with_article())]
     OtherKind {
         /// The record.
         record: SourceKey,
@@ -98,7 +98,7 @@ impl DecideError {
             }
             Self::Several { .. } => "name one of them".to_owned(),
             Self::NoObject(_) => "name the account's record; `pivotal-sync why` shows it".to_owned(),
-            Self::OtherKind { wanted, .. } => format!("name a {wanted}, such as pivotal:{wanted}:42"),
+            Self::OtherKind { wanted, .. } => format!("name {}, such as pivotal:{wanted}:42", wanted.with_article()),
             Self::NotPivotal(_) => {
                 "write pivotal:customer:42, its id, or a record that stands for it, like hubspot:company:123".to_owned()
             }
@@ -243,7 +243,8 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     Ok(rows.into_iter().map(told).collect())
 }
 
-/// Lets held operations through as they stand: all of them, or those of what is named.
+/// Lets held operations through as they stand: those of what is named; or all, but for those where a person must say which
+/// object it is.
 ///
 /// # Errors
 /// [`DecideError`]: then nothing is let through.
@@ -254,7 +255,10 @@ pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released
     let lost = store.lost_among(&held.iter().map(|operation| operation.entity).collect::<Vec<_>>()).await?;
     for operation in held {
         let anew = lost.get(&operation.entity).map(reconcile::anew);
-        if anew.is_none() && operation.changes.is_empty() && !matches!(operation.verb, Verb::Delete | Verb::Adopt) {
+        let says_nothing = operation.changes.is_empty() && !matches!(operation.verb, Verb::Delete | Verb::Adopt);
+        // Which object something is, nobody says for many at once: it would be made again beside what is there.
+        let is_choice = operation.hold == Some(Hold::Choice) && references.is_empty();
+        if anew.is_none() && (says_nothing || is_choice) {
             released.left.push(operation);
             continue;
         }
@@ -263,7 +267,8 @@ pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released
         approvals.entry(operation.entity).or_default().0.extend([seen].into_iter().chain(anew));
         released.taken.push(operation);
     }
-    store.approve(&approvals.into_iter().collect::<Vec<_>>()).await?;
+    let operations: Vec<OperationId> = released.taken.iter().map(|operation| operation.id).collect();
+    store.approve(&approvals.into_iter().collect::<Vec<_>>(), &operations).await?;
     Ok(released)
 }
 

@@ -1,6 +1,6 @@
 //! What the futures of one apply share: the writer, the customers just made, and whether to stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Action, ApiError, EntityId, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
+use crate::store::Settled;
+
 use super::EngineError;
+use super::armed::rests;
+use super::plan::Planned;
 
 /// Failures in a row after which Pivotal counts as down, and the rest is left for the next run.
 const FAILURES_IN_A_ROW: u32 = 5;
@@ -23,6 +27,8 @@ pub(super) struct Shared<'a> {
     pub(super) pass: CancellationToken,
     /// Customers created in this run, for their children.
     created: Mutex<HashMap<EntityId, PivotalId>>,
+    /// Those whose operation was refused or held in this run.
+    resting: Mutex<HashSet<EntityId>>,
     halt: Mutex<Halt>,
     /// Whether metadata is left off what is still to be sent.
     no_metadata: AtomicBool,
@@ -49,6 +55,7 @@ impl<'a> Shared<'a> {
             run,
             pass,
             created: Mutex::default(),
+            resting: Mutex::default(),
             halt: Mutex::default(),
             no_metadata: AtomicBool::new(false),
         }
@@ -103,6 +110,24 @@ impl<'a> Shared<'a> {
 
     pub(super) fn remember(&self, entity: EntityId, id: PivotalId) {
         self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(entity, id);
+    }
+
+    /// Notes how an operation ended, for those that go under it.
+    pub(super) fn note_rest(&self, entity: EntityId, settled: &Settled) {
+        if rests(settled) {
+            self.resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(entity);
+        }
+    }
+
+    /// How operations are left whose customer was not created.
+    pub(super) fn without_parent(&self, operations: &VecDeque<Planned>) -> Settled {
+        let why = "waits for its customer, which could not be created".to_owned();
+        let resting = self.resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let under = |planned: &Planned| match &self.plan[planned.at].action {
+            Action::Create { parent: Some(Parent::Planned(customer)), .. } => resting.contains(customer),
+            _ => false,
+        };
+        if operations.iter().any(under) { Settled::Waits(why) } else { Settled::Owed(why) }
     }
 
     /// Whether an operation goes under a customer that was to be created before it, and was not.

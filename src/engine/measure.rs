@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::domain::Kind;
-use crate::reconcile::Population;
+use crate::reconcile::{Earlier, Population};
 
 use super::{Engine, EngineError, LOADED, Run};
 
@@ -16,6 +16,12 @@ impl Engine {
         let population = Population { done: run.done.clone(), ..self.measured().await? };
         run.population = Some(population.clone());
         Ok(population)
+    }
+
+    /// What guards held before this run.
+    pub(super) async fn earlier(&self, run: &Run) -> Result<Earlier, EngineError> {
+        let run = run.report.run;
+        Ok(Earlier { run, guarded: self.store.guarded(run).await? })
     }
 
     /// What the guards would measure by if a run began now.

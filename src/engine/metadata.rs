@@ -17,7 +17,7 @@ use crate::domain::{Action, ApiError, EntityId, Fault, Fields, Kind, PivotalId, 
 use crate::ports::Heard;
 use crate::store::Settled;
 
-use super::armed::{Armed, Outcome, leave};
+use super::armed::{Armed, Outcome, after, leave};
 use super::halt::Shared;
 use super::stages::Group;
 use super::{Engine, EngineError, Run};
@@ -168,8 +168,9 @@ impl Engine {
                 // The PATCH will say so.
                 Err(error) if error.fault == Fault::NotFound => whole.push(armed),
                 Err(error) => {
-                    leave(shared.plan, std::mem::take(&mut armed.rest), "waits for the operation before it", settle);
-                    armed.settle(settle, Heard::from(&error), Settled::Owed(unread(&error)));
+                    let settled = Settled::Owed(unread(&error));
+                    leave(shared.plan, std::mem::take(&mut armed.rest), &after(&settled), settle);
+                    armed.settle(settle, Heard::from(&error), settled);
                 }
             }
         }

@@ -10,6 +10,7 @@ fn operation(entity: i64, action: Action) -> Operation {
         action,
         standing: Standing::Ready,
         reason: String::new(),
+        hold: None,
     }
 }
 

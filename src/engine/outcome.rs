@@ -26,11 +26,17 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
         Fault::NotFound if matches!(operation.action, Action::Delete { .. }) => Settled::Deleted,
         Fault::NotFound if creates => Settled::Held(format!("{said}; its customer is no longer in Pivotal")),
         Fault::NotFound => {
-            Settled::Lost(format!("{said}; somebody may have deleted it on purpose, so it is not created again"))
+            let key = &operation.subject;
+            Settled::Lost(format!(
+                "{said}; somebody may have deleted it on purpose, so it is not created again unasked. `pivotal-sync approve \
+                 {key}` creates it anew, `pivotal-sync ignore {key}` lets it rest"
+            ))
         }
         Fault::Invalid => {
             let fingerprint = fingerprint_of(operation);
-            Settled::Refused(Quarantine { fingerprint, reason: said, ..Quarantine::default() })
+            let reason =
+                format!("{said}. Once that is mended, `pivotal-sync retry {}` tries it again", operation.subject);
+            Settled::Refused(Quarantine { fingerprint, reason, ..Quarantine::default() })
         }
         Fault::Stopped => Settled::Unsent(said),
         Fault::Throttled { .. } | Fault::Unreachable => Settled::Owed(said),

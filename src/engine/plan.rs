@@ -117,9 +117,11 @@ impl Engine {
             let approval = approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
         };
-        let tripped = self.reconciler.guard(&mut operations, &population, &approved);
+        let earlier = self.earlier(run).await?;
+        let tripped = self.reconciler.guard(&mut operations, &population, &earlier, &approved);
         self.tell_tripped(&tripped, &operations, run).await?;
         self.tell_who_goes_along(&mut operations).await?;
+        self.tell_where_they_move(&mut operations, &mirrors).await?;
         tell::planned(&operations);
         let mut planned: Vec<Planned> = Vec::with_capacity(operations.len());
         for chunk in operations.chunks(500) {

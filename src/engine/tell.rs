@@ -102,7 +102,7 @@ pub(super) fn settled(outcome: &Outcome) {
         Settled::Deleted => {
             tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "done");
         }
-        Settled::Owed(_) | Settled::Unsent(_) => {
+        Settled::Owed(_) | Settled::Waits(_) | Settled::Unsent(_) => {
             tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "owed");
         }
         Settled::Held(_) => {

@@ -21,6 +21,7 @@ impl Engine {
             name: row.name,
             action: Action::Update { id: row.pivotal_id, changes: Changes::default() },
             standing: Standing::Held(row.why),
+            hold: None,
             reason: "its evidence names another account".to_owned(),
         });
         Ok(operations.collect())

@@ -14,7 +14,7 @@ use crate::domain::{
     Verb,
 };
 use crate::ports::{Spent, Writer};
-use crate::reconcile::{Done, Past, Wanted};
+use crate::reconcile::{Done, Earlier, Past, Wanted};
 use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
@@ -115,7 +115,9 @@ impl Engine {
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
         }
         let population = self.measured().await?;
-        for tripped in self.reconciler.guard(&mut plan.operations, &population, &|_| false) {
+        // Nothing is held of what nobody asked for yet.
+        let earlier = Earlier { run, guarded: Vec::new() };
+        for tripped in self.reconciler.guard(&mut plan.operations, &population, &earlier, &|_| false) {
             let limit = format!(
                 "{} {}s would be {} at once, more than {} allows",
                 tripped.count, tripped.kind, tripped.verb, tripped.limit

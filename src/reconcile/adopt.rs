@@ -9,6 +9,9 @@ use super::freemail;
 use super::identity;
 use super::types::{Candidate, Subject};
 
+/// Objects that a hold offers a command for.
+const OFFERED: usize = 5;
+
 /// What there is to take over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Adoption {
@@ -87,16 +90,20 @@ impl Search<'_> {
         let by_id: Vec<&Candidate> = self.candidates.iter().filter(|c| carries(c, &own)).copied().collect();
         if let Some(stranger) = by_id.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
             return Adoption::Held(format!(
-                "{} carries an id of {} but already belongs to another account; {}",
+                "{} carries an id of {} but already belongs to another account. Is it the same? Yes: {}. No: {}",
                 self.name(stranger),
                 self.key(),
-                self.command(stranger)
+                self.link(stranger),
+                self.leave_out()
             ));
         }
         match by_id.as_slice() {
             [one] => return Adoption::Take((*one).clone()),
             [] => {}
-            several => return self.torn(several, "carry ids of this account"),
+            several => return self.torn(several, "carry ids of this account", &self.leave_out()),
+        }
+        if self.stands_alone() {
+            return Adoption::Nothing;
         }
         let Some(domain) = self.fields.text("domain").and_then(identity::host) else { return Adoption::Nothing };
         if freemail::is_free(&domain) || self.own_free.contains(&domain) {
@@ -111,12 +118,13 @@ impl Search<'_> {
             [one] => match other_id(one) {
                 None => Adoption::Take((*one).clone()),
                 Some((field, id)) => Adoption::Held(format!(
-                    "{} has the domain {domain} but carries another {field} ({id}); {}",
+                    "{} has the domain {domain} but carries another {field} ({id}). Is it the same? Yes: {}. No: {}",
                     self.name(one),
-                    self.command(one)
+                    self.link(one),
+                    self.apart()
                 )),
             },
-            several => self.torn(several, &format!("have the domain {domain}")),
+            several => self.torn(several, &format!("have the domain {domain}"), &self.apart()),
         }
     }
 
@@ -127,16 +135,18 @@ impl Search<'_> {
         let matching: Vec<&Candidate> =
             self.candidates.iter().filter(|c| self.under_parent(c) && same(c)).copied().collect();
         if let Some(taken) = matching.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
-            let link = self.command(taken);
             return Adoption::Held(format!(
-                "{} has the address {email} but is another person's; {link}",
-                self.name(taken)
+                "{} has the address {email} but is another person's. Is it the same person? Yes: {}. No: {}, or change one \
+                 of the addresses at its source",
+                self.name(taken),
+                self.link(taken),
+                self.leave_out()
             ));
         }
         match matching.as_slice() {
             [] => Adoption::Nothing,
             [one] => Adoption::Take((*one).clone()),
-            several => self.torn(several, &format!("have the address {email}")),
+            several => self.torn(several, &format!("have the address {email}"), &self.leave_out()),
         }
     }
 
@@ -151,23 +161,38 @@ impl Search<'_> {
         match same.as_slice() {
             [one] => return Adoption::Take((*one).clone()),
             [] => {}
-            several => return self.torn(several, "have the same notes"),
+            several => return self.torn(several, "have the same notes", &self.leave_out()),
+        }
+        if self.stands_alone() {
+            return Adoption::Nothing;
         }
         let of_a_deal = |candidate: &&&Candidate| notes(candidate).is_some_and(|text| names_a_deal(&text));
         match free.iter().find(|candidate| !of_a_deal(candidate)) {
             None => Adoption::Nothing,
             Some(unknown) => Adoption::Held(format!(
-                "{} is open already, and nothing says for which deal; {}",
+                "{} is open already, and nothing says for which deal. Is it for this one? Yes: {}. No: {}",
                 self.name(unknown),
-                self.command(unknown)
+                self.link(unknown),
+                self.apart()
             )),
         }
     }
 
-    fn torn(&self, several: &[&Candidate], what: &str) -> Adoption {
+    fn torn(&self, several: &[&Candidate], what: &str, none: &str) -> Adoption {
         let names: Vec<String> = several.iter().map(|candidate| self.name(candidate)).collect();
-        let link = several.first().map(|first| self.command(first)).unwrap_or_default();
-        Adoption::Held(format!("{} {what}, so nobody can say which one is {}; {link}", names.join(" and "), self.key()))
+        let links: Vec<String> = several.iter().take(OFFERED).map(|candidate| self.link(candidate)).collect();
+        Adoption::Held(format!(
+            "{} {what}, so nobody can say which one is {}. Say which: {}. None of them: {none}",
+            names.join(" and "),
+            self.key(),
+            links.join(" or ")
+        ))
+    }
+
+    /// Whether a person said that it is nothing that was there already. What carries its own id is its own all the same.
+    fn stands_alone(&self) -> bool {
+        let alone = Choice::Unlink { pivotal_id: None };
+        self.subject.records.iter().filter_map(|known| known.chosen.as_ref()).any(|chosen| chosen.choice == alone)
     }
 
     fn belongs_elsewhere(&self, candidate: &Candidate) -> bool {
@@ -188,8 +213,16 @@ impl Search<'_> {
         number.map_or_else(|| candidate.id.to_string(), |number| format!("pivotal:customer:{number}"))
     }
 
-    fn command(&self, candidate: &Candidate) -> String {
-        format!("say so with `pivotal-sync link {} {}`", self.key(), self.name(candidate))
+    fn link(&self, candidate: &Candidate) -> String {
+        format!("`pivotal-sync link {} {}`", self.key(), self.name(candidate))
+    }
+
+    fn apart(&self) -> String {
+        format!("`pivotal-sync unlink {}` has its own created", self.key())
+    }
+
+    fn leave_out(&self) -> String {
+        format!("`pivotal-sync ignore {}` leaves it out", self.key())
     }
 
     fn key(&self) -> String {

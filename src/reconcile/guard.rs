@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Action, EntityId, Kind, Operation, Parent, Standing, Value};
+use crate::domain::{Action, EntityId, Guarded, Hold, Kind, Operation, Parent, RunId, Standing, Verb};
 
 use super::settings::Guard;
-use super::types::{Population, Tripped};
+use super::types::{Earlier, Population, Tripped};
 
 /// However small the share, one deletion a run is never too many.
 pub const FREE_DELETES: u64 = 1;
@@ -28,10 +28,14 @@ struct Excess {
 }
 
 /// Turns the operations of every tripped kind and verb into held ones, but for the approved. Says what tripped.
+///
+/// What was held `earlier` stays held until it is approved or its reason goes away: it is measured with all that it was held
+/// with, done or not, and never alone. What is new is measured by itself too, so that it does not wait for the rest.
 pub(super) fn guard(
     settings: &Guard,
     operations: &mut [Operation],
     population: &Population,
+    earlier: &Earlier,
     approved: &dyn Fn(&Operation) -> bool,
 ) -> Vec<Tripped> {
     let both = operations.iter().chain(&population.done);
@@ -42,27 +46,72 @@ pub(super) fn guard(
         for brake in [Brake::Removals, Brake::Updates, Brake::Creates] {
             let vanished = |o: &Operation| deletes(o) && population.vanished.contains(&o.entity);
             let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving) && !vanished(o);
+            let past = Past::of(kind, brake, operations, earlier);
+            // What waits for something else meanwhile is no less held.
+            let waits = |o: &&mut Operation| o.kind == kind && !o.is_ready() && brake.is_on(o, &moving);
+            for operation in operations.iter_mut().filter(waits).filter(|o| past.held.contains(&o.entity)) {
+                operation.hold = operation.hold.or(Some(Hold::Guard(past.since)));
+            }
+            let at: Vec<usize> = (0..operations.len()).filter(|at| ours(&operations[*at])).collect();
+            let (free, bound): (Vec<usize>, Vec<usize>) = at.iter().partition(|at| approved(&operations[**at]));
             let done = population.done.iter().filter(|o| ours(o)).count() as u64;
-            let count = done + operations.iter().filter(|o| ours(o)).count() as u64;
-            let excesses = brake.excesses(settings, count, population.of(kind), population.loaded);
-            let Some(first) = excesses.first() else { continue };
-            let to_hold: Vec<usize> =
-                (0..operations.len()).filter(|at| ours(&operations[*at]) && !approved(&operations[*at])).collect();
+            let all = done + past.done + past.elsewhere + at.len() as u64;
+            let live = population.of(kind) + past.deleted;
+            let excesses = brake.excesses(settings, all, live, population.loaded);
+            let Some(first) = excesses.first().filter(|_| !bound.is_empty()) else { continue };
+            let (old, new): (Vec<usize>, Vec<usize>) =
+                bound.iter().partition(|at| past.held.contains(&operations[**at].entity));
+            let afresh = brake.excesses(settings, done + (free.len() + new.len()) as u64, live, population.loaded);
+            let to_hold = if afresh.is_empty() { old } else { bound };
             if to_hold.is_empty() {
                 continue;
             }
             let held = to_hold.len() as u64;
-            let verb = brake.verb(operations.iter().filter(|o| ours(o)));
+            let verb = brake.verb(at.iter().map(|at| &operations[*at]));
             let limit = format!("guard.{} = {}", first.key, first.set);
-            let what = brake.measured(kind, verb, count, population.of(kind));
-            let shares = brake.shares(count, population.of(kind), count - done - held);
+            let what = brake.measured(kind, verb, all, live);
+            let shares = brake.shares(all, live, past.done + free.len() as u64);
             let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
             hold(operations, &to_hold, &why);
+            for at in to_hold.iter().chain(&free) {
+                operations[*at].hold = Some(Hold::Guard(past.since));
+            }
             let allow = variables(&excesses);
-            tripped.push(Tripped { kind, verb, count, held, limit, allow, why });
+            tripped.push(Tripped { kind, verb, count: all, held, limit, allow, why });
         }
     }
     tripped
+}
+
+/// What one guard held in earlier runs.
+struct Past {
+    /// The first of those runs; this one, when nothing was held.
+    since: RunId,
+    /// Whose operations are not done yet.
+    held: BTreeSet<EntityId>,
+    /// How many of them this plan does not look at.
+    elsewhere: u64,
+    /// What a person let through since, and was done.
+    done: u64,
+    /// How many of those no longer count as live.
+    deleted: u64,
+}
+
+impl Past {
+    fn of(kind: Kind, brake: Brake, operations: &[Operation], earlier: &Earlier) -> Self {
+        let ours = || earlier.guarded.iter().filter(|one| one.kind == kind && brake.was_on(one));
+        let held: BTreeSet<EntityId> = ours().filter(|one| !one.done).map(|one| one.entity).collect();
+        let since = ours().filter(|one| !one.done).map(|one| one.since).min();
+        let looked_at: BTreeSet<EntityId> = operations.iter().filter(|o| o.kind == kind).map(|o| o.entity).collect();
+        let done = || ours().filter(|one| one.done && Some(one.since) == since);
+        Self {
+            since: since.unwrap_or(earlier.run),
+            elsewhere: held.difference(&looked_at).count() as u64,
+            held,
+            done: done().count() as u64,
+            deleted: done().filter(|one| one.verb == Verb::Delete).count() as u64,
+        }
+    }
 }
 
 /// Holds these, and has what cannot go ahead without them wait.
@@ -86,11 +135,20 @@ fn hold(operations: &mut [Operation], to_hold: &[usize], why: &str) {
 }
 
 impl Brake {
+    fn was_on(self, one: &Guarded) -> bool {
+        match (one.verb, one.archives) {
+            (Verb::Delete, _) | (Verb::Update, true) => self == Self::Removals,
+            (Verb::Update, false) => self == Self::Updates,
+            (Verb::Create, _) => self == Self::Creates,
+            (Verb::Adopt, _) => false,
+        }
+    }
+
     /// `moving` are the entities that are deleted in the same plan: to appear again elsewhere is no create.
     fn is_on(self, operation: &Operation, moving: &BTreeSet<EntityId>) -> bool {
         match self {
-            Self::Removals => deletes(operation) || archives(operation),
-            Self::Updates => matches!(operation.action, Action::Update { .. }) && !archives(operation),
+            Self::Removals => deletes(operation) || operation.archives(),
+            Self::Updates => matches!(operation.action, Action::Update { .. }) && !operation.archives(),
             Self::Creates => matches!(operation.action, Action::Create { .. }) && !moving.contains(&operation.entity),
         }
     }
@@ -157,21 +215,16 @@ fn deletes(operation: &Operation) -> bool {
     matches!(operation.action, Action::Delete { .. })
 }
 
-fn archives(operation: &Operation) -> bool {
-    let Action::Update { changes, .. } = &operation.action else { return false };
-    changes.0.get("status").is_some_and(|change| change.to == Value::from("archived"))
-}
-
 fn appears(operation: &Operation) -> bool {
     matches!(operation.action, Action::Create { .. } | Action::Adopt { .. })
 }
 
-/// What to do: look; then let exactly these through, or as many as these for one run.
+/// What to do: look; then let what is held through, or as many as these for one run.
 fn let_go(excesses: &[Excess]) -> String {
     let variables = variables(excesses);
     format!(
-        "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets exactly these through, or `{} pivotal-sync sync` \
-         as many once",
+        "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it, or `{} \
+         pivotal-sync sync` as many once",
         variables.join(" ")
     )
 }

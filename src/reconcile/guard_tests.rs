@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{Change, Changes, Fields, PivotalId, SourceKey, Stream};
+use crate::domain::{Change, Changes, Fields, PivotalId, SourceKey, Stream, Value};
 
 const LIMITS: Guard =
     Guard { max_deletes: 25, max_delete_percent: 5, max_updates_percent: 50, max_creates: 40, min_population: 10 };
@@ -13,6 +13,7 @@ fn operation(entity: usize, kind: Kind, action: Action) -> Operation {
         action,
         standing: Standing::Ready,
         reason: String::new(),
+        hold: None,
     }
 }
 
@@ -37,13 +38,17 @@ fn live(customers: u64, contacts: u64) -> Population {
     Population { customers, contacts, onboardings: 0, loaded: true, ..Population::default() }
 }
 
+fn nothing_held() -> Earlier {
+    Earlier { run: RunId(7), guarded: Vec::new() }
+}
+
 fn nothing_approved(_: &Operation) -> bool {
     false
 }
 
 /// How many are held, and with which words.
 fn held(mut operations: Vec<Operation>, population: Population) -> (usize, String) {
-    guard(&LIMITS, &mut operations, &population, &nothing_approved);
+    guard(&LIMITS, &mut operations, &population, &nothing_held(), &nothing_approved);
     let whys: Vec<String> = operations
         .into_iter()
         .filter_map(|operation| match operation.standing {
@@ -76,7 +81,7 @@ fn deletions_are_limited_by_number_and_by_share() {
 #[test]
 fn a_tripped_guard_says_numbers_setting_and_command() {
     let (_, why) = held(many(31, Kind::Customer, &delete()), live(42, 0));
-    insta::assert_snapshot!(why, @"31 of 42 customers would be deleted at once (73.8 %), more than guard.max_deletes = 25 allows; look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets exactly these through, or `PIVOTAL_SYNC__GUARD__MAX_DELETES=31 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=74 pivotal-sync sync` as many once");
+    insta::assert_snapshot!(why, @"31 of 42 customers would be deleted at once (73.8 %), more than guard.max_deletes = 25 allows; look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it, or `PIVOTAL_SYNC__GUARD__MAX_DELETES=31 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=74 pivotal-sync sync` as many once");
     let (_, why) = held(many(21, Kind::Contact, &delete()), live(0, 400));
     assert!(why.contains("guard.max_delete_percent = 5") && why.contains("MAX_DELETE_PERCENT=6 "), "{why}");
     let (_, why) = held(many(201, Kind::Contact, &update("title", "x")), live(0, 400));
@@ -140,7 +145,7 @@ fn adoptions_and_moves_are_no_creates() {
     assert_eq!(held(operations, live(0, 10_000)).0, 0);
     let mut operations = many(20, Kind::Contact, &delete());
     operations.extend(many(61, Kind::Contact, &create()));
-    guard(&LIMITS, &mut operations, &live(0, 10_000), &nothing_approved);
+    guard(&LIMITS, &mut operations, &live(0, 10_000), &nothing_held(), &nothing_approved);
     let ready: Vec<i64> = operations.iter().filter(|o| o.is_ready()).map(|o| o.entity.0).collect();
     assert_eq!(ready, (0..20).chain(0..20).collect::<Vec<i64>>());
 }
@@ -151,7 +156,7 @@ fn what_goes_under_a_held_customer_waits_and_is_not_counted_again() {
     let under = Action::Create { parent: Some(Parent::Planned(EntityId(3))), fields: Fields::new() };
     operations.extend((100..150).map(|entity| operation(entity, Kind::Contact, under.clone())));
     operations.push(operation(200, Kind::Contact, create()));
-    let tripped = guard(&LIMITS, &mut operations, &live(100, 100), &nothing_approved);
+    let tripped = guard(&LIMITS, &mut operations, &live(100, 100), &nothing_held(), &nothing_approved);
     assert_eq!(tripped.len(), 1);
     assert!(operations[41..91].iter().all(|o| matches!(o.standing, Standing::Waiting(_))));
     assert!(operations[91].is_ready());
@@ -161,7 +166,7 @@ fn what_goes_under_a_held_customer_waits_and_is_not_counted_again() {
 fn what_is_approved_counts_and_goes_ahead() {
     let mut operations = many(31, Kind::Customer, &delete());
     let seen = |operation: &Operation| operation.entity.0 < 28;
-    let tripped = guard(&LIMITS, &mut operations, &live(42, 0), &seen);
+    let tripped = guard(&LIMITS, &mut operations, &live(42, 0), &nothing_held(), &seen);
     let Tripped { kind, verb, count, held, limit, why, .. } = &tripped[0];
     assert_eq!((*kind, *verb, *count, *held), (Kind::Customer, "deleted", 31, 3));
     assert_eq!(limit, "guard.max_deletes = 25");
@@ -170,7 +175,7 @@ fn what_is_approved_counts_and_goes_ahead() {
         "{why}"
     );
     assert_eq!(operations.iter().filter(|o| o.is_ready()).count(), 28);
-    let all = guard(&LIMITS, &mut many(31, Kind::Customer, &delete()), &live(42, 0), &|_| true);
+    let all = guard(&LIMITS, &mut many(31, Kind::Customer, &delete()), &live(42, 0), &nothing_held(), &|_| true);
     assert_eq!(all, [], "nothing is held, so nothing tripped");
 }
 
@@ -179,7 +184,7 @@ fn below_the_smallest_population_numbers_alone_count() {
     let settings = Guard { min_population: 100, ..LIMITS };
     for (count, customers, trips) in [(9, 99, false), (9, 100, true), (26, 99, true)] {
         let mut operations = many(count, Kind::Customer, &delete());
-        let tripped = guard(&settings, &mut operations, &live(customers, 0), &nothing_approved);
+        let tripped = guard(&settings, &mut operations, &live(customers, 0), &nothing_held(), &nothing_approved);
         assert_eq!(!tripped.is_empty(), trips, "{count} of {customers}");
     }
 }
@@ -189,7 +194,7 @@ fn the_create_of_a_held_move_waits() {
     let mut operations = many(6, Kind::Contact, &delete());
     operations.push(operation(0, Kind::Contact, create()));
     operations.push(operation(77, Kind::Contact, create()));
-    guard(&LIMITS, &mut operations, &live(0, 100), &nothing_approved);
+    guard(&LIMITS, &mut operations, &live(0, 100), &nothing_held(), &nothing_approved);
     assert!(matches!(operations[6].standing, Standing::Waiting(_)));
     assert!(operations[7].is_ready());
 }
@@ -214,4 +219,47 @@ fn a_plan_made_in_the_middle_of_a_run_counts_on() {
     // The second half of a move whose first half is done is no create.
     let population = Population { done: many(5, Kind::Contact, &delete()), ..live(0, 10_000) };
     assert_eq!(held(many(45, Kind::Contact, &create()), population).0, 0);
+}
+
+/// Held, or let through and done, by the guard of an earlier run.
+fn earlier(entity: usize, verb: Verb, done: bool) -> Guarded {
+    let entity = EntityId(i64::try_from(entity).unwrap());
+    Guarded { entity, kind: Kind::Customer, verb, archives: false, since: RunId(5), done }
+}
+
+/// Which of these are held, when so much was held before.
+fn still_held(operations: &mut [Operation], guarded: Vec<Guarded>, customers: u64) -> (Vec<i64>, String) {
+    let earlier = Earlier { run: RunId(7), guarded };
+    let tripped = guard(&LIMITS, operations, &live(customers, 0), &earlier, &nothing_approved);
+    let held = operations.iter().filter(|o| !o.is_ready()).map(|o| o.entity.0).collect();
+    (held, tripped.first().map(|one| one.why.clone()).unwrap_or_default())
+}
+
+#[test]
+fn what_was_held_is_measured_with_all_it_was_held_with() {
+    let guarded =
+        || vec![earlier(0, Verb::Delete, false), earlier(8, Verb::Delete, true), earlier(9, Verb::Delete, true)];
+    // Two of three were let through and done: the third alone would be few enough.
+    let mut operations = many(1, Kind::Customer, &delete());
+    let (held, why) = still_held(&mut operations, guarded(), 30);
+    assert_eq!(held, [0]);
+    assert!(why.starts_with("3 of 32 customers would be deleted at once (9.3 %; 2 of them approved), more"), "{why}");
+    assert_eq!(operations[0].hold, Some(Hold::Guard(RunId(5))), "it stays of the same set");
+    // What is new is few enough by itself, and goes; the old one does not go with it.
+    assert_eq!(still_held(&mut many(2, Kind::Customer, &delete()), guarded(), 30).0, [0]);
+    assert_eq!(still_held(&mut many(3, Kind::Customer, &delete()), guarded(), 30).0, [0, 1, 2]);
+    // Where so many may go, all go.
+    assert_eq!(still_held(&mut many(1, Kind::Customer, &delete()), guarded(), 58).0, [0; 0]);
+    // What is done with, and what another guard held, is past.
+    assert_eq!(still_held(&mut many(1, Kind::Customer, &delete()), guarded().split_off(1), 30).0, [0; 0]);
+    assert_eq!(
+        still_held(&mut many(1, Kind::Customer, &delete()), vec![earlier(0, Verb::Update, false)], 30).0,
+        [0; 0]
+    );
+}
+
+#[test]
+fn a_plan_of_one_counts_those_that_are_held_besides_it() {
+    let guarded: Vec<Guarded> = (0..3).map(|entity| earlier(entity, Verb::Delete, false)).collect();
+    assert_eq!(still_held(&mut many(1, Kind::Customer, &delete()), guarded, 32).0, [0]);
 }

@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 
 use super::sample::{at, parent, settings, subject};
 use super::*;
-use crate::domain::{Action, Binding, Facts, Mirror, MirrorState, MrrUnit, Origin, Role, Span, Stream, Value};
+use crate::domain::{Action, Binding, Facts, Mirror, MirrorState, MrrUnit, Origin, Role, RunId, Span, Stream, Value};
 
 #[path = "hostile_strategies_tests.rs"]
 mod strategies;
@@ -222,7 +222,8 @@ fn pass(
     }
     order(&mut operations, &BTreeSet::new());
     let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true, ..Population::default() };
-    reconciler.guard(&mut operations, &population, &|_| false);
+    let earlier = Earlier { run: RunId(1), guarded: Vec::new() };
+    reconciler.guard(&mut operations, &population, &earlier, &|_| false);
     operations
 }
 

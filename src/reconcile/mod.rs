@@ -45,6 +45,7 @@ pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
 pub use order::{order, with_urgent};
+pub use plan::moves;
 pub use rift::Rift;
 pub use settings::*;
 pub use types::*;
@@ -258,14 +259,15 @@ impl Reconciler {
 
     /// Holds all operations of a kind and verb of which there are more than `[guard]` allows, but for those `approved` by a
     /// person, and says what tripped. Measured by what is ready; archiving counts as deleting, and so does the first half of
-    /// a move, whose second half is no create.
+    /// a move, whose second half is no create. What was held `earlier` stays held until it is approved.
     pub fn guard(
         &self,
         operations: &mut [Operation],
         population: &Population,
+        earlier: &Earlier,
         approved: &dyn Fn(&Operation) -> bool,
     ) -> Vec<Tripped> {
-        guard::guard(&self.settings.guard, operations, population, approved)
+        guard::guard(&self.settings.guard, operations, population, earlier, approved)
     }
 }
 

@@ -17,6 +17,7 @@ fn operation(entity: i64, kind: Kind, id: &str, action: Action) -> Operation {
         action,
         standing: Standing::Ready,
         reason: String::new(),
+        hold: None,
     }
 }
 

@@ -7,8 +7,8 @@
 //! * A move of a contact is two operations, delete then create, in that order; only under a customer that exists.
 
 use crate::domain::{
-    Action, Change, Changes, Choice, Fields, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId, Role,
-    Standing, Timestamp, Value, Verb,
+    Action, Change, Changes, Choice, Fields, Hold, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId,
+    Role, Standing, Timestamp, Value, Verb,
 };
 
 use super::adopt::Adoption;
@@ -88,6 +88,7 @@ impl Case<'_> {
             action,
             standing: Standing::Ready,
             reason,
+            hold: None,
         }
     }
 
@@ -95,7 +96,7 @@ impl Case<'_> {
     fn appear(&self, fields: &Fields) -> Decision {
         match self.adoption {
             Some(Adoption::Take(candidate)) => one(self.take(fields, candidate)),
-            Some(Adoption::Held(why)) => one(held(self.create(fields, "it may be in Pivotal already".to_owned()), why)),
+            Some(Adoption::Held(why)) => one(torn(self.create(fields, "it may be in Pivotal already".to_owned()), why)),
             Some(Adoption::Nothing) | None => {
                 let reason = format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject);
                 one(self.create(fields, reason))
@@ -204,12 +205,12 @@ impl Case<'_> {
         }
         let create = match self.adoption {
             Some(Adoption::Take(found)) if found.id != mirror.id => self.take(fields, found),
-            Some(Adoption::Held(why)) => return Some(one(held(self.create(fields, moves()), why))),
-            _ => self.create(fields, moves()),
+            Some(Adoption::Held(why)) => return Some(one(torn(self.create(fields, MOVES.to_owned()), why))),
+            _ => self.create(fields, MOVES.to_owned()),
         };
         let mut operations = Vec::new();
         if mirror.origin == Origin::Created {
-            operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, moves()));
+            operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, MOVES.to_owned()));
         }
         operations.push(create);
         if self.subject.home == Home::Torn {
@@ -288,8 +289,16 @@ pub(super) fn held(mut operation: Operation, why: &str) -> Operation {
     operation
 }
 
-fn moves() -> String {
-    "belongs to another customer now".to_owned()
+/// Held because it may be there already.
+fn torn(operation: Operation, why: &str) -> Operation {
+    Operation { hold: Some(Hold::Choice), ..held(operation, why) }
+}
+
+const MOVES: &str = "belongs to another customer now";
+
+/// Whether an operation is one half of a move.
+pub fn moves(operation: &Operation) -> bool {
+    operation.reason == MOVES
 }
 
 pub(super) fn shown(mirror: &Mirror) -> String {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Kind, Later, MrrUnit, Operation, PivotalId, Record,
-    SourceKey, Timestamp,
+    Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Guarded, Kind, Later, MrrUnit, Operation, PivotalId,
+    Record, RunId, SourceKey, Timestamp,
 };
 
 /// A record as the store keeps it: the source's last word, and whether it is still there.
@@ -229,6 +229,15 @@ pub struct Population {
     pub vanished: BTreeSet<EntityId>,
     /// What this run has carried out already: a plan made in its middle counts on from there.
     pub done: Vec<Operation>,
+}
+
+/// What guards held in earlier runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The run that asks.
+    pub run: RunId,
+    /// What is still held or not done yet, and what of the same was let through and done.
+    pub guarded: Vec<Guarded>,
 }
 
 /// A guard that tripped.

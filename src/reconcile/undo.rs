@@ -184,6 +184,7 @@ fn operation(past: &Past, action: Action) -> Operation {
         action,
         standing: Standing::Ready,
         reason: format!("run {} is taken back", past.run),
+        hold: None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::error::Trouble;
 use super::nudge::{hasten, hasten_records};
 use super::pull::mark_dirty;
 use super::settle::forget_objects;
-use super::{Store, StoreError, json, rows, time, torn};
+use super::{OperationId, Store, StoreError, json, rows, time, torn};
 use crate::domain::{Approval, Choice, Chosen, EntityId, ExternalId, PivotalId, SourceKey};
 
 /// One decision about a record, as it is stored and exported.
@@ -197,7 +197,7 @@ impl Store {
             let found = sqlx::query_scalar!(
                 r#"SELECT EXISTS (SELECT 1 FROM record r CROSS JOIN decision d
                        ON d.stream = r.stream AND d.external_id = r.external_id
-                   WHERE r.entity_id = ? AND d.choice = 'unlink' AND d.pivotal_id = ?) AS "found!: i64""#,
+                   WHERE r.entity_id = ? AND d.choice = 'unlink' AND (d.pivotal_id IS NULL OR d.pivotal_id = ?)) AS "found!: i64""#,
                 entity.0,
                 object
             )
@@ -208,13 +208,18 @@ impl Store {
         .await
     }
 
-    /// Lets held operations through as seen: by entity, the fingerprints of what may be done. They add to what was let through
+    /// Lets held operations through as seen: by entity, the fingerprints of what may be done, and the `operations` as listed. They add to what was let through
     /// before, and are forgotten once the entity is written.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn approve(&self, approvals: &[(EntityId, Approval)]) -> Result<(), StoreError> {
+    pub async fn approve(
+        &self,
+        approvals: &[(EntityId, Approval)],
+        operations: &[OperationId],
+    ) -> Result<(), StoreError> {
         self.told(async {
+            let ids = json(&operations.iter().map(|o| o.0).collect::<Vec<_>>())?;
             let rows: Vec<_> = approvals.iter().map(|(entity, approval)| (entity.0, approval)).collect();
             let rows = json(&rows)?;
             let mut tx = self.begin().await?;
@@ -226,6 +231,12 @@ impl Store {
                           UNION SELECT k.value FROM json_each(j.value -> 1) k) f)
                  FROM json_each(?) j WHERE entity.id = j.value ->> 0",
                 rows
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!(
+                "UPDATE operation SET approved = 1 WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))",
+                ids
             )
             .execute(&mut *tx)
             .await?;
@@ -262,6 +273,13 @@ impl Store {
             let done = sqlx::query!(
                 "UPDATE entity SET dirty = 1, approved = NULL
                  WHERE approved IS NOT NULL AND (?1 IS NULL OR id IN (SELECT value FROM json_each(?1)))",
+                ids
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!(
+                "UPDATE operation SET approved = 0
+                 WHERE approved = 1 AND (?1 IS NULL OR entity_id IN (SELECT value FROM json_each(?1)))",
                 ids
             )
             .execute(&mut *tx)

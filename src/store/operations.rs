@@ -4,8 +4,8 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::error::Trouble;
-use super::{OperationId, Store, StoreError, json};
-use crate::domain::{Changes, EntityId, Operation, PivotalId, RunId, Standing, Timestamp};
+use super::{OperationId, Store, StoreError, json, rows};
+use crate::domain::{Changes, EntityId, Guarded, Hold, Operation, PivotalId, RunId, Standing, Timestamp};
 
 /// Operations stored in one transaction.
 const BATCH: usize = 500;
@@ -23,6 +23,8 @@ struct Row<'a> {
     reason: &'a str,
     state: &'a str,
     why: Option<&'a str>,
+    guarded: Option<i64>,
+    choice: bool,
     waits: bool,
 }
 
@@ -46,6 +48,8 @@ impl<'a> Row<'a> {
             reason: &operation.reason,
             state,
             why,
+            guarded: if let Some(Hold::Guard(since)) = operation.hold { Some(since.0) } else { None },
+            choice: operation.hold == Some(Hold::Choice),
             waits: matches!(operation.standing, Standing::Waiting(_)),
         })
     }
@@ -103,6 +107,38 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             super::commit(tx).await
+        })
+        .await
+    }
+
+    /// What guards held and is not done yet, and what of the same was let through and done by other runs than this.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn guarded(&self, run: RunId) -> Result<Vec<Guarded>, StoreError> {
+        self.told(async {
+            let found = sqlx::query!(
+                r#"SELECT entity_id, object, verb, changes -> '$.status' ->> '$.to' IS 'archived' AS "archives!: bool",
+                          guarded AS "since!: i64", state = 'done' AS "done!: bool"
+                   FROM operation
+                   WHERE guarded IN (SELECT guarded FROM operation
+                                     WHERE guarded IS NOT NULL AND state IN ('planned', 'held', 'quarantined', 'owed'))
+                     AND (state IN ('planned', 'held', 'quarantined', 'owed') OR (state = 'done' AND run_id <> ?))"#,
+                run.0
+            )
+            .fetch_all(self.read())
+            .await?;
+            let guarded = found.into_iter().map(|row| {
+                Ok(Guarded {
+                    entity: EntityId(row.entity_id),
+                    kind: rows::kind("operation", &row.object)?,
+                    verb: rows::word("operation", &row.verb)?,
+                    archives: row.archives,
+                    since: RunId(row.since),
+                    done: row.done,
+                })
+            });
+            guarded.collect()
         })
         .await
     }
@@ -165,10 +201,12 @@ async fn insert(tx: &mut SqliteConnection, run: RunId, operations: &[Operation])
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let text = json(&rows)?;
     sqlx::query!(
-        "INSERT INTO operation (id, run_id, entity_id, object, verb, ref, name, pivotal_id, changes, reason, state, why, waits)
+        "INSERT INTO operation (id, run_id, entity_id, object, verb, ref, name, pivotal_id, changes, reason, state, why, guarded,
+                                choice, waits)
          SELECT value ->> '$.id', ?1, value ->> '$.entity', value ->> '$.object', value ->> '$.verb',
                 value ->> '$.subject', value ->> '$.name', value ->> '$.pivotal_id', value ->> '$.changes',
-                value ->> '$.reason', value ->> '$.state', value ->> '$.why', value ->> '$.waits'
+                value ->> '$.reason', value ->> '$.state', value ->> '$.why', value ->> '$.guarded',
+                value ->> '$.choice', value ->> '$.waits'
          FROM json_each(?2)",
         run.0,
         text

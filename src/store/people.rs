@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Trouble;
 use super::{OperationId, Store, StoreError, StreamState, json, rows, time};
 use crate::domain::{
-    Changes, EntityId, Kind, Later, Leaving, PivotalId, Removal, RunId, SourceKey, Stream, Timestamp, Verb,
+    Changes, EntityId, Hold, Kind, Later, Leaving, PivotalId, Removal, RunId, SourceKey, Stream, Timestamp, Verb,
 };
 
 /// The state in numbers.
@@ -21,6 +21,8 @@ pub struct StoreCounts {
     pub waiting: u64,
     /// Operations that wait for a person.
     pub held: u64,
+    /// Of what waited for a person, what was let through: the next run does it.
+    pub approved: u64,
     /// Operations that Pivotal refused for good.
     pub quarantined: u64,
     /// Live objects that are no longer wanted and wait out the grace before they are deleted.
@@ -66,6 +68,9 @@ pub struct OperationRow {
     pub why: Option<String>,
     /// Whether it waits for something else, so that no run can send it yet.
     pub waits: bool,
+    /// What kind of hold it is under, where that matters.
+    #[serde(skip)]
+    pub hold: Option<Hold>,
 }
 
 /// The entity of an operation that was read from JSON, where its number means nothing.
@@ -87,6 +92,8 @@ pub(super) struct RawOperation {
     pub reason: String,
     pub state: String,
     pub why: Option<String>,
+    pub guarded: Option<i64>,
+    pub choice: i64,
     pub waits: i64,
 }
 
@@ -106,6 +113,7 @@ impl RawOperation {
             state: self.state,
             why: self.why,
             waits: self.waits != 0,
+            hold: self.guarded.map(|run| Hold::Guard(RunId(run))).or((self.choice != 0).then_some(Hold::Choice)),
         })
     }
 }
@@ -124,8 +132,9 @@ impl Store {
         }
         self.told(async {
             let open = sqlx::query!(
-                r#"SELECT state, count(*) AS "number!: i64", sum(waits) AS "waits!: i64" FROM operation
-                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') GROUP BY state"#
+                r#"SELECT iif(approved, 'approved', state) AS "state!: String", count(*) AS "number!: i64",
+                          sum(waits) AS "waits!: i64" FROM operation
+                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') GROUP BY 1"#
             )
             .fetch_all(self.read())
             .await?;
@@ -136,6 +145,7 @@ impl Store {
                 owed: of("planned") + of("owed"),
                 waiting: open.iter().map(|row| rows::count(row.waits)).sum(),
                 held: of("held"),
+                approved: of("approved"),
                 quarantined: of("quarantined"),
                 waiting_deletions: leaving(Removal::Delete),
                 waiting_archivals: leaving(Removal::Archive),
@@ -267,7 +277,7 @@ impl Store {
         .await
     }
 
-    /// Open operations, oldest first: of one state (`held`, `quarantined`, `owed`, which the planned are too), or all of them. Where there are
+    /// Open operations, oldest first: of one state (`held`, `approved` once a person let that through, `quarantined`, `owed`, which the planned are too), or all of them. Where there are
     /// more than `most`, a few of each reason come first, so that none is hidden behind another's many.
     ///
     /// # Errors
@@ -277,9 +287,9 @@ impl Store {
             let found = sqlx::query_as!(
                 RawOperation,
                 r#"SELECT id, run_id, entity_id, object, verb, ref AS subject, name, pivotal_id, changes, reason, state, why,
-                          waits
+                          guarded, choice, waits
                    FROM operation
-                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') AND (?1 IS NULL OR state = ?1 OR (?1 = 'owed' AND state = 'planned'))
+                   WHERE state IN ('planned', 'held', 'quarantined', 'owed') AND (?1 IS NULL OR iif(approved, 'approved', state) = ?1 OR (?1 = 'owed' AND state = 'planned'))
                    ORDER BY row_number() OVER (PARTITION BY why ORDER BY id) > 5, id LIMIT ?2"#,
                 state,
                 most

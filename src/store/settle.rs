@@ -23,6 +23,7 @@ struct Row<'a> {
     /// `operation.state`
     state: &'static str,
     why: Option<&'a str>,
+    waits: bool,
     entity: i64,
     /// When the attempt was answered; none while its outcome is unknown.
     answered_at: Option<&'a str>,
@@ -51,7 +52,7 @@ impl<'a> Row<'a> {
             Settled::Lost(why) | Settled::Held(why) => ("failed", "held", Some(why.as_str())),
             Settled::Contested(quarantine) => ("refused", "held", Some(quarantine.reason.as_str())),
             Settled::Refused(quarantine) => ("refused", "quarantined", Some(quarantine.reason.as_str())),
-            Settled::Owed(why) => ("failed", "owed", Some(why.as_str())),
+            Settled::Owed(why) | Settled::Waits(why) => ("failed", "owed", Some(why.as_str())),
             Settled::Unsent(why) => ("unsent", "owed", Some(why.as_str())),
             Settled::Unknown(why) => ("unknown", "owed", Some(why.as_str())),
         };
@@ -79,6 +80,7 @@ impl<'a> Row<'a> {
             operation: settlement.operation.0,
             state,
             why,
+            waits: matches!(settlement.outcome, Settled::Waits(_)),
             entity: settlement.entity.0,
             answered_at: (outcome != "unknown").then_some(now),
             settled_at: (state != "owed").then_some(now),
@@ -124,7 +126,7 @@ async fn settle_wave(tx: &mut SqliteConnection, wave: &[&Settlement]) -> Result<
     lose(tx, &those(|s| matches!(s, Settled::Lost(_)))).await?;
     delete(tx, &those(|s| matches!(s, Settled::Deleted))).await?;
     // Still urgent is only what the next run may well bring to its end.
-    calm_down(tx, &those(|s| !matches!(s, Settled::Owed(_) | Settled::Unknown(_)))).await?;
+    calm_down(tx, &those(|s| !matches!(s, Settled::Owed(_) | Settled::Waits(_) | Settled::Unknown(_)))).await?;
     let done = those(|s| matches!(s, Settled::Written { .. } | Settled::Deleted));
     release(tx, &done).await?;
     calm(tx, &done).await
@@ -165,7 +167,7 @@ async fn close_operations(tx: &mut SqliteConnection, rows: &[Row<'_>]) -> Result
         "UPDATE operation SET
              state = CASE WHEN operation.state = 'superseded' AND j.value ->> '$.state' <> 'done' THEN 'superseded'
                           ELSE j.value ->> '$.state' END,
-             why = j.value ->> '$.why', settled_at = j.value ->> '$.settled_at'
+             why = j.value ->> '$.why', waits = j.value ->> '$.waits', settled_at = j.value ->> '$.settled_at'
          FROM json_each(?) j WHERE operation.id = j.value ->> '$.operation'",
         text
     )

@@ -272,7 +272,7 @@ impl Store {
         let found = sqlx::query_as!(
             RawOperation,
             r#"SELECT o.id AS "id!", o.run_id, o.entity_id, o.object, o.verb, o.ref AS subject, o.name, o.pivotal_id,
-                      o.changes, o.reason, o.state, o.why, o.waits
+                      o.changes, o.reason, o.state, o.why, o.guarded, o.choice, o.waits
                FROM json_each(?) j CROSS JOIN operation o ON o.entity_id = j.value
                WHERE o.state IN ('planned', 'held', 'quarantined', 'owed') ORDER BY o.id"#,
             ids

@@ -195,6 +195,8 @@ pub enum Settled {
     Refused(Quarantine),
     /// Not done, nothing sent or surely not carried out; the difference stays.
     Owed(String),
+    /// Not done, and no run can do it before something else is decided or mended. In words.
+    Waits(String),
     /// Not done, because its request never left: the run stopped before. The difference stays.
     Unsent(String),
     /// Sent, outcome unknown: settled first at the next start.

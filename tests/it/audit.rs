@@ -77,7 +77,7 @@ async fn an_edit_on_a_field_of_the_source_is_put_back_and_a_dry_run_only_tells()
     let said = desk.ends(3, "audit --dry-run --json").await;
     assert_eq!(findings(&said), ["put_back name Acme Acme GmbH"]);
     let text = desk.ends(3, "audit --dry-run").await.text;
-    assert!(text.contains("next: pivotal-sync audit  (puts 1 field back)"), "{text}");
+    assert!(text.contains("next: pivotal-sync audit --config config.toml  (puts 1 field back)"), "{text}");
     desk.ends(0, "sync --full").await;
     assert_eq!((desk.writes(), desk.says(&acme, "name")), (0, json!("Acme GmbH")), "an audit's to do");
 

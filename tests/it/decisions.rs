@@ -103,7 +103,10 @@ async fn approving_lets_through_what_was_seen_and_nothing_that_came_since() {
     let said = desk.ends(3, "sync --json").await;
     assert_eq!((&said.json["operations"]["delete"], &said.json["operations"]["held"]), (&json!(3), &json!(2)));
     assert_eq!(desk.customers(), 8);
-    // Two are no more than may go unasked.
+    // Two are no more than may go unasked, but what is held waits for its person.
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), 8);
+    desk.ends(0, "approve --all").await;
     desk.ends(0, "sync").await;
     assert_eq!(desk.customers(), 6);
     desk.is_quiet().await;
@@ -143,7 +146,11 @@ async fn what_cannot_be_approved_is_told_with_what_settles_it() {
     let payer = desk.payer("Acme", "billing@acme.com");
     desk.ends(3, "sync").await;
     let said = desk.ends(3, "approve --all").await;
-    assert!(said.text.contains("need another decision first") && said.text.contains(&payer), "{}", said.text);
+    assert!(
+        said.text.contains("1 operation needs another decision first") && said.text.contains(&payer),
+        "{}",
+        said.text
+    );
     assert!(said.text.contains("pivotal-sync link"), "{}", said.text);
 }
 
@@ -294,7 +301,7 @@ async fn an_approval_can_be_taken_back_before_it_is_used() {
     desk.ends(3, "sync").await;
     desk.ends(0, "approve --all").await;
     let said = desk.ends(0, "approve --all --undo").await;
-    assert!(said.text.contains("1 approval no longer approved"), "{}", said.text);
+    assert!(said.text.contains("1 approval taken back"), "{}", said.text);
     desk.ends(3, "sync").await;
     assert_eq!(desk.customers(), 1);
 }

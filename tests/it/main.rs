@@ -20,6 +20,8 @@ mod floors;
 mod found;
 mod guards;
 mod history;
+mod hold_words;
+mod holds;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;

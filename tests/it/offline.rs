@@ -38,7 +38,7 @@ async fn what_cannot_be_said_offline_is_refused_with_the_reason() {
     let (code, _, err) = typed(&rig, &["plan", "--offline"]);
     assert_eq!(code, Some(1));
     assert!(err.starts_with("error: no plan can be made offline: nothing is known yet"), "{err}");
-    assert!(err.contains("hint: run `pivotal-sync plan` without --offline"), "{err}");
+    assert!(err.contains("hint: run `pivotal-sync plan --config config.toml` without --offline"), "{err}");
     assert!(typed(&rig, &["runs"]).1.contains("no run yet"), "a refusal is no run");
     rig.backfill().await;
     rig.configure("[customers.fields]\ndomain = \"company.website\"\n");

@@ -38,7 +38,10 @@ async fn planned() -> Rig {
     rename(&rig, 0, "Acme");
     let (code, out, err) = typed(&rig, &["plan", "--out", "plan.json"]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.ends_with("next: pivotal-sync sync --apply plan.json  (within 24 hours)\n"), "{out}");
+    assert!(
+        out.ends_with("next: pivotal-sync sync --apply plan.json --config config.toml  (within 24 hours)\n"),
+        "{out}"
+    );
     rig.writes();
     rig
 }
@@ -65,7 +68,10 @@ async fn a_saved_plan_is_applied_as_it_was_read() {
     assert_eq!(rig.writes().len(), 1);
     assert_refused(
         &rig,
-        &["nothing of the saved plan is left to do: it was applied", "`pivotal-sync runs` shows what"],
+        &[
+            "nothing of the saved plan is left to do: it was applied",
+            "`pivotal-sync runs --config config.toml` shows what",
+        ],
     );
 }
 

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::{Choice, Chosen};
+use crate::domain::{Choice, Chosen, Hold};
 use crate::engine::decide::{Decided, Released};
 use crate::store::OperationRow;
 
 use super::text::{BOLD, DIM, GREEN, YELLOW, counted, fit, paint, visible};
 
-const NEXT: &str = "next: pivotal-sync plan shows what follows, pivotal-sync sync does it\n";
+const NEXT: &str = "next: pivotal-sync plan  (shows what follows; `pivotal-sync sync` does it)\n";
 
 /// Decisions that were written down, or taken back.
 pub fn render_decided(decided: &[Decided], undone: bool) -> String {
@@ -69,8 +69,15 @@ pub fn render_released(word: &str, released: &Released, width: Option<usize>) ->
     let heading = format!("{} {word}", counted(released.taken.len() as u64, "operation"));
     let _ = writeln!(out, "{}", paint(BOLD, heading));
     list(&mut out, &released.taken, shown, width);
+    for OperationRow { object, subject, why, .. } in released.taken.iter().filter(|o| o.hold == Some(Hold::Choice)) {
+        let why = why.as_deref().map_or_else(String::new, |why| format!(": {}", visible(why)));
+        let text = format!("creates another {object} for {} beside what is in Pivotal{why}", visible(subject));
+        let _ = writeln!(out, "{} {}", paint(YELLOW, "warning:"), text);
+    }
     if !released.left.is_empty() {
-        let heading = format!("{} need another decision first", counted(released.left.len() as u64, "operation"));
+        let number = released.left.len() as u64;
+        let need = if number == 1 { "needs" } else { "need" };
+        let heading = format!("{} {need} another decision first", counted(number, "operation"));
         let _ = writeln!(out, "{}", paint(BOLD, heading));
         for operation in released.left.iter().take(shown) {
             list(&mut out, std::slice::from_ref(operation), 1, width);
@@ -101,7 +108,7 @@ fn rest(out: &mut String, all: usize, shown: usize) {
 
 /// How much of what was approved was taken back.
 pub fn render_disapproved(count: u64) -> String {
-    format!("{} no longer approved; what is held stays held\n", counted(count, "approval"))
+    format!("{} taken back\n", counted(count, "approval"))
 }
 
 /// The object that `approve` and `retry` print with `--json`.

@@ -5,6 +5,9 @@
 
 use crate::domain::SourceKey;
 
+/// Values shown of a place where they differ.
+const VALUES: usize = 3;
+
 /// Refs named of a folded note; the rest is counted.
 const NAMED: usize = 3;
 
@@ -73,6 +76,8 @@ enum Part<'a> {
     Words(&'a str),
     /// What names or measures one thing.
     Value(Sort, Option<&'a str>),
+    /// What was said word by word: each that was met, the first of them shown.
+    Quoted(Vec<&'a str>),
     /// A path of a request, by segments.
     Path(Vec<Option<&'a str>>),
 }
@@ -81,7 +86,6 @@ enum Part<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Ref,
-    Quoted,
     Plain,
 }
 
@@ -90,7 +94,7 @@ impl<'a> Part<'a> {
         match self {
             Self::Words(words) => (*words).to_owned(),
             Self::Value(Sort::Ref, _) => "\0ref".to_owned(),
-            Self::Value(Sort::Quoted, _) => "\0quoted".to_owned(),
+            Self::Quoted(_) => "\0quoted".to_owned(),
             Self::Value(Sort::Plain, _) => "\0plain".to_owned(),
             Self::Path(segments) => format!("\0path {} {}", segments.len(), segments[1].unwrap_or_default()),
         }
@@ -99,6 +103,13 @@ impl<'a> Part<'a> {
     /// What it has in common with the same piece of another text.
     fn meet(&mut self, other: &Self) {
         match (self, other) {
+            (Self::Quoted(mine), Self::Quoted(its)) => {
+                for value in its {
+                    if mine.len() <= VALUES && !mine.contains(value) {
+                        mine.push(value);
+                    }
+                }
+            }
             (Self::Value(_, mine), Self::Value(_, its)) if mine != its => *mine = None,
             (Self::Path(mine), Self::Path(its)) => {
                 mine.iter_mut().zip(its).filter(|(mine, its)| mine != its).for_each(|(mine, _)| *mine = None);
@@ -111,7 +122,13 @@ impl<'a> Part<'a> {
         match self {
             Self::Words(words) | Self::Value(_, Some(words)) => (*words).to_owned(),
             Self::Value(Sort::Ref, None) => "REF".to_owned(),
-            Self::Value(Sort::Quoted, None) => "'…'".to_owned(),
+            Self::Quoted(values) => match values.as_slice() {
+                [rest @ .., last] if values.len() <= VALUES && !rest.is_empty() => {
+                    format!("{} or {last}", rest.join(", "))
+                }
+                [one] => (*one).to_owned(),
+                many => format!("{} or another", many.get(..VALUES).unwrap_or(many).join(", ")),
+            },
             Self::Value(Sort::Plain, None) => "…".to_owned(),
             Self::Path(segments) => segments.iter().map(|s| s.unwrap_or("…")).collect::<Vec<_>>().join("/"),
         }
@@ -131,7 +148,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     while let Some(first) = rest.chars().next() {
         let quoted = (first == '\'' && !inside_word).then(|| closing(rest)).flatten();
         if let Some(end) = quoted {
-            parts.push(Part::Value(Sort::Quoted, Some(&rest[..end])));
+            parts.push(Part::Quoted(vec![&rest[..end]]));
             rest = &rest[end..];
         } else if first.is_whitespace() || is_edge(first) {
             parts.push(Part::Words(&rest[..first.len_utf8()]));
@@ -192,7 +209,7 @@ mod tests {
     fn the_same_words_with_other_values_are_one() {
         for (texts, words) in [
             (["a rule failed (hubspot:company:1)", "a rule failed (hubspot:company:2)"], "a rule failed"),
-            (["tier 'a b' is no tier", "tier 'it's c' is no tier"], "tier '…' is no tier"),
+            (["tier 'a b' is no tier", "tier 'it's c' is no tier"], "tier 'a b' or 'it's c' is no tier"),
             (["tier 'a' is no tier", "tier 'a' is no tier"], "tier 'a' is no tier"),
             (
                 [
@@ -235,7 +252,7 @@ mod tests {
             fold_notes(notes.iter()),
             [
                 "mrr is not written until pivotal.mrr_unit is set",
-                "44 records: plan yields '…', which is no plan (hubspot:company:1, hubspot:company:2, hubspot:company:3 and 41 \
+                "44 records: plan yields 'p1', 'p2', 'p3' or another, which is no plan (hubspot:company:1, hubspot:company:2, hubspot:company:3 and 41 \
                  more)",
                 "hubspot:company:9: was cut",
             ]

@@ -5,6 +5,7 @@
 //! the cursor. Widths are parameters: a pipe gets everything.
 
 mod audit;
+mod commands;
 mod decisions;
 mod failure;
 mod findings;
@@ -22,6 +23,7 @@ mod why;
 mod why_json;
 
 pub use audit::{AuditView, audit_json, render_audit};
+pub use commands::with_config;
 pub use decisions::{
     decided_json, released_json, render_decided, render_disapproved, render_imported, render_released,
 };

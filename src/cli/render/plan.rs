@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Change, Kind, Leaving, Operation, Removal, Report, Standing, Timestamp, Value, Verb};
 
+use super::commands::own_commands;
 use super::fold::{Folded, fold};
 use super::text::{
     BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, stamp, time_for, visible, wrap,
@@ -159,6 +160,9 @@ fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView)
                 told = telling(operation);
             }
             one(out, group, operation, view.width);
+            for command in own_commands(why(operation).unwrap_or_default(), &words) {
+                out.push_str(&format!("      {}\n", paint(DIM, visible(&command))));
+            }
             if !at_the_head {
                 because(out, 6, operation, view.width);
             }

@@ -63,7 +63,7 @@ fn done(run: &RunRow) -> String {
         }
     };
     let numbers = [c.create, c.update, c.delete, c.adopt].into_iter().zip(verbs);
-    let undone = [(c.held, "held"), (c.quarantined, "quarantined"), (c.owed, "owed")];
+    let undone = [(c.held, "held"), (c.quarantined, "quarantined"), (c.waiting, "waiting"), (c.sendable(), "owed")];
     let parts = numbers.chain(undone).filter(|(number, _)| *number > 0);
     let parts: Vec<String> = parts.map(|(number, word)| format!("{} {word}", count(number))).collect();
     match (&report.error, parts.is_empty()) {

@@ -10,11 +10,15 @@ use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::audit::{finding_json, findings};
+use super::commands::own_commands;
 use super::fold::{Folded, fold};
 use super::plan::leaving_one;
 use super::runs::took;
 use super::table::table;
 use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, age, ago, count, counted, paint, time_for, visible, wrap};
+
+/// The kind of error of a saved plan that was not applied.
+const REFUSED_PLAN: &str = "plan";
 
 /// What `status` tells.
 #[derive(Debug, Clone)]
@@ -30,8 +34,8 @@ pub struct StatusView {
 impl StatusView {
     /// 3 when something is held, quarantined or owed, or when the last run did not come to a good end: then nobody knows.
     pub fn exit(&self) -> Exit {
-        let StoreCounts { owed, held, quarantined, .. } = self.facts.counts;
-        if owed + held + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
+        let StoreCounts { owed, held, approved, quarantined, .. } = self.facts.counts;
+        if owed + held + approved + quarantined == 0 && self.trouble().is_empty() { Exit::Done } else { Exit::Owed }
     }
 
     /// Why the newest audit took another tool to be writing too.
@@ -48,6 +52,10 @@ impl StatusView {
     fn trouble(&self) -> Vec<String> {
         let Some(run) = &self.facts.last_run else { return Vec::new() };
         let report = run.report.as_ref();
+        // A saved plan that was refused changed nothing, and nothing is unknown for it.
+        if report.and_then(|report| report.error.as_ref()).is_some_and(|error| error.kind == REFUSED_PLAN) {
+            return Vec::new();
+        }
         let mut said: Vec<String> =
             report.and_then(|r| r.error.as_ref()).map(|e| e.message.clone()).into_iter().collect();
         said.extend(report.into_iter().flat_map(|r| &r.streams).filter_map(|(stream, counts)| {
@@ -78,6 +86,8 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     }
     let _ = writeln!(out, "{}", open(view));
     list(&mut out, "held until you decide", "v_held", &view.facts.held, view.facts.counts.held, width);
+    let approved = (&view.facts.approved, view.facts.counts.approved);
+    list(&mut out, "approved: goes ahead with the next run", "v_held", approved.0, approved.1, width);
     list(
         &mut out,
         "quarantined: refused by Pivotal",
@@ -97,12 +107,14 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
         Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
             Some("pivotal-sync why REF  (tells the whole story of one)")
         }
+        Some(_) if view.facts.counts.approved > 0 => Some("pivotal-sync sync  (does what was approved)"),
         Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
         Some(_) if facts.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
         Some(_) => None,
     };
     if let Some(next) = next {
-        let listed = [&facts.held, &facts.quarantined, &facts.owed].iter().any(|rows| !rows.is_empty());
+        let listed =
+            [&facts.held, &facts.approved, &facts.quarantined, &facts.owed].iter().any(|rows| !rows.is_empty());
         let space = if listed || !facts.later.is_empty() || !facts.findings.is_empty() { "\n" } else { "" };
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
@@ -205,7 +217,8 @@ fn streams(view: &StatusView) -> String {
 }
 
 fn open(view: &StatusView) -> String {
-    let StoreCounts { waiting, held, quarantined, waiting_deletions, waiting_archivals, .. } = view.facts.counts;
+    let StoreCounts { waiting, held, approved, quarantined, waiting_deletions, waiting_archivals, .. } =
+        view.facts.counts;
     let mut parts = Vec::new();
     if view.sendable() > 0 {
         parts.push(format!("{} owed{}", count(view.sendable()), estimate(view)));
@@ -219,6 +232,10 @@ fn open(view: &StatusView) -> String {
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| paint(MAGENTA, format!("{} {word}", count(*n)))),
     );
+    if approved > 0 {
+        let goes = if approved == 1 { "goes" } else { "go" };
+        parts.push(format!("{} approved, {goes} ahead with the next run", count(approved)));
+    }
     if parts.is_empty() && view.facts.last_run.is_some() {
         let all_read = view.trouble().is_empty();
         parts.push(if all_read {
@@ -266,6 +283,9 @@ fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u
         for row in members.iter().take(of_each.min(LISTED - shown)) {
             let OperationRow { verb, object, name, subject, .. } = row;
             let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
+            for command in own_commands(row.why.as_deref().unwrap_or(&row.reason), &words) {
+                let _ = writeln!(out, "      {}", paint(DIM, visible(&command)));
+            }
             shown += 1;
         }
     }
@@ -315,8 +335,17 @@ fn standing(view: &StatusView) -> &'static str {
 /// The object `status --json` prints.
 pub fn status_json(view: &StatusView) -> Json {
     let facts = &view.facts;
-    let StoreCounts { mapped, owed, waiting, held, quarantined, waiting_deletions, waiting_archivals, streams } =
-        &facts.counts;
+    let StoreCounts {
+        mapped,
+        owed,
+        waiting,
+        held,
+        approved,
+        quarantined,
+        waiting_deletions,
+        waiting_archivals,
+        streams,
+    } = &facts.counts;
     let streams: Map<String, Json> = streams
         .iter()
         .map(|(stream, state, live)| {
@@ -342,13 +371,14 @@ pub fn status_json(view: &StatusView) -> Json {
         "mapped": mapped,
         "streams": streams,
         "operations": {
-            "owed": owed, "waiting": waiting, "held": held, "quarantined": quarantined,
+            "owed": owed, "waiting": waiting, "held": held, "approved": approved, "quarantined": quarantined,
             "waiting_deletions": waiting_deletions, "waiting_archivals": waiting_archivals,
         },
         "owed_seconds": facts.rate_per_minute.map(|rate| time_for(view.sendable(), rate).0.as_secs()),
         "owed": facts.owed,
         "later": facts.later,
         "held": facts.held,
+        "approved": facts.approved,
         "quarantined": facts.quarantined,
         "findings": facts.findings.iter().map(finding_json).collect::<Vec<_>>(),
         "two_writers": view.two_writers(),

@@ -61,6 +61,7 @@ pub(super) fn operation(name: &str, state: &str, why: &str) -> OperationRow {
         state: state.into(),
         why: Some(why.into()),
         waits: false,
+        hold: None,
     }
 }
 
@@ -82,6 +83,7 @@ fn view() -> StatusView {
             owed: 541,
             waiting: 1,
             held: 26,
+            approved: 0,
             quarantined: 1,
             waiting_deletions: 3,
             waiting_archivals: 0,
@@ -93,6 +95,7 @@ fn view() -> StatusView {
         ],
         later: vec![],
         held: vec![operation("Delta", "held", guard), operation("Echo", "held", guard)],
+        approved: Vec::new(),
         quarantined: vec![operation("Golf\u{1b}[2J", "quarantined", "invalid plan")],
         findings: vec![],
         all_findings: 0,

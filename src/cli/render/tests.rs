@@ -27,6 +27,7 @@ fn operation(kind: Kind, id: &str, name: &str, action: Action, standing: Standin
         action,
         standing,
         reason: reason.into(),
+        hold: None,
     }
 }
 

@@ -167,6 +167,7 @@ fn operation(name: &str) -> OperationRow {
         state: "held".to_owned(),
         why: Some("email_taken: ann@acme.com".to_owned()),
         waits: false,
+        hold: None,
     }
 }
 
@@ -186,6 +187,7 @@ fn the_page_escapes_names_and_shows_no_address() {
         mapped: Kind::ALL.map(|kind| (kind, 3)),
         owed: 0,
         held: 9,
+        approved: 0,
         quarantined: 0,
         waiting: 0,
         waiting_deletions: 0,

@@ -112,7 +112,7 @@ fn too_old(
     };
     let day = at.date_naive();
     let blocked = start.subject.parent.as_ref().and_then(|parent| parent.blocked.clone());
-    let old = format!("it was won on {day}, longer ago than onboardings.won_within ({within})");
+    let old = format!("it was won on {day}, longer ago than onboardings.won_within ({})", within.as_set());
     let Some(waited) = missing.or(blocked) else { return (Wanted::NotSelected(old), Vec::new()) };
     let why = format!("{old}, and until then {waited}; no onboarding is opened");
     let over = at.checked_add_signed(within.delta()).unwrap_or(Timestamp::MAX_UTC);

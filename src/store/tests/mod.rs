@@ -165,6 +165,7 @@ fn creating(entity: EntityId, kind: Kind) -> Operation {
         action: Action::Create { parent: None, fields: fields("acme") },
         standing: Standing::Ready,
         reason: "no customer yet".to_owned(),
+        hold: None,
     }
 }
 

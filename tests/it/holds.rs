@@ -1,0 +1,127 @@
+//! What is held stays held until a person decides, and every hold says how to decide.
+
+use pivotal_sync::sandbox::hubspot::ObjectType;
+use serde_json::json;
+
+use super::desk::Desk;
+
+fn id(reference: &str) -> &str {
+    reference.rsplit(':').next().unwrap()
+}
+
+/// Companies that are in Pivotal.
+async fn companies(desk: &Desk, count: usize) -> Vec<String> {
+    let companies = (0..count).map(|n| desk.company(&format!("Company {n}"), &format!("company{n}.com"))).collect();
+    desk.ends(0, "sync").await;
+    companies
+}
+
+fn archive(desk: &Desk, companies: &[String]) {
+    companies.iter().for_each(|company| desk.sandbox.hubspot().archive(ObjectType::Company, id(company)).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guard_held_stays_held_though_it_would_be_few_enough_alone() {
+    let desk = Desk::with("").await;
+    let all = companies(&desk, 32).await;
+    archive(&desk, &all[..3]);
+    assert_eq!(desk.ends(3, "sync --json").await.json["operations"]["held"], 3);
+    desk.ends(0, &format!("approve {} {}", all[0], all[1])).await;
+    let said = desk.ends(3, "sync --json").await;
+    assert_eq!((&said.json["operations"]["delete"], &said.json["operations"]["held"]), (&json!(2), &json!(1)));
+    // One of 30 is under the limit, and yet nobody said yes to it.
+    for line in ["sync", "plan", "sync", "sync --full"] {
+        let said = desk.ends(if line == "plan" { 0 } else { 3 }, line).await;
+        assert!(
+            said.text.contains("3 of 32 customers would be deleted at once (9.3 %; 2 of them approved)"),
+            "{}",
+            said.text
+        );
+        assert_eq!(desk.customers(), 30, "{line}");
+    }
+    // What comes since is measured by itself, and takes nothing along.
+    archive(&desk, &all[3..4]);
+    let said = desk.ends(3, "sync --json").await;
+    assert_eq!((&said.json["operations"]["delete"], &said.json["operations"]["held"]), (&json!(1), &json!(1)));
+    // Its reason goes away.
+    desk.sandbox.hubspot().restore(ObjectType::Company, id(&all[2])).unwrap();
+    desk.ends(0, "sync").await;
+    archive(&desk, &all[2..3]);
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), 28, "one alone, as any other");
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_goes_when_the_limit_allows_the_whole_of_it() {
+    let desk = Desk::with("").await;
+    let all = companies(&desk, 32).await;
+    archive(&desk, &all[..3]);
+    desk.ends(3, "sync").await;
+    desk.ends(0, &format!("approve {}", all[0])).await;
+    desk.ends(3, "sync").await;
+    let raise = |percent: u32| {
+        let text = format!("{}[guard]\nmax_delete_percent = {percent}\n", desk.configuration());
+        std::fs::write(desk.folder.path().join("config.toml"), text).unwrap();
+    };
+    raise(9);
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), 31, "two alone would be 6 %");
+    raise(10);
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), 29);
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_update_that_says_something_else_since_is_held_again() {
+    let desk = Desk::with("[guard]\nmin_population = 10\n").await;
+    let all = companies(&desk, 12).await;
+    for company in &all[..7] {
+        desk.set(company, "name", "Renamed");
+    }
+    desk.ends(3, "sync").await;
+    for company in &all[..6] {
+        desk.ends(0, &format!("approve {company}")).await;
+    }
+    desk.ends(3, "sync").await;
+    desk.set(&all[6], "name", "Renamed again");
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.says(&all[6], "name"), json!("Company 6"));
+    desk.ends(0, "approve --all").await;
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.says(&all[6], "name"), json!("Renamed again"));
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approving_all_never_says_which_of_two_something_is() {
+    let desk = Desk::with("").await;
+    let all: Vec<String> = (0..12).map(|n| desk.company(&format!("Company {n}"), &format!("company{n}.com"))).collect();
+    for name in ["Acme", "Acme Inc"] {
+        let body = json!({ "name": name, "domain": "acme.com" });
+        desk.in_pivotal(reqwest::Method::POST, "/customers", body).await;
+    }
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(3, "sync").await;
+    archive(&desk, &all[..3]);
+    let said = desk.ends(3, "sync").await;
+    assert_eq!(desk.ends(3, "sync --json").await.json["operations"]["held"], 4, "{}", said.text);
+    let said = desk.ends(3, "approve --all").await;
+    assert!(said.text.contains("3 operations approved"), "{}", said.text);
+    assert!(said.text.contains("1 operation needs another decision first"), "{}", said.text);
+    assert!(said.text.contains(&format!("pivotal-sync link {acme} ")), "{}", said.text);
+    let before = desk.customers();
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), before - 3, "no third one");
+
+    // By name it is meant, and told what it makes.
+    let said = desk.ends(0, &format!("approve {acme}")).await;
+    assert!(
+        said.text.contains(&format!("creates another customer for {acme} beside what is in Pivotal")),
+        "{}",
+        said.text
+    );
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), before - 2);
+}
