@@ -29,7 +29,7 @@ async fn a_new_company_never_joins_a_customer_that_has_a_company() {
     assert!(own != customer, "{own}");
     let why = desk.ends(0, &format!("why {new}")).await.text;
     assert!(!why.contains("was tied to"), "{why}");
-    assert!(why.contains(&format!("`pivotal-sync link {payer} {new}`")), "{why}");
+    assert!(why.contains(&format!("`pivotal-sync link {payer} {new}")), "{why}");
     let why = desk.ends(0, &format!("why {payer}")).await.text;
     assert!(why.contains(&format!("{payer} was tied to {old} before")), "{why}");
 
@@ -52,9 +52,10 @@ async fn a_later_record_that_joins_two_customers_waits_until_a_person_says_so() 
         desk.sandbox.stripe().update_customer(id(&payer), edit).unwrap();
     };
     names(&company);
-    let proposal = format!("`pivotal-sync link {payer} {company}`");
+    let proposal = format!("`pivotal-sync link {payer} {company}");
     for command in ["plan --exit-code", "sync", "sync", "sync --full", "plan --offline --exit-code"] {
-        let said = desk.ends(3, command).await;
+        // A hold changes nothing: a plan of it alone has nothing to do.
+        let said = desk.ends(if command.starts_with("plan") { 0 } else { 3 }, command).await;
         let said = if command.starts_with("sync") { desk.ends(3, "status").await } else { said };
         assert!(said.text.contains(&proposal), "{command}: {}", said.text);
     }
@@ -121,7 +122,7 @@ async fn a_customer_that_a_link_leaves_behind_waits_for_its_end_and_shows_no_id_
     assert_eq!((carrying(&desk, &payer), desk.customer(BY_PAYER, &payer).unwrap().0), (1, stays.clone()));
     for (code, command) in [(3, "status".to_owned()), (0, format!("why {behind}"))] {
         let said = desk.ends(code, &command).await.text;
-        let ways = [format!("`pivotal-sync approve {behind}`"), format!("`pivotal-sync link {payer} {behind}`")];
+        let ways = [format!("`pivotal-sync approve {behind}"), format!("`pivotal-sync link {payer} {behind}")];
         for part in [&stays, &ways[0], &ways[1]] {
             assert!(said.contains(part.as_str()), "{command} {part}: {said}");
         }
@@ -148,7 +149,7 @@ async fn what_was_set_apart_and_comes_back_leaves_no_second_customer_behind_unsa
     desk.ends(0, &format!("unlink --undo {payer}")).await;
     desk.ends(3, "sync").await;
     assert_eq!((carrying(&desk, &payer), desk.customer(BY_PAYER, &payer).unwrap().0), (1, home));
-    assert!(desk.ends(3, "status").await.text.contains(&format!("`pivotal-sync approve {apart}`")));
+    assert!(desk.ends(3, "status").await.text.contains(&format!("`pivotal-sync approve {apart}")));
     desk.ends(0, &format!("approve {apart}")).await;
     desk.ends(0, "sync").await;
     assert_eq!(desk.customers(), 1);
@@ -182,7 +183,7 @@ async fn what_is_ignored_before_it_ever_came_says_nothing_of_its_account() {
     desk.ends(0, "plan").await;
     let said = desk.ends(0, &format!("ignore {company}")).await.text;
     assert!(said.contains(&format!("{company} (Acme Holding)")), "{said}");
-    assert!(said.contains(&format!("`pivotal-sync ignore {payer}`")), "{said}");
+    assert!(said.contains(&format!("`pivotal-sync ignore {payer}")), "{said}");
     let told = desk.ends(0, "why acme.com").await.text;
     desk.ends(0, "sync").await;
     assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().1["name"], "Acme Payments");

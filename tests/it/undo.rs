@@ -60,7 +60,7 @@ async fn the_plan_is_shown_first_and_nothing_happens_unless_somebody_says_yes() 
     desk.ends(0, "sync").await;
     desk.sandbox.log.clear();
     let said = desk.ends(2, "undo 2").await;
-    for part in ["Acme Inc → Acme", "run 2 is taken back", "hint: read the plan, then `pivotal-sync undo 2 --yes`"] {
+    for part in ["Acme Inc → Acme", "run 2 is taken back", "hint: read the plan, then `pivotal-sync undo 2 --yes"] {
         assert!(said.text.contains(part), "{part}: {}", said.text);
     }
     let said = desk.ends(2, "undo 2 --json").await;
