@@ -61,7 +61,6 @@ impl Hand for Crew {
     type Fresh = Fresh;
 
     async fn carry_out(self, by: Asker, errand: Errand) -> (Self, Finished) {
-        tracing::info!(asked_by = by.as_str(), errand = errand.as_str(), "a run begins");
         // What was asked of the run before it and came too late there is what this one does anyway.
         let _ = self.engine.again.notified().now_or_never();
         let begun = Utc::now();
@@ -164,29 +163,11 @@ fn details(error: &EngineError, secrets: &Secrets) -> Vec<String> {
     }
 }
 
+/// The engine tells of every run; of one that could not even begin nobody else does.
 fn log(finished: &Finished) {
-    let (by, errand) = (finished.by.as_str(), finished.errand.as_str());
-    match &finished.outcome {
-        Ok(report) => {
-            let counts = &report.operations;
-            tracing::info!(
-                run = report.run.0,
-                asked_by = by,
-                errand,
-                status = report.status.as_str(),
-                created = counts.create,
-                updated = counts.update,
-                deleted = counts.delete,
-                adopted = counts.adopt,
-                held = counts.held,
-                quarantined = counts.quarantined,
-                owed = counts.owed,
-                "a run ended"
-            );
-        }
-        Err(error) => {
-            let (kind, hint) = (error.kind.as_str(), error.hint.as_str());
-            tracing::error!(asked_by = by, errand, kind, hint, "a run failed: {}", error.message);
-        }
+    if let (Err(error), None) = (&finished.outcome, &finished.so_far) {
+        let (by, errand) = (finished.by.as_str(), finished.errand.as_str());
+        let (kind, hint) = (error.kind.as_str(), error.hint.as_str());
+        tracing::error!(asked_by = by, errand, error = kind, hint, "a run could not begin");
     }
 }

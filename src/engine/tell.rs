@@ -46,8 +46,10 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
     );
     match result {
         Ok(()) | Err(EngineError::Interrupted) => {}
-        Err(EngineError::Api(error)) => tracing::error!(error = error.bare(), "the run failed"),
-        Err(error) => tracing::error!(error = error.kind(), "the run failed"),
+        Err(error) => {
+            let what = if let EngineError::Api(error) = error { error.bare() } else { error.kind().to_owned() };
+            tracing::error!(error = what, hint = error.hint(), "the run failed");
+        }
     }
     metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
 }

@@ -53,7 +53,7 @@ struct Moves<'a> {
     parents: Vec<(i64, Option<i64>)>,
 }
 
-fn streams_of(role: Role) -> Result<String, Trouble> {
+pub(super) fn streams_of(role: Role) -> Result<String, Trouble> {
     json(&Stream::ALL.into_iter().filter(|s| s.role() == role).map(Stream::as_str).collect::<Vec<_>>())
 }
 

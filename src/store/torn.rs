@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
+use super::bind::streams_of;
 use super::error::Trouble;
 use super::rows::{LeaverRow, RawPlaced, SurvivorRow, stream};
 use super::{KnownRow, Placed, Store, StoreError, json};
-use crate::domain::{EntityId, PivotalId, Role, SourceKey, Stream};
+use crate::domain::{EntityId, PivotalId, Role, SourceKey};
 
 /// A record that stays with its customer though it looks like one account with another by now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,7 @@ impl Store {
     pub async fn accounts_of(&self, entities: &[EntityId]) -> Result<Vec<Placed<KnownRow>>, StoreError> {
         self.told(async {
             let entities = json(&entities.iter().map(|entity| entity.0).collect::<Vec<_>>())?;
-            let accounts = Stream::ALL.into_iter().filter(|s| s.role() == Role::Account).map(Stream::as_str);
-            let streams = json(&accounts.collect::<Vec<_>>())?;
+            let streams = streams_of(Role::Account)?;
             let found = sqlx::query_as!(
                 RawPlaced,
                 r#"SELECT r.stream, r.external_id, r.entity_id, r.state, r.merged_into, r.facts, r.properties, r.problem,

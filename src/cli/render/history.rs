@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::domain::{Fields, Span, Timestamp, Verb};
 use crate::store::{History, HistoryRow, Sent};
 
-use super::text::{BOLD, DIM, RED, YELLOW, ago, count, counted, paint, visible};
-use super::why::{differences, outcome_of};
+use super::text::{BOLD, DIM, YELLOW, ago, count, counted, paint, visible};
+use super::why::{answered, differences, outcome_of};
 
 /// What `history` tells.
 #[derive(Debug, Clone)]
@@ -85,15 +85,7 @@ fn answer(out: &mut String, sent: &Sent) {
     if let Some(body) = body {
         let _ = writeln!(out, "      {}", paint(DIM, visible(body)));
     }
-    let ids = [("request", request_id), ("idempotency key", idempotency_key)];
-    let ids: Vec<String> =
-        ids.into_iter().filter_map(|(word, id)| id.as_ref().map(|id| format!("{word} {}", visible(id)))).collect();
-    if !ids.is_empty() {
-        let _ = writeln!(out, "      {}", paint(DIM, ids.join(", ")));
-    }
-    if let Some(error) = error {
-        let _ = writeln!(out, "      {}", paint(RED, visible(error)));
-    }
+    answered(out, request_id.as_deref(), idempotency_key.as_deref(), error.as_deref());
 }
 
 /// The object `history --json` prints.

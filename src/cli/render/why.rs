@@ -305,6 +305,19 @@ pub(super) fn outcome_of(word: &str) -> &str {
     }
 }
 
+/// What Pivotal's support asks for, and what it said.
+pub(super) fn answered(out: &mut String, request_id: Option<&str>, key: Option<&str>, error: Option<&str>) {
+    let ids = [("request", request_id), ("idempotency key", key)];
+    let ids: Vec<String> =
+        ids.into_iter().filter_map(|(word, id)| id.map(|id| format!("{word} {}", visible(id)))).collect();
+    if !ids.is_empty() {
+        let _ = writeln!(out, "      {}", paint(DIM, ids.join(", ")));
+    }
+    if let Some(error) = error {
+        let _ = writeln!(out, "      {}", paint(RED, visible(error)));
+    }
+}
+
 fn written(out: &mut String, attempt: &AttemptRow) {
     let AttemptRow { run, verb, changes, method, path, planned_at, outcome, status, error, .. } = attempt;
     let status = status.map_or_else(String::new, |status| format!(" {status}"));
@@ -316,13 +329,5 @@ fn written(out: &mut String, attempt: &AttemptRow) {
         outcome_of(outcome)
     );
     differences(out, *verb, changes);
-    let ids = [("request", &attempt.request_id), ("idempotency key", &attempt.idempotency_key)];
-    let ids: Vec<String> =
-        ids.into_iter().filter_map(|(word, id)| id.as_ref().map(|id| format!("{word} {}", visible(id)))).collect();
-    if !ids.is_empty() {
-        let _ = writeln!(out, "      {}", paint(DIM, ids.join(", ")));
-    }
-    if let Some(error) = error {
-        let _ = writeln!(out, "      {}", paint(RED, visible(error)));
-    }
+    answered(out, attempt.request_id.as_deref(), attempt.idempotency_key.as_deref(), error.as_deref());
 }
