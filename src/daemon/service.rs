@@ -118,23 +118,9 @@ fn counts(report: &Report) -> String {
     if report.kind == RunKind::Plan {
         return format!(": {} operations planned", report.plan.len());
     }
-    let counts = &report.operations;
-    let named: Vec<String> = [
-        (counts.create, "created"),
-        (counts.update, "updated"),
-        (counts.delete, "deleted"),
-        (counts.adopt, "adopted"),
-        (counts.held, "held"),
-        (counts.quarantined, "quarantined"),
-        (counts.owed, "owed"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, word)| format!("{number} {word}"))
-    .collect();
-    match (named.is_empty(), report.status) {
-        (true, RunStatus::Complete) => ": nothing to do".to_owned(),
-        (true, _) => String::new(),
-        (false, _) => format!(": {}", named.join(", ")),
+    match (report.operations.in_words(), report.status) {
+        (named, RunStatus::Complete) if named.is_empty() => ": nothing to do".to_owned(),
+        (named, _) if named.is_empty() => String::new(),
+        (named, _) => format!(": {named}"),
     }
 }

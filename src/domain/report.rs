@@ -127,6 +127,21 @@ pub struct OperationCounts {
 }
 
 impl OperationCounts {
+    /// What is not zero: `3 created, 1 held`. Empty when there is nothing.
+    pub fn in_words(&self) -> String {
+        let named = [
+            (self.create, "created"),
+            (self.update, "updated"),
+            (self.delete, "deleted"),
+            (self.adopt, "adopted"),
+            (self.held, "held"),
+            (self.quarantined, "quarantined"),
+            (self.owed, "owed"),
+        ];
+        let told = named.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+        told.collect::<Vec<_>>().join(", ")
+    }
+
     /// Counts one operation done (or planned).
     pub const fn count(&mut self, verb: Verb) {
         match verb {

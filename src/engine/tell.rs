@@ -1,5 +1,6 @@
 //! What a run tells the log: one line where something is decided, under the run's number. Ids and counts only: no names, no
-//! addresses, and no words of others, which quote both. Those are in the report and in the store.
+//! addresses, and no words of others, which quote both. Those are in the report and in the store. What matters is a field for
+//! machines and in the message, too: the journal shows a person the message alone.
 
 use crate::domain::{ApiError, Operation, Report, Standing, Stream, StreamCounts};
 use crate::store::Settled;
@@ -20,7 +21,8 @@ pub(super) fn began(ask: &Ask) {
         asked_by = ask.asked_by,
         full = ask.full,
         only = ask.only.map(|source| source.as_str()),
-        "run began"
+        "run began, asked for by {}",
+        ask.asked_by
     );
 }
 
@@ -42,7 +44,8 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
         stripe_requests = requests.stripe,
         pivotal_requests = requests.pivotal,
         throttled = requests.throttled,
-        "run ended"
+        "run ended: {status} {}",
+        did.in_words()
     );
     match result {
         Ok(()) | Err(EngineError::Interrupted) => {}
@@ -56,7 +59,7 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
 
 pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {
     let StreamCounts { read, changed, deleted, malformed, requests, .. } = counts;
-    tracing::info!(stream = stream.as_str(), read, changed, deleted, malformed, requests, "stream pulled");
+    tracing::info!(stream = stream.as_str(), read, changed, deleted, malformed, requests, "stream pulled: {stream}, {changed} of {read} changed, {deleted} gone");
 }
 
 pub(super) fn stopped(stream: Stream, error: &ApiError) {
@@ -83,10 +86,10 @@ pub(super) fn planned(operations: &[Operation]) {
             named += 1;
             let (verb, object) = (operation.verb().as_str(), operation.kind.as_str());
             let pivotal_id = operation.pivotal_id().map(|id| id.as_str());
-            tracing::info!(entity = operation.entity.0, r#ref = %operation.subject, verb, object, pivotal_id, "{what}");
+            tracing::info!(entity = operation.entity.0, r#ref = %operation.subject, verb, object, pivotal_id, "{what}: {verb} {object} {}", operation.subject);
         }
     }
-    tracing::info!(ready, held, quarantined, waiting, "planned");
+    tracing::info!(ready, held, quarantined, waiting, "planned: {ready} to write, {held} held, {quarantined} quarantined, {waiting} waiting");
 }
 
 /// How one operation ended: news are told, what went as it should only to those who ask for more.
@@ -108,19 +111,19 @@ pub(super) fn settled(outcome: &Outcome) {
             tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "owed");
         }
         Settled::Held(_) => {
-            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held");
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held: {verb} {object} {subject}");
         }
         Settled::Contested(_) => {
-            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held: another object has its place");
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "held: another object has the place of {subject}");
         }
         Settled::Lost(_) => {
-            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "lost: no longer in Pivotal, and held");
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "lost: {subject} is no longer in Pivotal, and held");
         }
         Settled::Refused(_) => {
-            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "quarantined: refused by Pivotal");
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "quarantined: {verb} {object} {subject} was refused by Pivotal");
         }
         Settled::Unknown(_) => {
-            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "unknown: its answer is settled at the next start");
+            tracing::info!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "unknown: the answer for {subject} is settled at the next start");
         }
     }
 }
