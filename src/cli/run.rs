@@ -32,7 +32,7 @@ pub(super) async fn run(config: Option<&Path>) -> Result<Exit, Failure> {
         Err(error @ DaemonError::Outside(_)) => {
             Err(Failure::new("config", error.to_string(), "mend it and run pivotal-sync check"))
         }
-        Err(error @ (DaemonError::Metronome | DaemonError::Broken(_))) => Err(Failure::new(
+        Err(error @ DaemonError::Broken(_)) => Err(Failure::new(
             "defect",
             error.to_string(),
             "report this message with the log; a restart goes on from there",

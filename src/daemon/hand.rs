@@ -80,6 +80,7 @@ impl Hand for Crew {
         let so_far = so_far.map(Box::new);
         let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, saved };
         log(&finished);
+        self.engine.store.rest().await;
         (self, finished)
     }
 

@@ -8,7 +8,7 @@
 //! | `door` | what is asked and told, from outside |
 //! | `queue` | triggers that wait, coalesced |
 //! | `timetable`, `again` | pure: what is due, what is tried again |
-//! | `metronome` | a tick a minute |
+//! | `metronome` | strikes when something is due |
 //! | `worker` | the main loop |
 //! | `hand` | makes a run with the engine; `progress` hears it |
 //! | `start` | opens what a daemon works with, and reads the configuration anew |
@@ -97,12 +97,13 @@ pub async fn run(app: App, reload: Reload, signals: Signals, stop: CancellationT
                 service: Service::of_environment(),
                 clock: Arc::new(Utc::now),
                 ticks: metronome.ticks(),
+                due: metronome.due(),
                 reload: reload_asked,
                 stop: stop.clone(),
             };
             worker.hand.keep(worker.marks).await;
             let worked = worker.work().await;
-            metronome.stop().await;
+            metronome.stop();
             openings.close().await;
             worked.map(drop).map_err(DaemonError::Broken)
         }
@@ -136,6 +137,5 @@ async fn begin(
     }
     let Hello { store, workspace, .. } = opened.hello();
     tracing::info!(store = %store.display(), workspace, "ready");
-    let metronome = Metronome::start().await.map_err(|_| DaemonError::Metronome)?;
-    Ok((metronome, openings))
+    Ok((Metronome::start(), openings))
 }

@@ -56,9 +56,6 @@ pub enum DaemonError {
     /// A listener could not be opened, or webhooks cannot be told from forgeries.
     #[error(transparent)]
     Outside(#[from] OutsideError),
-    /// The clock's ticks could not be had.
-    #[error("the scheduler could not be started")]
-    Metronome,
     /// A run panicked.
     #[error("a run ended in a defect: {0}")]
     Broken(tokio::task::JoinError),

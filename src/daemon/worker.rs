@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +30,8 @@ use due::does_for;
 /// How often a run under way is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The longest the loop sleeps: a clock that was set back is noticed within it.
-const NAP_MOST: Duration = Duration::from_secs(3600);
+/// The longest the loop sleeps: a clock that was set is noticed within it.
+const NAP_MOST: Duration = Duration::from_secs(60);
 
 /// After so long without a word a run counts as stuck. One request is tried for three minutes at most.
 const STUCK: Duration = Duration::from_secs(15 * 60);
@@ -61,6 +61,8 @@ pub(super) struct Worker<H: Hand> {
     pub service: Service,
     pub clock: Clock,
     pub ticks: Arc<Notify>,
+    /// Told when the next tick is wanted.
+    pub due: watch::Sender<Option<Timestamp>>,
     pub reload: Arc<Notify>,
     /// Has the run under way take in what changed before it goes on.
     pub make_way: Arc<Notify>,
@@ -128,6 +130,7 @@ impl<H: Hand> Worker<H> {
             service,
             clock,
             ticks,
+            due,
             reload,
             make_way,
             load,
@@ -162,6 +165,8 @@ impl<H: Hand> Worker<H> {
                 return Ok(hand);
             }
             looped.tell();
+            let next = looped.state.next.first().map(|slot| slot.at);
+            due.send_if_modified(|due| std::mem::replace(due, next) != next);
             let (stopping, nap) = (looped.state.stopping, looped.nap());
             tokio::select! {
                 biased;

@@ -136,6 +136,7 @@ fn bench(schedule: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Ben
         service: Service::of_environment(),
         clock,
         ticks: Arc::new(Notify::new()),
+        due: watch::Sender::new(None),
         reload: reload.clone(),
         make_way: make_way.clone(),
         load: Arc::new(move || {

@@ -83,6 +83,21 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { path: owned, read, write: None, journal: None, nudged: Notify::new() }) })
     }
 
+    /// Gives back the memory of the last work: for whoever stays open and has nothing to do.
+    pub async fn rest(&self) {
+        while let Some(reader) = self.inner.read.try_acquire() {
+            // Another is opened by the next read.
+            let _ = reader.close().await;
+        }
+        if let Some(mut writer) = self.inner.write.as_ref().and_then(SqlitePool::try_acquire) {
+            let forgotten = writer.clear_cached_statements().await;
+            let shrunk = sqlx::query("PRAGMA shrink_memory").persistent(false).execute(&mut *writer).await;
+            if let Err(error) = forgotten.and(shrunk) {
+                tracing::debug!(%error, "memory could not be given back");
+            }
+        }
+    }
+
     /// Ends the writer after what waits is written, folds the WAL into the file, closes every connection.
     pub async fn close(&self) {
         if let Some(journal) = &self.inner.journal {
