@@ -30,7 +30,7 @@ struct Excess {
 /// Turns the operations of every tripped kind and verb into held ones, but for the approved. Says what tripped.
 ///
 /// What was held `earlier` stays held until it is approved or its reason goes away: it is measured with all that it was held
-/// with, done or not, and never alone. What is new is measured by itself too, so that it does not wait for the rest.
+/// with, done or not, and never alone. So is what comes since: piece by piece nothing gets past a guard that has tripped.
 pub(super) fn guard(
     settings: &Guard,
     operations: &mut [Operation],
@@ -59,21 +59,14 @@ pub(super) fn guard(
             let live = population.of(kind) + past.deleted;
             let excesses = brake.excesses(settings, all, live, population.loaded);
             let Some(first) = excesses.first().filter(|_| !bound.is_empty()) else { continue };
-            let (old, new): (Vec<usize>, Vec<usize>) =
-                bound.iter().partition(|at| past.held.contains(&operations[**at].entity));
-            let afresh = brake.excesses(settings, done + (free.len() + new.len()) as u64, live, population.loaded);
-            let to_hold = if afresh.is_empty() { old } else { bound };
-            if to_hold.is_empty() {
-                continue;
-            }
-            let held = to_hold.len() as u64;
+            let held = bound.len() as u64;
             let verb = brake.verb(at.iter().map(|at| &operations[*at]));
             let limit = format!("guard.{} = {}", first.key, first.set);
             let what = brake.measured(kind, verb, all, live);
             let shares = brake.shares(all, live, past.done + free.len() as u64);
             let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
-            hold(operations, &to_hold, &why);
-            for at in to_hold.iter().chain(&free) {
+            hold(operations, &bound, &why);
+            for at in bound.iter().chain(&free) {
                 operations[*at].hold = Some(Hold::Guard(past.since));
             }
             let allow = variables(&excesses);
