@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -21,10 +21,14 @@ pub struct Host {
 impl Host {
     /// Starts the daemon on the rig's configuration, with more in its environment.
     pub fn start(rig: &Rig, environment: &[(&str, &str)]) -> Self {
-        let place = rig.folder.path().join("notify");
+        Self::start_as(rig.command(&["run"]), rig.folder.path(), environment)
+    }
+
+    /// Starts it as this command says, its notifications heard in that folder.
+    pub fn start_as(mut command: Command, folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let place = folder.join("notify");
         let _ = std::fs::remove_file(&place);
         let heard = listen(UnixDatagram::bind(&place).unwrap());
-        let mut command = rig.command(&["run"]);
         // Daemons of other tests have the usual address.
         command.env("PIVOTAL_SYNC__ADMIN__LISTEN", "127.0.0.1:0");
         command.env("NOTIFY_SOCKET", &place).envs(environment.iter().copied());
