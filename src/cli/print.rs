@@ -42,8 +42,14 @@ pub(super) fn say(text: &str) {
     let _ = anstream::stderr().lock().write_all(told(text).as_bytes());
 }
 
-/// One JSON object on stdout, and a line's end.
+/// One JSON object on stdout, and a line's end. What it tells a person to type names the configuration, too.
 pub(super) fn show_json(value: &serde_json::Value) -> Result<(), Failure> {
+    let mut value = Cow::Borrowed(value);
+    if value.pointer("/error/hint").is_some()
+        && let Some(serde_json::Value::String(hint)) = value.to_mut().pointer_mut("/error/hint")
+    {
+        *hint = told(hint).into_owned();
+    }
     show_as_is(&format!("{value:#}\n"))
 }
 

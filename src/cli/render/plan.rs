@@ -161,7 +161,7 @@ fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView)
             }
             one(out, group, operation, view.width);
             for command in own_commands(why(operation).unwrap_or_default(), &words) {
-                out.push_str(&format!("      {}\n", paint(DIM, visible(&command))));
+                out.push_str(&format!("      {}\n", paint(DIM, format!("`{}`", visible(&command)))));
             }
             if !at_the_head {
                 because(out, 6, operation, view.width);

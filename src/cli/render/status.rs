@@ -284,7 +284,7 @@ fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u
             let OperationRow { verb, object, name, subject, .. } = row;
             let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
             for command in own_commands(row.why.as_deref().unwrap_or(&row.reason), &words) {
-                let _ = writeln!(out, "      {}", paint(DIM, visible(&command)));
+                let _ = writeln!(out, "      {}", paint(DIM, format!("`{}`", visible(&command))));
             }
             shown += 1;
         }
