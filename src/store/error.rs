@@ -128,6 +128,10 @@ impl StoreError {
             Self::ReadOnly { path } => {
                 format!("let the user that runs this write {} and its folder", path.display())
             }
+            Self::CannotOpen { source, .. } if is_denied(&**source) => {
+                "run it as root or as the daemon's user: what it holds names people, so nobody else may read it"
+                    .to_owned()
+            }
             Self::CannotOpen { path, .. } => {
                 format!(
                     "check that {} and its folder exist, belong to this user and are on a sound disk",
@@ -154,6 +158,10 @@ impl StoreError {
             _ => Self::CannotOpen { path, source: error.into() },
         }
     }
+}
+
+fn is_denied(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Trouble on its way out, before it is told which file it is about.
