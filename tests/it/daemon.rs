@@ -5,3 +5,4 @@ mod door;
 mod events;
 mod host;
 mod lifecycle;
+mod looks_back;
