@@ -141,7 +141,10 @@ impl Engine {
             by_entity.entry(row.entity).or_default().push(row);
         }
         let pasts = self.pasts(run, &by_entity).await?;
-        let mut plan = UndoPlan { spent, ..self.inverses(run, pasts).await? };
+        let inverses = self.inverses(run, pasts).await;
+        // Nothing moves on the terminal while somebody reads the plan.
+        self.watch.tell(Event::Ended);
+        let mut plan = UndoPlan { spent, ..inverses? };
         if kind == RunKind::Undo {
             // To undo an undo is to do it again: then nothing keeps the next plan from it.
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
