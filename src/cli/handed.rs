@@ -33,11 +33,13 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
         }
         Told::Waiting(_) => {}
     };
+    // Before the run can begin: from then on Ctrl-C leaves it to the daemon, and says so.
+    let stopped = session::told_to_stop();
     let only_tells = errand.only_tells();
     let Answer { outcome, so_far, details, rate_per_minute, brought, .. } = tokio::select! {
         biased;
         answer = caller.run(errand, told) => answer?,
-        () = session::told_to_stop() => {
+        () = stopped => {
             let what = if only_tells { "; it writes nothing to Pivotal" } else { "" };
             print::say(&format!("the run goes on in the daemon; pivotal-sync status tells how it gets on{what}\n"));
             return Ok(None);

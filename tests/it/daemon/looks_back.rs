@@ -14,9 +14,9 @@ use super::door::{asked, asked_with};
 use super::host::Host;
 use crate::rig::{Rig, portal};
 
-/// What may differ between two stores, or with the time.
-const OWN: [&str; 7] =
-    ["started_at", "finished_at", "streams", "requests", "pivotal_id", "first_seen_at", "changed_at"];
+/// What may differ between two stores, or with the time. Objects are numbered as their creates, several at once, come in.
+const OWN: [&str; 8] =
+    ["display_id", "started_at", "finished_at", "streams", "requests", "pivotal_id", "first_seen_at", "changed_at"];
 
 fn bare(json: &str) -> Value {
     fn strip(value: &mut Value) {
