@@ -1,9 +1,8 @@
 //! Commands handed to a running daemon: the same progress, the same output, the same exit codes.
 
 use crate::config::Settings;
-use crate::daemon::{Answer, Asker, Caller, Errand, Told};
+use crate::daemon::{Answer, Asker, Brought, Caller, Errand, Told};
 use crate::domain::{ErrorReport, Report};
-use crate::engine::SavedPlan;
 
 use super::{Exit, Failure, print, session};
 
@@ -13,8 +12,8 @@ pub(super) struct Handed {
     pub report: Report,
     /// Requests a minute Pivotal may be sent.
     pub rate_per_minute: Option<u32>,
-    /// The plan to be kept, if one was asked for.
-    pub saved: Option<SavedPlan>,
+    /// What it brought beside that.
+    pub brought: Brought,
 }
 
 /// The running daemon, if there is one for this store.
@@ -29,21 +28,32 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
         Told::Event(event) => watch.tell(event),
         Told::Waiting(run) if !json => {
             let by = if run.by == Asker::Command { "another command".to_owned() } else { run.by.as_str().to_owned() };
-            print::say(&format!("the daemon is busy with a {} for {by}; this comes after it\n", run.errand));
+            let article = if run.errand.starts_with(['a', 'u']) { "an" } else { "a" };
+            print::say(&format!("the daemon is busy with {article} {} for {by}; this comes after it\n", run.errand));
         }
         Told::Waiting(_) => {}
     };
-    let Answer { outcome, so_far, details, rate_per_minute, saved, .. } = tokio::select! {
+    // Before the run can begin: from then on Ctrl-C leaves it to the daemon, and says so.
+    let stopped = session::told_to_stop();
+    let only_tells = errand.only_tells();
+    let Answer { outcome, so_far, details, rate_per_minute, brought, .. } = tokio::select! {
         biased;
         answer = caller.run(errand, told) => answer?,
-        () = session::told_to_stop() => {
-            print::say("the run goes on in the daemon; pivotal-sync status tells how it gets on\n");
+        () = stopped => {
+            let what = if only_tells { "; it writes nothing to Pivotal" } else { "" };
+            print::say(&format!("the run goes on in the daemon; pivotal-sync status tells how it gets on{what}\n"));
             return Ok(None);
         }
     };
     let report =
         outcome.map_err(|error: ErrorReport| Failure::from(error).at(details).after(so_far.map(|report| *report)))?;
-    Ok(Some(Handed { report, rate_per_minute, saved }))
+    Ok(Some(Handed { report, rate_per_minute, brought }))
+}
+
+/// The daemon brought something else than what was asked for.
+pub(super) fn misunderstood() -> Failure {
+    let hint = "restart it, so that it is of the same version as this command: systemctl restart pivotal-sync";
+    Failure::new("daemon", "the running daemon answered something else than was asked for", hint)
 }
 
 /// How a command ends whose run goes on without it.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::daemon::{Caller, Errand};
+use crate::daemon::{Brought, Caller, Errand};
 use crate::domain::{Operation, Report, RunKind};
 use crate::engine::{Ask, Engine, EngineError, PLAN_HOURS, SavedPlan};
 
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, 
 async fn hand_over(caller: &Caller, args: &PlanArgs) -> Result<Exit, Failure> {
     let errand = Errand::Plan { only: args.source, offline: args.offline, keep: args.out.is_some() };
     let Some(handed) = handed::run(caller, errand, args.json).await? else { return Ok(handed::LEFT) };
-    if let (Some(file), Some(saved)) = (&args.out, &handed.saved) {
+    if let (Some(file), Brought::Plan(saved)) = (&args.out, &handed.brought) {
         save(saved, file)?;
     }
     tell(&handed.report, args, handed.rate_per_minute)

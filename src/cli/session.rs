@@ -1,5 +1,6 @@
 //! What a command stands on: configuration, credentials, signals, and whoever watches.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +62,10 @@ pub(super) fn stop_on_signal() -> Stopping {
     stopping
 }
 
-/// SIGINT or SIGTERM, whichever comes first.
-pub(super) async fn told_to_stop() {
-    Signals::new().next().await;
+/// SIGINT or SIGTERM, whichever comes first; heard from the call on, not only once it is waited for.
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
+    let mut signals = Signals::new();
+    async move { signals.next().await }
 }
 
 /// The signals that mean "stop", listened to from here on, so that two in quick succession are two.

@@ -34,8 +34,8 @@ impl Ended {
     pub fn of(outcome: &Result<Report, ErrorReport>) -> Self {
         match outcome {
             Err(error) if error.kind == "interrupted" => Self::Stopped,
-            // A saved plan that does not fit will fit no better later.
-            Err(error) if error.kind == "plan" || error.kind == "offline" => Self::Well,
+            // A saved plan that does not fit will fit no better later, and what there is to audit is there after the first load.
+            Err(error) if ["plan", "offline", "audit"].contains(&error.kind.as_str()) => Self::Well,
             Err(_) => Self::Badly,
             Ok(report) => match report.status {
                 RunStatus::Interrupted => Self::Stopped,

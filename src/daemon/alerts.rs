@@ -171,9 +171,13 @@ impl Alerts {
 fn troubles(run: &Finished) -> Option<Troubles> {
     let report = match &run.outcome {
         Err(error) if error.kind == "interrupted" => return None,
-        Err(_) if matches!(run.errand, Errand::Plan { .. } | Errand::Apply(_)) => return None,
+        Err(_) if !run.errand.is_routine() => return None,
         Err(error) => return Some([("run".to_owned(), words(error))].into()),
         Ok(report) if report.kind == RunKind::Plan || report.status == RunStatus::Interrupted => return None,
+        // It looked at a part, and what waits elsewhere is none of it.
+        Ok(_) if matches!(run.errand, Errand::Audit(_) | Errand::Undo { .. }) && !run.errand.is_routine() => {
+            return None;
+        }
         Ok(report) => report,
     };
     let mut troubles = Troubles::new();

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use chrono::Utc;
 
 use super::*;
-use crate::daemon::Asker;
+use crate::daemon::{Asker, Audit, Brought};
 use crate::domain::{OperationCounts, RunId, Stream, StreamCounts};
 
 /// Somebody who is told.
@@ -82,7 +82,7 @@ fn finished(outcome: Result<Report, ErrorReport>) -> Finished {
         outcome,
         details: vec![],
         rate_per_minute: None,
-        saved: None,
+        brought: Brought::Nothing,
     }
 }
 
@@ -200,7 +200,7 @@ async fn the_heart_beats_after_good_runs_only() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_stopped_or_only_planned_changes_nothing() {
+async fn a_run_that_was_stopped_or_planned_or_looked_at_a_part_changes_nothing() {
     let scene = Scene::set().await;
     assert_eq!(scene.after(failed("x")).await.len(), 1);
     let mut plan = good();
@@ -210,7 +210,10 @@ async fn a_run_that_was_stopped_or_only_planned_changes_nothing() {
     let stopped = ended(RunStatus::Interrupted, OperationCounts::default(), None);
     let interrupted = finished(Err(ErrorReport { kind: "interrupted".to_owned(), ..error() }));
     let refused = Finished { errand: Errand::Plan { only: None, offline: false, keep: false }, ..failed("y") };
-    for run in [plan, stopped, interrupted, refused] {
+    let audit = || Errand::Audit(Audit { deep: true, ..Audit::default() });
+    let part = Finished { errand: audit(), ..good() };
+    let nameless = Finished { errand: audit(), ..failed("z") };
+    for run in [plan, stopped, interrupted, refused, part, nameless] {
         assert_eq!(scene.after(run).await, Vec::<Json>::new());
     }
     assert_eq!(scene.ear.beats(), 0);

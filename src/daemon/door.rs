@@ -6,8 +6,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use std::sync::Arc;
 
-use crate::domain::{ErrorReport, Kind, Report, RunKind, SourceName, Stream, Timestamp};
-use crate::engine::{Event, SavedPlan};
+use crate::domain::{ErrorReport, Kind, Report, Stream, Timestamp};
+use crate::engine::Event;
+
+use super::{Brought, Errand};
 
 /// Knocks that may wait to be heard. They are heard at once, runs or not, and coalesce there: more than this is a fault.
 const KNOCKS: usize = 256;
@@ -40,55 +42,6 @@ impl Asker {
             Self::Socket => "socket",
             Self::Webhook => "webhook",
             Self::Command => "command",
-        }
-    }
-}
-
-/// What a run is to do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Errand {
-    /// Bring into step what changed.
-    Sync,
-    /// Re-read everything, look at every entity.
-    Full,
-    /// The first load, or what is left of it.
-    Backfill,
-    /// Say what would be done.
-    Plan {
-        /// Pull this source only.
-        only: Option<SourceName>,
-        /// Pull nothing.
-        offline: bool,
-        /// Make it a plan to be kept in a file.
-        keep: bool,
-    },
-    /// Carry out a plan that was kept.
-    Apply(Box<SavedPlan>),
-    /// Compare what was last written with what Pivotal says now.
-    Audit,
-}
-
-impl Errand {
-    /// The word in logs and output.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Sync => "sync",
-            Self::Full => "full",
-            Self::Backfill => "backfill",
-            Self::Plan { .. } => "plan",
-            Self::Apply(_) => "apply",
-            Self::Audit => "audit",
-        }
-    }
-
-    /// What the store calls such a run.
-    pub const fn run_kind(&self) -> RunKind {
-        match self {
-            Self::Sync | Self::Full | Self::Apply(_) => RunKind::Sync,
-            Self::Backfill => RunKind::Backfill,
-            Self::Plan { .. } => RunKind::Plan,
-            Self::Audit => RunKind::Audit,
         }
     }
 }
@@ -134,8 +87,8 @@ pub struct Finished {
     pub details: Vec<String>,
     /// Requests a minute Pivotal may be sent, as far as its answers said: for the estimate of a plan.
     pub rate_per_minute: Option<u32>,
-    /// The plan to be kept, if one was asked for.
-    pub saved: Option<SavedPlan>,
+    /// What it brings beside that.
+    pub brought: Brought,
 }
 
 /// How a run gets on.

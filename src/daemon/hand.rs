@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use crate::app::{App, Wired};
 use crate::config::Secrets;
 use crate::domain::{ErrorReport, PivotalId, Report, RunKind, Timestamp};
-use crate::engine::{Ask, Engine, EngineError, Look, SavedPlan};
+use crate::engine::{Ask, Engine, EngineError, Look};
 use crate::pivotal::PivotalWriter;
-use crate::ports::Target;
+use crate::ports::{Target, Writer};
 use crate::store::Store;
 
 use super::timetable::Marks;
 use super::webhooks::drift;
-use super::{Asker, Errand, Finished};
+use super::{Asker, Audit, Brought, Errand, Finished};
 
 /// Makes runs for the worker. It is handed over for a run and handed back after it, so there is never more than one.
 pub(super) trait Hand: Sized + Send + 'static {
@@ -70,15 +70,15 @@ impl Hand for Crew {
             Ok(_) => (None, Vec::new()),
             Err(error) => (self.engine.store.report_since(begun).await, details(error, &self.secrets)),
         };
-        let (outcome, saved) = match done {
-            Ok((report, saved)) => (Ok(report), saved),
+        let (outcome, brought) = match done {
+            Ok((report, brought)) => (Ok(report), brought),
             Err(error) => {
                 let kind = error.kind().to_owned();
-                (Err(ErrorReport { kind, message: error.to_string(), hint: error.hint() }), None)
+                (Err(ErrorReport { kind, message: error.to_string(), hint: error.hint() }), Brought::Nothing)
             }
         };
         let so_far = so_far.map(Box::new);
-        let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, saved };
+        let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, brought };
         log(&finished);
         self.engine.store.rest().await;
         (self, finished)
@@ -109,7 +109,7 @@ impl Hand for Crew {
 }
 
 impl Crew {
-    async fn make(&self, by: Asker, errand: &Errand) -> Result<(Report, Option<SavedPlan>), EngineError> {
+    async fn make(&self, by: Asker, errand: &Errand) -> Result<(Report, Brought), EngineError> {
         let ask = |kind, full, only| Ask { kind, asked_by: by.as_str().to_owned(), full, only };
         match errand {
             Errand::Plan { only, offline, keep } => {
@@ -118,25 +118,49 @@ impl Crew {
                 } else {
                     self.engine.plan(&ask(RunKind::Plan, false, *only)).await?
                 };
-                let saved = if *keep { Some(self.engine.save_plan(&report, *only).await?) } else { None };
-                Ok((report, saved))
+                let brought = match keep {
+                    true => Brought::Plan(self.engine.save_plan(&report, *only).await?),
+                    false => Brought::Nothing,
+                };
+                Ok((report, brought))
             }
             Errand::Apply(plan) => {
                 let ask = ask(RunKind::Sync, false, plan.only);
-                Ok((self.engine.sync(&self.writer, &ask, Some(plan)).await?, None))
+                Ok((self.engine.sync(&self.writer, &ask, Some(plan)).await?, Brought::Nothing))
             }
-            Errand::Audit => Ok((self.audit(by).await?, None)),
+            Errand::Audit(audit) => self.audit(by, audit).await,
+            Errand::Undo { run, seen: None, guard } => {
+                let began = Utc::now();
+                let plan = self.engine.plan_undo(*run, guard).await?;
+                Ok((plan.report(began), Brought::Undo(Box::new(plan))))
+            }
+            Errand::Undo { seen: Some(shown), guard, .. } => {
+                let report = self.engine.undo_as_shown(&self.writer, shown, guard, by.as_str()).await?;
+                Ok((report, Brought::Nothing))
+            }
             Errand::Sync | Errand::Full | Errand::Backfill => {
                 let ask = ask(errand.run_kind(), matches!(errand, Errand::Full), None);
-                Ok((self.engine.sync(&self.writer, &ask, None).await?, None))
+                Ok((self.engine.sync(&self.writer, &ask, None).await?, Brought::Nothing))
             }
         }
     }
 }
 
 impl Crew {
+    async fn audit(&self, by: Asker, audit: &Audit) -> Result<(Report, Brought), EngineError> {
+        if *audit == Audit::default() {
+            self.look_where_events_were(by).await?;
+        }
+        let Audit { references, deep, dry_run } = audit;
+        let look = self.engine.look_of(references, *deep).await?;
+        // With nothing to write with, nothing can be written.
+        let writer = (!dry_run).then_some(&self.writer as &dyn Writer);
+        let report = self.engine.audit(writer, &look, by.as_str()).await?;
+        Ok((report, Brought::Findings(self.engine.found(&look).await?)))
+    }
+
     /// What Pivotal's own events named is looked at first, each by itself: a walk shows customers only.
-    async fn audit(&self, by: Asker) -> Result<Report, EngineError> {
+    async fn look_where_events_were(&self, by: Asker) -> Result<(), EngineError> {
         let store = &self.engine.store;
         let marks = drift::waiting(store).await?;
         if !marks.is_empty() {
@@ -145,7 +169,7 @@ impl Crew {
             let looked: Vec<PivotalId> = marks.into_iter().map(|mark| mark.pivotal_id).collect();
             drift::looked_at(store, &looked).await?;
         }
-        self.engine.audit(Some(&self.writer), &Look::Customers, by.as_str()).await
+        Ok(())
     }
 }
 
@@ -164,9 +188,12 @@ fn details(error: &EngineError, secrets: &Secrets) -> Vec<String> {
     }
 }
 
-/// The engine tells of every run; of one that could not even begin nobody else does.
+/// The engine tells of every run; of one that could not even begin nobody else does. A name that nothing bears is between
+/// whoever typed it and their terminal: it may be somebody's address.
 fn log(finished: &Finished) {
-    if let (Err(error), None) = (&finished.outcome, &finished.so_far) {
+    if let (Err(error), None) = (&finished.outcome, &finished.so_far)
+        && error.kind != "not_found"
+    {
         let (by, errand) = (finished.by.as_str(), finished.errand.as_str());
         let (kind, hint) = (error.kind.as_str(), error.hint.as_str());
         tracing::error!(asked_by = by, errand, error = kind, hint, "a run could not begin");

@@ -5,7 +5,7 @@
 //!
 //! | file | its one job |
 //! | --- | --- |
-//! | `door` | what is asked and told, from outside |
+//! | `door`, `errand` | what is asked and told, from outside |
 //! | `queue` | triggers that wait, coalesced |
 //! | `timetable`, `again` | pure: what is due, what is tried again |
 //! | `metronome` | strikes when something is due |
@@ -24,6 +24,7 @@ pub mod alerts;
 mod answers;
 mod caller;
 mod door;
+mod errand;
 mod hand;
 pub mod listener;
 mod metronome;
@@ -51,7 +52,8 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 
 pub use caller::{Caller, Told};
-pub use door::{Asker, DaemonState, Door, Errand, Finished, Inside, Slot, Stage, Trigger, UnderWay, Unheard};
+pub use door::{Asker, DaemonState, Door, Finished, Inside, Slot, Stage, Trigger, UnderWay, Unheard};
+pub use errand::{Audit, Brought, Errand};
 pub use signals::Signals;
 pub use start::{DaemonError, Reload};
 pub use wire::{Answer, Daemon, Facts, Hello, StatusAnswer};

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Asker, Errand, Finished, Trigger};
 
-/// Runs that may wait. Only plans of many kinds and kept plans could ever fill it.
+/// Runs that may wait. Only what is asked for in many ways could ever fill it, like plans.
 const MOST: usize = 32;
 
 /// Who waits for one run's end.
@@ -26,7 +26,7 @@ pub(super) struct Order {
 impl Order {
     /// Whether nobody is left to hear the answer of a run that is made for its answer.
     fn is_pointless(&self) -> bool {
-        matches!(self.errand, Errand::Plan { .. }) && self.answers.iter().all(oneshot::Sender::is_closed)
+        self.errand.only_tells() && self.answers.iter().all(oneshot::Sender::is_closed)
     }
 }
 
@@ -81,9 +81,13 @@ fn shared(waiting: &Errand, asked: &Errand, awaited: bool) -> Option<Errand> {
         (Errand::Sync | Errand::Full, Errand::Full) | (Errand::Full, Errand::Sync) => Some(Errand::Full),
         (Errand::Backfill, Errand::Backfill) => Some(Errand::Backfill),
         (Errand::Backfill, Errand::Sync) if !awaited => Some(Errand::Backfill),
-        (Errand::Audit, Errand::Audit) => Some(Errand::Audit),
+        (Errand::Audit(one), Errand::Audit(other)) => (one == other).then(|| waiting.clone()),
         (Errand::Plan { only, offline, keep }, Errand::Plan { only: o, offline: f, keep: k }) => {
             ((only, offline, keep) == (o, f, k)).then(|| waiting.clone())
+        }
+        // What somebody agreed to is each their own: the second finds that it was done.
+        (Errand::Undo { run, seen: None, guard }, Errand::Undo { run: r, seen: None, guard: g }) => {
+            ((run, guard) == (r, g)).then(|| waiting.clone())
         }
         _ => None,
     }
@@ -91,6 +95,7 @@ fn shared(waiting: &Errand, asked: &Errand, awaited: bool) -> Option<Errand> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Audit;
     use super::*;
 
     fn ask(queue: &mut Queue, errand: Errand) -> oneshot::Receiver<Arc<Finished>> {
@@ -130,6 +135,19 @@ mod tests {
         assert_eq!(order.answers.len(), 2);
         assert!(queue.pop().is_none());
         drop(kept);
+    }
+
+    #[test]
+    fn an_audit_is_shared_by_equals_only() {
+        let mut queue = Queue::default();
+        let deep = || Errand::Audit(Audit { deep: true, ..Audit::default() });
+        let dry = Errand::Audit(Audit { dry_run: true, ..Audit::default() });
+        let _answers = (ask(&mut queue, deep()), ask(&mut queue, deep()));
+        assert!(queue.push(Trigger::new(Asker::Schedule, Errand::Audit(Audit::default()))));
+        drop(ask(&mut queue, dry));
+        assert_eq!(queue.pop().unwrap().answers.len(), 2);
+        assert!(queue.pop().unwrap().errand.is_routine());
+        assert!(queue.pop().is_none(), "nobody waits to be told");
     }
 
     #[test]

@@ -109,6 +109,8 @@ fn under_way(run: &UnderWay) -> String {
 fn ended(last: &Finished, zone: Tz) -> String {
     let (errand, at) = (last.errand.as_str(), when(last.at, zone));
     match &last.outcome {
+        // Whoever typed a name was told; here everybody reads it.
+        Err(error) if error.kind == "not_found" => format!("Last {errand} failed {at}"),
         Err(error) => format!("Last {errand} failed {at}: {}", error.message),
         Ok(report) => format!("Last {errand} {} {at}{}", report.status.as_str(), counts(report)),
     }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Blackout, CatchUp, Schedule};
 use crate::domain::Timestamp;
 
-use super::Errand;
+use super::{Audit, Errand};
 
 /// A mark further ahead than this was set by a clock that was wrong.
 const AHEAD_MOST: TimeDelta = TimeDelta::hours(24);
@@ -45,9 +45,9 @@ pub struct Marks {
 
 impl Task {
     /// What its run is to do.
-    pub const fn errand(self) -> Errand {
+    pub fn errand(self) -> Errand {
         match self {
-            Self::Audit => Errand::Audit,
+            Self::Audit => Errand::Audit(Audit::default()),
             Self::Sync => Errand::Sync,
             Self::Full => Errand::Full,
         }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ErrorReport, Leaving, Operation, Report, RunKind};
-use crate::engine::{Event, RATE, SavedPlan};
+use crate::engine::{Event, RATE};
 use crate::store::{FindingRow, OperationRow, Reference, RunLock, RunRow, Store, StoreCounts, StoreError};
 
-use super::{DaemonState, Errand, Finished, Slot, UnderWay};
+use super::{Brought, DaemonState, Errand, Finished, Slot, UnderWay};
 
 /// `GET`: [`Hello`].
 pub(super) const HELLO: &str = "/v1/hello";
@@ -70,8 +70,8 @@ pub struct Answer {
     pub details: Vec<String>,
     /// Requests a minute Pivotal may be sent.
     pub rate_per_minute: Option<u32>,
-    /// The plan to be kept, if one was asked for.
-    pub saved: Option<SavedPlan>,
+    /// What it brings beside that.
+    pub brought: Brought,
 }
 
 impl From<&Finished> for Answer {
@@ -82,7 +82,7 @@ impl From<&Finished> for Answer {
             so_far: finished.so_far.clone(),
             details: finished.details.clone(),
             rate_per_minute: finished.rate_per_minute,
-            saved: finished.saved.clone(),
+            brought: finished.brought.clone(),
         }
     }
 }

@@ -233,7 +233,7 @@ impl<H: Hand> Loop<H> {
         {
             ended = Ended::Unread;
         }
-        if !matches!(errand, Errand::Plan { .. } | Errand::Apply(_)) {
+        if errand.is_routine() {
             if matches!(ended, Ended::Well | Ended::Owing | Ended::Unread) {
                 self.keep(&hand, &errand, marks).await;
             }
@@ -254,7 +254,7 @@ impl<H: Hand> Loop<H> {
     /// Remembers what the timetable was answered by a run, and no more than that.
     async fn keep(&mut self, hand: &H, errand: &Errand, marks: Marks) {
         let kept = match errand {
-            Errand::Audit => Marks { audit: marks.audit, ..self.kept },
+            Errand::Audit(_) => Marks { audit: marks.audit, ..self.kept },
             Errand::Full => Marks { audit: self.kept.audit, ..marks },
             _ => Marks { sync: marks.sync, ..self.kept },
         };

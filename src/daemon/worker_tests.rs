@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use super::*;
 use crate::config::{CatchUp, Schedule};
-use crate::daemon::Door;
+use crate::daemon::{Audit, Brought, Door};
 use crate::domain::{OperationCounts, Report, RequestCounts, RunId, RunStatus, Span};
 
 /// What was done, by simulated time.
@@ -70,7 +70,16 @@ impl Hand for Idler {
         let at = (self.clock)();
         (
             self,
-            Finished { by, errand, at, outcome, so_far: None, details: Vec::new(), rate_per_minute: None, saved: None },
+            Finished {
+                by,
+                errand,
+                at,
+                outcome,
+                so_far: None,
+                details: Vec::new(),
+                rate_per_minute: None,
+                brought: Brought::Nothing,
+            },
         )
     }
 
@@ -222,6 +231,47 @@ async fn a_failed_run_is_tried_again_soon_with_growing_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_person_asked_for_in_their_own_way_is_neither_tried_again_nor_the_timetables() {
+    let guard = crate::reconcile::Guard {
+        max_deletes: 1,
+        max_delete_percent: 1,
+        max_updates_percent: 1,
+        max_creates: 1,
+        min_population: 1,
+    };
+    let undo = Errand::Undo { run: RunId(1), seen: None, guard };
+    let audit = Errand::Audit(Audit { deep: true, ..Audit::default() });
+    let bench = bench(&schedule(), vec![Err("down"), Err("down"), Ok(RunStatus::Partial), Ok(RunStatus::Complete)]);
+    let kept = bench.diary.lock().unwrap().kept.len();
+    for errand in [&undo, &audit, &undo, &audit] {
+        let (trigger, _answer) = Trigger::awaited(Asker::Command, errand.clone());
+        bench.door.trigger(trigger).unwrap();
+        bench.pass(TimeDelta::hours(1)).await;
+        assert_eq!(bench.door.status().borrow().last_error, None);
+    }
+    assert_eq!(bench.begun().len(), 4, "{:?}", bench.begun());
+    assert_eq!(bench.diary.lock().unwrap().kept.len(), kept);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timetables_audit_is_answered_by_no_other() {
+    let bench = bench(&Schedule { audit: "0 30 12 * * *".to_owned(), ..schedule() }, Vec::new());
+    let due = start() + TimeDelta::minutes(30);
+    bench.pass(TimeDelta::seconds(29 * 60 + 30)).await;
+    bench.door.trigger(Trigger::new(Asker::Command, Errand::Sync)).unwrap();
+    let (trigger, _answer) = Trigger::awaited(Asker::Command, Errand::Audit(Audit { deep: true, ..Audit::default() }));
+    bench.door.trigger(trigger).unwrap();
+    let kept = || bench.diary.lock().unwrap().kept.last().map(|marks| marks.audit);
+    bench.pass(TimeDelta::minutes(2) + TimeDelta::seconds(30)).await;
+    assert_eq!(bench.begun()[1..], ["command audit Wed 12:30", "schedule audit Wed 12:31"]);
+    assert_eq!(kept(), None, "the deep one came to its end, the timetable's did not");
+    bench.pass(TimeDelta::minutes(1)).await;
+    assert_eq!(kept(), Some(due));
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_waits_for_the_window_to_end_and_a_person_does_not() {
     let blackout = vec!["03:01-09:00".parse().unwrap()];
     let bench = bench(&Schedule { blackout, ..schedule() }, vec![Err("down")]);
@@ -291,7 +341,7 @@ async fn what_changed_during_a_run_is_taken_in_by_it_unless_it_is_a_plan() {
         let (trigger, _answer) = Trigger::awaited(Asker::Command, errand);
         bench.door.trigger(trigger).unwrap();
         bench.pass(TimeDelta::seconds(1)).await;
-        bench.door.trigger(Trigger::new(Asker::Command, Errand::Audit)).unwrap();
+        bench.door.trigger(Trigger::new(Asker::Command, Errand::Audit(Audit::default()))).unwrap();
         bench.pass(TimeDelta::seconds(1)).await;
         assert!(bench.make_way.notified().now_or_never().is_none(), "an audit is nothing that changed");
         bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();

@@ -26,7 +26,7 @@ pub struct Entity {
 }
 
 /// Our mirror of a Pivotal object: what was last *written* there, or read when it was adopted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mirror {
     /// Its cuid.
     pub id: PivotalId,

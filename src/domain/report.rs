@@ -215,6 +215,28 @@ pub struct Report {
     pub later: Vec<Leaving>,
 }
 
+impl Report {
+    /// A run that begins: nothing read, nothing done.
+    pub fn begun(run: RunId, kind: RunKind, at: Timestamp) -> Self {
+        Self {
+            run,
+            kind,
+            status: RunStatus::Running,
+            streams: BTreeMap::new(),
+            operations: OperationCounts::default(),
+            requests: RequestCounts::default(),
+            started_at: at,
+            finished_at: None,
+            notes: Vec::new(),
+            error: None,
+            audit: None,
+            progress: None,
+            plan: Vec::new(),
+            later: Vec::new(),
+        }
+    }
+}
+
 /// How an object leaves Pivotal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

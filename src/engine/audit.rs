@@ -15,6 +15,7 @@ use crate::reconcile::Wanted;
 use crate::store::RemoteQuery;
 
 use super::compared::{About, Auditing};
+use super::look::Look;
 use super::parents::{Parents, subject};
 use super::plan::{Asking, Scope};
 use super::{Ask, Engine, EngineError, Event, Run, tell};
@@ -23,33 +24,6 @@ use super::{Ask, Engine, EngineError, Event, Run, tell};
 const PAGE: u64 = 100;
 /// Objects of ours looked up at once.
 const BATCH: u32 = 500;
-
-/// What an audit looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// All customers.
-    Customers,
-    /// All customers, contacts and onboardings.
-    Deep,
-    /// These objects and no others, one request each: for whoever knows already where to look, like a person who names a thing,
-    /// or the marks that Pivotal's webhooks leave.
-    At(Vec<(Kind, PivotalId)>),
-}
-
-impl Look {
-    /// Of what all that earlier audits found is found anew, or no longer stands.
-    const fn kinds(&self) -> &[Kind] {
-        match self {
-            Self::Customers => &[Kind::Customer],
-            Self::Deep => &Kind::ALL,
-            Self::At(_) => &[],
-        }
-    }
-
-    fn objects(&self) -> &[(Kind, PivotalId)] {
-        if let Self::At(objects) = self { objects } else { &[] }
-    }
-}
 
 impl Engine {
     /// Compares, and does what the owner of each field says, as an ordinary plan under the ordinary guards. Without a writer

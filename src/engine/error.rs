@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::domain::{ApiError, Fault, RunId, Stream};
 use crate::store::StoreError;
 
-use super::PlanRefused;
+use super::{NotHere, PlanRefused};
 
 /// Why a run ended early. Everything else is data: a failed source, a held or refused operation.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum EngineError {
     /// A plan that cannot be made from what is known.
     #[error("no plan can be made offline: {0}")]
     Offline(String),
+    /// A name that nothing here bears.
+    #[error(transparent)]
+    NotHere(#[from] NotHere),
     /// Nothing was written yet that could be compared.
     #[error("there is nothing to audit yet: this store was never filled")]
     NothingToAudit,
@@ -96,6 +99,7 @@ impl EngineError {
             Self::NeverRead { .. } | Self::NotKept { .. } => "source",
             Self::Plan(_) => "plan",
             Self::Offline(_) => "offline",
+            Self::NotHere(_) => "not_found",
             Self::NothingToAudit => "audit",
             Self::Undo { .. } => "undo",
             Self::Interrupted => "interrupted",
@@ -118,7 +122,7 @@ impl EngineError {
             Self::OtherWorkspacesStore { .. } => {
                 "give each workspace its own store.path; never point two workspaces at one store".to_owned()
             }
-            Self::Undo { hint, .. } => hint.clone(),
+            Self::Undo { hint, .. } | Self::NotHere(NotHere { hint, .. }) => hint.clone(),
             Self::NothingToAudit => "run `pivotal-sync backfill` first".to_owned(),
             Self::NotKept { .. } => {
                 "run `pivotal-sync check`, which proves the names that rules read; then run again, without --source"

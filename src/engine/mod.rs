@@ -26,6 +26,7 @@ mod decision;
 mod error;
 pub mod explain;
 mod halt;
+mod look;
 mod measure;
 mod metadata;
 mod moved;
@@ -53,9 +54,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::domain::{
-    Doing, ErrorReport, Keeps, OperationCounts, Report, RequestCounts, RunId, RunKind, RunStatus, SourceName, Span,
-};
+use crate::domain::{Doing, ErrorReport, Keeps, Report, RunId, RunKind, RunStatus, SourceName, Span};
 use crate::ports::{Identity, Source, Spent, Target, Writer};
 use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store};
@@ -64,9 +63,9 @@ use adopt::read_time;
 use plan::{Asking, Scope};
 use run::Run;
 
-pub use audit::Look;
 pub use decision::{Decision, Taken};
 pub use error::EngineError;
+pub use look::{Look, NotHere, not_here};
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
 pub use undo::{CannotUndo, Released, UndoPlan};
 pub use watch::{Event, Silent, Watch};
@@ -242,22 +241,7 @@ impl Engine {
     async fn begin(&self, ask: &Ask) -> Result<Run, EngineError> {
         let now = Utc::now();
         let id: RunId = self.store.begin_run(&self.lock, ask.kind, &ask.asked_by, now).await?;
-        let report = Report {
-            run: id,
-            kind: ask.kind,
-            status: RunStatus::Running,
-            streams: Default::default(),
-            operations: OperationCounts::default(),
-            requests: RequestCounts::default(),
-            started_at: now,
-            finished_at: None,
-            notes: self.reconciler.findings(),
-            error: None,
-            audit: None,
-            progress: None,
-            plan: Vec::new(),
-            later: Vec::new(),
-        };
+        let report = Report { notes: self.reconciler.findings(), ..Report::begun(id, ask.kind, now) };
         Ok(Run::new(report, self.spent()))
     }
 

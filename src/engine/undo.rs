@@ -7,14 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
+use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 use crate::domain::{
-    EntityId, Fault, Fields, Kind, Mirror, Operation, PivotalId, Report, RunId, RunKind, SourceKey, SourceName, Undone,
-    Verb,
+    Approval, EntityId, Fault, Fields, Kind, Mirror, Operation, PivotalId, Report, RunId, RunKind, RunStatus,
+    SourceKey, SourceName, Timestamp, Undone, Verb,
 };
 use crate::ports::{Spent, Writer};
-use crate::reconcile::{Done, Earlier, Past, Wanted};
+use crate::reconcile::{Done, Guard, Past, Wanted, fingerprint_of};
 use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
@@ -24,7 +25,7 @@ use super::{Ask, Engine, EngineError, Event, tell};
 const ONE_BY_ONE: usize = 20;
 
 /// How a run would be taken back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UndoPlan {
     /// The run.
     pub run: RunId,
@@ -39,11 +40,12 @@ pub struct UndoPlan {
     marks: Vec<(EntityId, Option<Undone>)>,
     mirrors: HashMap<EntityId, Mirror>,
     /// Requests before it was made: what asking cost belongs to the undo.
+    #[serde(skip)]
     spent: Vec<(Option<SourceName>, Spent)>,
 }
 
 /// An object that was taken over, and would be nobody's again. It stays in Pivotal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
     /// The entity.
     pub entity: EntityId,
@@ -58,7 +60,7 @@ pub struct Released {
 }
 
 /// Something that cannot be taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CannotUndo {
     /// What it is about.
     pub kind: Kind,
@@ -75,6 +77,36 @@ impl UndoPlan {
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty() && self.released.is_empty()
     }
+
+    /// What working it out says of itself: a plan's report. That is no run of its own, and the store does not know of it: it
+    /// bears the number of the run it is about.
+    pub fn report(&self, began: Timestamp) -> Report {
+        let mut report = Report {
+            status: RunStatus::Complete,
+            finished_at: Some(Utc::now()),
+            plan: self.operations.clone(),
+            ..Report::begun(self.run, RunKind::Plan, began)
+        };
+        for operation in &self.operations {
+            if operation.is_ready() {
+                report.operations.count(operation.verb());
+            } else {
+                report.operations.held += 1;
+            }
+        }
+        report
+    }
+
+    /// Refuses to be another plan than the one somebody was shown. What asking cost is not looked at.
+    fn check_is(&self, shown: &Self) -> Result<(), EngineError> {
+        let shown = Self { spent: self.spent.clone(), ..shown.clone() };
+        if *self == shown {
+            return Ok(());
+        }
+        let why = "what Pivotal says changed since the plan was shown".to_owned();
+        let hint = "run the same command again, and read the new plan".to_owned();
+        Err(EngineError::Undo { run: self.run, why, hint })
+    }
 }
 
 /// What Pivotal says now.
@@ -86,11 +118,11 @@ struct Seen {
 }
 
 impl Engine {
-    /// Works out how a run would be taken back. Writes nothing.
+    /// Works out how a run would be taken back, within the limits of whoever asks. Writes nothing.
     ///
     /// # Errors
     /// [`EngineError::Undo`] when it cannot be, or not yet; else as a plan.
-    pub async fn plan_undo(&self, run: RunId) -> Result<UndoPlan, EngineError> {
+    pub async fn plan_undo(&self, run: RunId, guard: &Guard) -> Result<UndoPlan, EngineError> {
         let refuse = |why: String, hint: &str| EngineError::Undo { run, why, hint: hint.to_owned() };
         let Some((kind, _)) = self.store.run_named(run).await? else {
             let why = "it is not here, or was removed after store.retention".to_owned();
@@ -109,15 +141,16 @@ impl Engine {
             by_entity.entry(row.entity).or_default().push(row);
         }
         let pasts = self.pasts(run, &by_entity).await?;
-        let mut plan = UndoPlan { spent, ..self.inverses(run, pasts).await? };
+        let inverses = self.inverses(run, pasts).await;
+        // Nothing moves on the terminal while somebody reads the plan.
+        self.watch.tell(Event::Ended);
+        let mut plan = UndoPlan { spent, ..inverses? };
         if kind == RunKind::Undo {
             // To undo an undo is to do it again: then nothing keeps the next plan from it.
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
         }
         let population = self.measured().await?;
-        // Nothing is held of what nobody asked for yet.
-        let earlier = Earlier { run, guarded: Vec::new() };
-        for tripped in self.reconciler.guard(&mut plan.operations, &population, &earlier, &|_| false) {
+        for tripped in self.reconciler.guard_alone(guard, &mut plan.operations, &population, run) {
             let limit = format!(
                 "{} {}s would be {} at once, more than {} allows",
                 tripped.count, tripped.kind, tripped.verb, tripped.limit
@@ -148,7 +181,10 @@ impl Engine {
                 run.note(format!("not taken back: {name} ({subject}): {why}"));
             }
             self.store.mark_undone(&marks).await?;
-            let planned = self.write_down(operations, mirrors, &HashMap::new(), &mut run).await?;
+            // The guards have looked at all of it, within the limits of whoever asked; to hold a part now would tear it.
+            let agreed = |operation: &Operation| (operation.entity, Approval([fingerprint_of(operation)].into()));
+            let agreed: HashMap<EntityId, Approval> = operations.iter().map(agreed).collect();
+            let planned = self.write_down(operations, mirrors, &agreed, &mut run).await?;
             self.apply(writer, planned, false, &mut run).await?;
             let ids: Vec<EntityId> = released.iter().map(|released| released.entity).collect();
             let number = self.store.release(run.report.run, &ids).await?;
@@ -160,6 +196,22 @@ impl Engine {
         .instrument(span.clone())
         .await;
         self.finish(run, result).instrument(span).await
+    }
+
+    /// Takes a run back as somebody was shown it, perhaps a while ago.
+    ///
+    /// # Errors
+    /// [`EngineError::Undo`] when it would be taken back in another way by now; else as [`Self::undo`].
+    pub async fn undo_as_shown(
+        &self,
+        writer: &dyn Writer,
+        shown: &UndoPlan,
+        guard: &Guard,
+        asked_by: &str,
+    ) -> Result<Report, EngineError> {
+        let plan = self.plan_undo(shown.run, guard).await?;
+        plan.check_is(shown)?;
+        self.undo(writer, plan, asked_by).await
     }
 
     /// Everything that decides how each entity's part is taken back, but for its children; children before customers.

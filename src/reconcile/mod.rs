@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    AccountLink, Changes, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, SourceKey, Timestamp,
+    AccountLink, Changes, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, RunId, SourceKey, Timestamp,
 };
 
 pub use adopt::{Adoption, linked_object};
@@ -268,6 +268,22 @@ impl Reconciler {
         approved: &dyn Fn(&Operation) -> bool,
     ) -> Vec<Tripped> {
         guard::guard(&self.settings.guard, operations, population, earlier, approved)
+    }
+
+    /// [`Self::guard`] for what nothing was held of before and nobody approved: within the limits of whoever asks for it.
+    pub fn guard_alone(
+        &self,
+        limits: &Guard,
+        operations: &mut [Operation],
+        population: &Population,
+        run: RunId,
+    ) -> Vec<Tripped> {
+        guard::guard(limits, operations, population, &Earlier { run, guarded: Vec::new() }, &|_| false)
+    }
+
+    /// Whether paying customers show contacts: `contacts.billing.enabled`.
+    pub const fn has_billing_contacts(&self) -> bool {
+        self.billing.is_some()
     }
 }
 

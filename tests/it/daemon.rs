@@ -6,3 +6,4 @@ mod door;
 mod events;
 mod host;
 mod lifecycle;
+mod looks_back;

@@ -159,9 +159,10 @@ async fn the_log_says_what_was_decided_and_nobodys_name() {
         run.count("done"),
         report["operations"]["create"].as_u64().unwrap() + report["operations"]["adopt"].as_u64().unwrap()
     );
-    let quarantined = run.said("quarantined: refused by Pivotal");
-    assert_eq!(quarantined[0]["ref"], format!("hubspot:company:{refused}"));
+    let subject = format!("hubspot:company:{refused}");
+    let quarantined = run.said(&format!("quarantined: create customer {subject} was refused by Pivotal"));
     let line = quarantined[0];
+    assert_eq!(line["ref"], subject);
     assert!(line["entity"].is_i64() && line["status"] == 400, "{line}");
     assert!(run.count("held") >= 1 && run.count("planned") == 1);
     assert_eq!(run.said("too many requests")[0]["api"], "Pivotal");

@@ -87,8 +87,7 @@ pub(super) fn does_for(done: &Errand, other: &Errand) -> bool {
         (done, other),
         (Errand::Full, Errand::Sync | Errand::Full | Errand::Backfill)
             | (Errand::Sync | Errand::Backfill, Errand::Sync | Errand::Backfill)
-            | (Errand::Audit, Errand::Audit)
-    )
+    ) || matches!((done, other), (Errand::Audit(one), Errand::Audit(other)) if one == other)
 }
 
 /// Whether a run under way can take in what changed: one that is shown, or was approved as it is, cannot.

@@ -12,8 +12,14 @@ use super::host::{Host, socket};
 use crate::rig::{KEYS, Rig, portal};
 
 /// A command of a person who has no credentials: only a daemon can do it for them.
-fn asked(rig: &Rig, words: &[&str]) -> (Option<i32>, String, String) {
+pub fn asked(rig: &Rig, words: &[&str]) -> (Option<i32>, String, String) {
+    asked_with(rig, words, &[])
+}
+
+/// The same, with more in its environment.
+pub fn asked_with(rig: &Rig, words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = rig.command(words);
+    command.envs(environment.iter().copied());
     for (name, _) in KEYS {
         command.env_remove(name);
     }
