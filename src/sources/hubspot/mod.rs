@@ -150,18 +150,6 @@ impl Hubspot {
         Ok(known)
     }
 
-    /// Whose portal this is, asked once; nothing when the token may not know.
-    async fn home(&self) -> Result<Option<Home>, ApiError> {
-        let asked = self.home.get_or_try_init(|| async {
-            match self.api.account().await {
-                Ok(account) => Ok(Home::of(&account)),
-                Err(ApiError { fault: Fault::Forbidden { .. } | Fault::NotFound, .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-        Ok(asked.await?.clone())
-    }
-
     async fn ask_known(&self, shape: &Shape) -> Result<Known, ApiError> {
         let properties = self.api.properties(shape).await?;
         let pipelines = match shape.stream {
@@ -210,9 +198,9 @@ impl Source for Hubspot {
         matches!(State::read(cursor), Ok((State::Listing(_), _)))
     }
 
-    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
+    async fn read(&self, stream: Stream, ids: &[ExternalId], cursor: Option<&Cursor>) -> Result<Vec<Pulled>, ApiError> {
         let shape = self.shape(stream)?;
-        self.spent_today.check(chrono::Utc::now())?;
+        self.place(cursor).await?;
         let asked: BTreeSet<SourceKey> = ids.iter().map(|id| shape.key(id.as_str())).collect();
         let texts = asked.iter().map(|key| key.id.as_str().to_owned()).collect();
         let mut answers = by_id::each_once(self.look(shape, texts, &BTreeSet::new()).await?);

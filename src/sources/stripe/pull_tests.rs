@@ -57,7 +57,7 @@ async fn absence_is_believed_only_of_stripe_itself_trap_21() {
         (401, json!({"message": "Invalid API Key"}), Fault::Unauthorised),
     ] {
         fake.with(|world| world.obstacles = vec![Obstacle { on: "customers", status, error }]);
-        assert_eq!(stripe.read(CUSTOMERS, &ids).await.unwrap_err().fault, fault);
+        assert_eq!(stripe.read(CUSTOMERS, &ids, None).await.unwrap_err().fault, fault);
         let request = PullRequest { stream: CUSTOMERS, cursor: None, mode: PullMode::Full };
         assert_eq!(stripe.pull(request).await.unwrap_err().fault, fault);
     }
@@ -120,7 +120,7 @@ async fn items_beyond_the_embedded_ones_are_read_trap_28() {
         fake.put("subscription_items", item);
     }
     let stripe = fake.adapter().await;
-    let read = stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")]).await.unwrap();
+    let read = stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")], None).await.unwrap();
     assert_eq!(facts(&read[0]).mrr.to_string(), "1200");
 }
 
@@ -154,7 +154,7 @@ async fn without_the_coupon_right_discounts_are_ignored_and_nothing_fails_trap_5
         let records = if listing {
             pull(&stripe, SUBSCRIPTIONS, None, PullMode::Changes).await.0
         } else {
-            stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")]).await.unwrap()
+            stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")], None).await.unwrap()
         };
         assert_eq!(facts(&records[0]).mrr.to_string(), "10");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pivotal_sync::domain::{Fault, PullMode, SourceKey};
-use pivotal_sync::ports::PageEnd;
+use pivotal_sync::ports::{PageEnd, Source};
 use pivotal_sync::sandbox::hubspot::{ObjectType, World};
 
 use super::{COMPANIES, CONTACTS, Kept, Portal, accounts, at};
@@ -109,8 +109,12 @@ async fn a_token_of_another_portal_reads_nothing() {
     *portal.world() = other;
     for mode in [PullMode::Changes, PullMode::Full] {
         let error = kept.run(&portal.source(), COMPANIES, mode).await.unwrap_err();
-        assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Invalid, Some("other_portal")));
+        assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Unauthorised, Some("other_portal")));
         assert!(error.message.contains("62515") && error.message.contains("99"), "{error}");
     }
+    portal.asked();
+    let error = portal.source().read(COMPANIES, &super::ids(&["951"]), before.0.as_ref()).await.unwrap_err();
+    assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Unauthorised, Some("other_portal")));
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1)]), "nothing is asked about a record");
     assert_eq!((kept.cursor.clone(), kept.records.clone()), before);
 }

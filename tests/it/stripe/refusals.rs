@@ -66,7 +66,7 @@ async fn every_error_names_stripes_request_11() {
         errors.push(account.source().pull(request).await.unwrap_err());
     }
     account.obstruct("customers/", 1, 200, r#"{"id":"cus_other","object":"customer"}"#);
-    errors.push(account.source().read(CUSTOMERS, &ids(&[&id])).await.unwrap_err());
+    errors.push(account.source().read(CUSTOMERS, &ids(&[&id]), None).await.unwrap_err());
     for error in errors {
         assert_eq!(error.request_id.as_deref(), Some("req_obstacle"), "{error}");
         assert!(error.to_string().contains("req_obstacle"), "{error}");
