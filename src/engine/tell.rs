@@ -59,7 +59,15 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
 
 pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {
     let StreamCounts { read, changed, deleted, malformed, requests, .. } = counts;
-    tracing::info!(stream = stream.as_str(), read, changed, deleted, malformed, requests, "stream pulled: {stream}, {changed} of {read} changed, {deleted} gone");
+    tracing::info!(
+        stream = stream.as_str(),
+        read,
+        changed,
+        deleted,
+        malformed,
+        requests,
+        "stream pulled: {stream}, {changed} of {read} changed, {deleted} gone"
+    );
 }
 
 pub(super) fn stopped(stream: Stream, error: &ApiError) {
@@ -89,7 +97,13 @@ pub(super) fn planned(operations: &[Operation]) {
             tracing::info!(entity = operation.entity.0, r#ref = %operation.subject, verb, object, pivotal_id, "{what}: {verb} {object} {}", operation.subject);
         }
     }
-    tracing::info!(ready, held, quarantined, waiting, "planned: {ready} to write, {held} held, {quarantined} quarantined, {waiting} waiting");
+    tracing::info!(
+        ready,
+        held,
+        quarantined,
+        waiting,
+        "planned: {ready} to write, {held} held, {quarantined} quarantined, {waiting} waiting"
+    );
 }
 
 /// How one operation ended: news are told, what went as it should only to those who ask for more.
