@@ -186,6 +186,24 @@ async fn check_names_the_missing_scopes_one_by_one() {
 }
 
 #[tokio::test]
+async fn check_warns_that_a_portal_cannot_be_told_apart_without_the_scope_it_takes() {
+    // Sections 2 and 8: the details of the account need `oauth`, and no right to any object. Pulls go on without them.
+    let portal = Portal::start().await;
+    portal.company("Acme");
+    portal.world().revoke("oauth");
+    Kept::default().run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap();
+    let findings = portal.source().check().await;
+    let (token, others) = findings.split_first().unwrap();
+    let Verdict::Warning { found, remedy } = &token.verdict else { panic!("{token:?}") };
+    assert!(token.what == "hubspot token" && found.contains("whose portal this is cannot be told"), "{token:?}");
+    assert_eq!(remedy, "add the scope oauth to the key");
+    assert!(others.iter().all(|finding| matches!(finding.verdict, Verdict::Good(_))), "{others:?}");
+
+    portal.world().set_token("another");
+    assert!(matches!(portal.source().check().await[0].verdict, Verdict::Bad { .. }), "a dead token is more than that");
+}
+
+#[tokio::test]
 async fn a_missing_schema_scope_is_named_beside_the_objects_own() {
     // Section 2 lists both; whether the one covers for the other is not certain.
     let portal = Portal::start().await;
