@@ -200,10 +200,11 @@ impl Source for Hubspot {
 
     async fn read(&self, stream: Stream, ids: &[ExternalId], cursor: Option<&Cursor>) -> Result<Vec<Pulled>, ApiError> {
         let shape = self.shape(stream)?;
-        self.place(cursor).await?;
+        let (_, home) = self.place(cursor).await?;
         let asked: BTreeSet<SourceKey> = ids.iter().map(|id| shape.key(id.as_str())).collect();
         let texts = asked.iter().map(|key| key.id.as_str().to_owned()).collect();
-        let mut answers = by_id::each_once(self.look(shape, texts, &BTreeSet::new()).await?);
+        let looked = self.look(shape, texts, &BTreeSet::new()).await;
+        let mut answers = by_id::each_once(looked.map_err(|error| self.noted(error, home.as_ref()))?);
         // The survivor of a merge is answered as well, but was not asked for.
         answers.retain(|pulled| asked.contains(pulled.key()));
         if answers.len() != asked.len() {

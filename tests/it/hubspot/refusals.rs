@@ -4,7 +4,7 @@ use pivotal_sync::domain::{Fault, PullMode};
 use pivotal_sync::ports::{PageEnd, Source, Verdict};
 use pivotal_sync::sandbox::hubspot::{ObjectType, Property, PropertyType};
 
-use super::{COMPANIES, CONTACTS, Kept, Portal, names};
+use super::{COMPANIES, CONTACTS, Kept, Portal, ids, names};
 
 #[tokio::test]
 async fn a_throttled_request_is_sent_again() {
@@ -38,6 +38,25 @@ async fn the_limit_of_the_day_ends_the_pull_at_once() {
         let again = Kept::default().run(&source, stream, PullMode::Changes).await.unwrap_err();
         assert_eq!((again, source.spent().requests), (error.clone(), 1), "nothing is asked before it resets");
     }
+}
+
+#[tokio::test]
+async fn the_limit_of_the_day_ends_reads_by_id_at_once() {
+    // Trap 32: what is nudged is read by id, and so is what a listing did not show.
+    let portal = Portal::start().await;
+    let id = portal.company("Acme");
+    let source = portal.source();
+    let mut kept = Kept::default();
+    kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+    portal.world().switches.calls_per_day = Some(0);
+    let before = source.spent().requests;
+    let error = source.read(COMPANIES, &ids(&[&id]), kept.cursor.as_ref()).await.unwrap_err();
+    assert_eq!((error.code.as_deref(), source.spent().requests), (Some("DAILY"), before + 1));
+    assert!(error.message.contains("it resets at midnight US/Eastern ("), "{error}");
+    let again = source.read(COMPANIES, &ids(&[&id]), kept.cursor.as_ref()).await.unwrap_err();
+    let pulled = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    assert_eq!([&again, &pulled], [&error; 2]);
+    assert_eq!(source.spent().requests, before + 1, "nothing is asked before it resets");
 }
 
 #[tokio::test]
