@@ -9,6 +9,7 @@
 //! | pull | companies | contacts, deals |
 //! | --- | --- | --- |
 //! | complete listing of n records, a archived | n / 100 + a / 100 | n / 100 + n / 1,000 + a / 100 |
+//! | what changed meanwhile, in the same run | 2: one archived list, one search; and what changed | the same, no stretch |
 //! | run in which nothing changed | 2: one archived list, one search | 2, and the stretch |
 //! | run with c changes and a archived in all | c / 200 + a / 100 + c / 100 | … + c / 1,000, and the stretch |
 //! | the stretch of s records (`link_sweep`, at most all) | none | s / 100 + s / 1,000 |
@@ -18,7 +19,7 @@
 //! nothing: the archived list goes first, and its `Date` header cuts the window. When the property list is too long for a URL,
 //! a listing reads its records by id: n / 100 more. Owners, if a rule reads them and a record has one, cost a request for each
 //! hundred, active and deactivated apart, at most once an hour, and once more for an id not met before. The tests in
-//! `tests/it/hubspot` count requests against this table.
+//! `tests/it/hubspot` count requests against this table, those in `costs.rs` of whole runs.
 //!
 //! What only a full listing finds: records purged without being archived first, or archived for longer than the portal shows
 //! them (trap 8); links that moved silently, until the stretch comes round to them (trap 12); and a restored company whose

@@ -75,6 +75,10 @@ async fn a_quiet_run_with_its_sweep_costs_what_the_table_says() {
     portal.world().pin(at("11:00:00"));
     kept.run(&portal.source(), CONTACTS, PullMode::Changes).await.unwrap();
     portal.settings.link_sweep = 2_000;
+    // What has just been listed is not read again.
+    portal.asked();
+    run(&portal, &mut kept, "11:00:10").await;
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 1), ("search", 1)]));
     for (time, lists, links) in [("12:00:00", 20, 2), ("13:00:00", 3, 1), ("14:00:00", 20, 2)] {
         portal.asked();
         run(&portal, &mut kept, time).await;
