@@ -104,10 +104,13 @@ async fn a_link_request_that_failed_in_part_is_no_missing_link() {
 
 #[tokio::test]
 async fn merges_and_chains_end_in_the_survivor() {
-    // Traps 10 and 11, with the new id of today and the kept id of before 2025; search is silent about contacts' old ids.
-    for keeps in [false, true] {
+    // Traps 10 and 11, with the new id of today and the kept id of before 2025; search tells of contacts' old ids or not.
+    for (keeps, hides) in [(false, false), (false, true), (true, false), (true, true)] {
         let portal = Portal::start().await;
-        portal.world().switches.merge_keeps_winner = keeps;
+        {
+            let switches = &mut portal.world().switches;
+            (switches.merge_keeps_winner, switches.search_hides_merged_ids) = (keeps, hides);
+        }
         let [a, b, c, d] = ["a@x.com", "b@x.com", "c@x.com", "d@x.com"].map(|email| portal.contact(email, None));
         let source = portal.source();
         let mut kept = Kept::default();
@@ -121,7 +124,7 @@ async fn merges_and_chains_end_in_the_survivor() {
         let mut expected = vec![format!("{b} into {first}"), format!("{first} live")];
         expected.extend((!keeps).then(|| format!("{a} into {first}")));
         expected.sort();
-        assert_eq!(kept.shown(), expected, "keeps the winner: {keeps}");
+        assert_eq!(kept.shown(), expected, "keeps the winner: {keeps}, hides: {hides}");
         assert_eq!(kept.live("email"), portal.truth(ObjectType::Contact, "email"));
 
         portal.world().pin(at("13:00:00"));
@@ -129,7 +132,11 @@ async fn merges_and_chains_end_in_the_survivor() {
         let last = portal.world().merge(ObjectType::Contact, &second, &first).unwrap();
         portal.world().pin(at("14:00:00"));
         kept.run(&source, CONTACTS, PullMode::Changes).await.unwrap();
-        assert_eq!(kept.live("email"), portal.truth(ObjectType::Contact, "email"), "keeps the winner: {keeps}");
+        assert_eq!(
+            kept.live("email"),
+            portal.truth(ObjectType::Contact, "email"),
+            "keeps the winner: {keeps}, hides: {hides}"
+        );
         let Pulled::Live(Record { facts: Facts::Person(person), .. }) =
             &kept.records[&SourceKey::new(CONTACTS, last.as_str())]
         else {
