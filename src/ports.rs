@@ -116,7 +116,12 @@ pub trait Source: Send + Sync {
 
     /// Reads records by id: live, gone, or malformed; one answer for each id asked. An error or a lost right is an error
     /// here, never "gone".
-    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError>;
+    ///
+    /// `cursor` says whose records the store holds: one of this stream, or of another of this source where this one has none;
+    /// `None` while nothing of this source is stored. A credential that belongs elsewhere finds none of them, and is refused as
+    /// [`Source::pull`] refuses it. Such a refusal is of the credential, never of the ids: not
+    /// [`Fault::Invalid`](crate::domain::Fault::Invalid).
+    async fn read(&self, stream: Stream, ids: &[ExternalId], cursor: Option<&Cursor>) -> Result<Vec<Pulled>, ApiError>;
 
     /// What a person should know of the pulls since the last call, in words: that everything was listed although only changes
     /// were asked for, that a right is missing and what is wrong because of that. Told in the run's report.

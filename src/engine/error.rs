@@ -143,6 +143,10 @@ impl EngineError {
 pub fn api_hint(error: &ApiError) -> String {
     let api = error.api;
     match &error.fault {
+        // No answer said so: the credential works, but not for what is kept here.
+        Fault::Unauthorised if error.status.is_none() => {
+            format!("put the right {api} credential where this one was, and run `pivotal-sync check`")
+        }
         Fault::Unauthorised => format!(
             "the {api} credential is wrong, expired or revoked: make a new one, put it where the old one was, and run `pivotal-sync check`"
         ),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{ExternalId, Fault, SourceKey, Stream, StreamCounts};
+use crate::domain::{Cursor, ExternalId, Fault, SourceKey, Stream, StreamCounts};
 use crate::ports::Source;
 use crate::store::Nudge;
 
@@ -44,16 +44,29 @@ impl Engine {
             let ids: Vec<ExternalId> = own.keys().map(|id| (*id).clone()).collect();
             let numbers: Vec<i64> = own.into_values().collect();
             let (mut counts, mut note) = (StreamCounts::default(), None);
+            if ids.is_empty() {
+                continue;
+            }
             let before = source.spent().requests;
+            let cursor = self.cursor_of(source, stream).await?;
             for (ids, numbers) in ids.chunks(BATCH).zip(numbers.chunks(BATCH)) {
-                note = self.read_some(source, stream, ids, numbers, &mut counts).await?.or(note);
+                let read = self.read_some(source, stream, ids, numbers, cursor.as_ref(), &mut counts);
+                note = read.await?.or(note);
             }
             counts.requests = source.spent().requests - before;
-            if !ids.is_empty() {
-                told.push((stream, counts, note));
-            }
+            told.push((stream, counts, note));
         }
         Ok(told)
+    }
+
+    /// What tells a source whose records are kept: the stream's cursor, or where it has none another's of the same source.
+    pub(super) async fn cursor_of(&self, source: &dyn Source, stream: Stream) -> Result<Option<Cursor>, EngineError> {
+        for stream in std::iter::once(stream).chain(source.streams()) {
+            if let Some(state) = self.store.stream_state(stream).await? {
+                return Ok(Some(state.cursor));
+            }
+        }
+        Ok(None)
     }
 
     async fn read_some(
@@ -62,9 +75,10 @@ impl Engine {
         stream: Stream,
         ids: &[ExternalId],
         numbers: &[i64],
+        cursor: Option<&Cursor>,
         counts: &mut StreamCounts,
     ) -> Result<Option<String>, EngineError> {
-        let error = match self.or_stop(source.read(stream, ids)).await? {
+        let error = match self.or_stop(source.read(stream, ids, cursor)).await? {
             Ok(records) => {
                 counts.read += records.len() as u64;
                 self.keep_read(source, stream, records, counts).await?;
@@ -86,8 +100,8 @@ impl Engine {
         }
         let mut note = None;
         for (id, number) in ids.iter().zip(numbers) {
-            note =
-                Box::pin(self.read_some(source, stream, std::slice::from_ref(id), &[*number], counts)).await?.or(note);
+            let ids = std::slice::from_ref(id);
+            note = Box::pin(self.read_some(source, stream, ids, &[*number], cursor, counts)).await?.or(note);
         }
         Ok(note)
     }

@@ -163,7 +163,7 @@ impl Engine {
             ));
             return Ok(false);
         }
-        self.confirm_unseen(source, stream, keeps, number, counts).await?;
+        self.confirm_unseen(source, stream, keeps, number, &page.cursor, counts).await?;
         self.keep(stream, Vec::new(), Some(&page.cursor), keeps, listing, true, counts).await?;
         Ok(true)
     }
@@ -174,13 +174,14 @@ impl Engine {
         stream: Stream,
         keeps: &str,
         listing: i64,
+        cursor: &Cursor,
         counts: &mut StreamCounts,
     ) -> Result<(), Stopped> {
         let mut after = None;
         loop {
             let ids = self.store.unseen(stream, listing, after.as_ref(), CONFIRM_BATCH).await?;
             let Some(last) = ids.last().cloned() else { return Ok(()) };
-            let records = self.or_stop(source.read(stream, &ids)).await?.map_err(Stopped::Source)?;
+            let records = self.or_stop(source.read(stream, &ids, Some(cursor))).await?.map_err(Stopped::Source)?;
             self.keep(stream, records, None, keeps, Some(listing), false, counts).await?;
             after = Some(last);
         }
@@ -195,10 +196,11 @@ impl Engine {
         counts: &mut StreamCounts,
     ) -> Result<(), Stopped> {
         let (by, mut after) = (Utc::now(), None);
+        let cursor = self.cursor_of(source, stream).await?;
         loop {
             let ids = self.store.outdated(stream, by, after.as_ref(), CONFIRM_BATCH).await?;
             let Some(last) = ids.last().cloned() else { return Ok(()) };
-            let records = self.or_stop(source.read(stream, &ids)).await?.map_err(Stopped::Source)?;
+            let records = self.or_stop(source.read(stream, &ids, cursor.as_ref())).await?.map_err(Stopped::Source)?;
             counts.read += records.len() as u64;
             self.keep(stream, records, None, keeps, None, false, counts).await?;
             after = Some(last);

@@ -103,6 +103,11 @@ impl Request {
         self
     }
 
+    /// What a query parameter says, if it is there.
+    pub fn asks(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The exact JSON text to send.
     #[must_use]
     pub fn json_text(mut self, body: String) -> Self {

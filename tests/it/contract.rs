@@ -9,6 +9,7 @@ mod bench;
 mod hubspot;
 mod pages;
 mod state;
+mod strangers;
 mod stripe;
 mod subject;
 mod trouble;

@@ -17,6 +17,7 @@ use pivotal_sync::sources::hubspot::{Credentials, Hubspot, Settings};
 mod access;
 mod by_id;
 mod changes;
+mod costs;
 mod gone;
 mod listing;
 mod owners;
@@ -109,23 +110,8 @@ impl Portal {
 
     /// The requests since the last call, counted by kind.
     pub fn asked(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for line in self.log.lock().unwrap().drain(..) {
-            let kind = match line.as_str() {
-                l if l.ends_with("/search") => "search",
-                l if l.contains("/associations/") => "links",
-                l if l.ends_with("/batch/read") => "read",
-                l if l.contains("/properties/") => "properties",
-                l if l.contains("/pipelines/") => "pipelines",
-                l if l.contains("/account-info/") => "account",
-                l if l.contains("/oauth/") => "trade",
-                l if l.contains("/owners/") => "owners",
-                l if l.contains("/objects/") => "list",
-                _ => "other",
-            };
-            *counts.entry(kind).or_default() += 1;
-        }
-        counts
+        let lines = std::mem::take(&mut *self.log.lock().unwrap());
+        by_kind(lines.iter().map(String::as_str))
     }
 
     pub fn company(&self, name: &str) -> String {
@@ -154,6 +140,27 @@ impl Portal {
         let value = |id: &String| world.record(object, id).unwrap().properties.get(name).cloned().unwrap_or_default();
         world.ids(object).map(|id| (id.clone(), value(&id))).collect()
     }
+}
+
+/// Paths of requests, counted by kind.
+pub fn by_kind<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for path in paths {
+        let kind = match path {
+            l if l.ends_with("/search") => "search",
+            l if l.contains("/associations/") => "links",
+            l if l.ends_with("/batch/read") => "read",
+            l if l.contains("/properties/") => "properties",
+            l if l.contains("/pipelines/") => "pipelines",
+            l if l.contains("/account-info/") => "account",
+            l if l.contains("/oauth/") => "trade",
+            l if l.contains("/owners/") => "owners",
+            l if l.contains("/objects/") => "list",
+            _ => "other",
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts
 }
 
 fn answer((status, headers, body): Canned) -> Response {

@@ -27,6 +27,7 @@ mod hubspot_merges;
 mod hubspot_traps;
 mod logs;
 mod metadata;
+mod named;
 mod nights;
 mod offline;
 mod onboardings;

@@ -192,12 +192,12 @@ impl Kept {
                 let unseen =
                     self.live().filter(|record| !self.listed.contains(&record.key)).map(|record| record.key.id.clone());
                 let unseen: Vec<_> = unseen.collect();
-                self.keep(source.read(stream, &unseen).await?);
+                self.keep(source.read(stream, &unseen, self.cursor.as_ref()).await?);
                 self.cursor = self.settled.take();
             }
             let due = |record: &&Record| matches!(&record.facts, Facts::Subscription(s) if s.changes_at.is_some_and(|at| at <= now));
             let due: Vec<ExternalId> = self.live().filter(due).map(|record| record.key.id.clone()).collect();
-            self.keep(source.read(stream, &due).await?);
+            self.keep(source.read(stream, &due, self.cursor.as_ref()).await?);
             return Ok(end);
         }
     }

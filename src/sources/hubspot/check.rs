@@ -8,14 +8,16 @@ use super::owners::{OWNER, SCOPE};
 use super::wire::Row;
 use super::{Hubspot, unknown_property, wire};
 
+/// What it takes to be told whose token it is (hubspot-api.md 2).
+const ACCOUNT_SCOPE: &str = "oauth";
+
 impl Hubspot {
     /// One finding per thing looked at. A token that does not work ends the check: everything else would only repeat it.
     pub(super) async fn findings(&self) -> Vec<Finding> {
         let account = self.api.account().await;
         let dead =
             matches!(&account, Err(error) if error.fault == Fault::Unauthorised || error.fault == Fault::Unreachable);
-        let mut findings =
-            vec![self.finding("hubspot token", account.map(|account| describe(&account)), "crm.objects.*.read")];
+        let mut findings = vec![self.check_account(account)];
         if dead {
             return findings;
         }
@@ -27,6 +29,19 @@ impl Hubspot {
             findings.push(self.finding(&format!("hubspot scope {SCOPE}"), first.map(|_| "granted".to_owned()), SCOPE));
         }
         findings
+    }
+
+    /// Whose token it is. A pull does without that, and then takes another portal's token for its own.
+    fn check_account(&self, account: Result<wire::Account, ApiError>) -> Finding {
+        let hidden = matches!(&account, Err(ApiError { fault: Fault::Forbidden { .. } | Fault::NotFound, .. }));
+        let finding = self.finding("hubspot token", account.map(|account| describe(&account)), ACCOUNT_SCOPE);
+        match finding.verdict {
+            Verdict::Bad { found, remedy } if hidden => {
+                let found = format!("whose portal this is cannot be told, nor that it is still the same one: {found}");
+                Finding { verdict: Verdict::Warning { found, remedy }, ..finding }
+            }
+            _ => finding,
+        }
     }
 
     async fn check_stream(&self, shape: &Shape, findings: &mut Vec<Finding>) {

@@ -8,7 +8,8 @@
 //! so whatever changed while it ran is met again. Then each run sweeps the archived records first, because the answers' `Date` header tells "now" for free (trap 30), and
 //! then searches the window `[watermark − overlap, now − lag]`, which stays frozen until it is read to its end (traps 2, 5). The
 //! new watermark is the end of that window, never "now". Last comes a stretch of all live records, read again for what moves no
-//! date (trap 12); where it stops the next run goes on, and past the end it begins anew.
+//! date (trap 12); where it stops the next run goes on, and past the end it begins anew. The run that has just listed them all
+//! leaves it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,6 +80,9 @@ pub(super) struct Resting {
     /// The last record that was read again for its links; nothing at the beginning of a round.
     #[serde(default)]
     pub rolled: Option<String>,
+    /// A complete listing has just ended here, links and all: the next delta has no stretch to read again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
 }
 
 /// A stretch of records that are read again.
@@ -127,6 +131,9 @@ pub(super) struct Changing {
     /// Carried through: see [`Resting::rolled`].
     #[serde(default)]
     pub rolled: Option<String>,
+    /// Carried through: see [`Resting::listed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
 }
 
 /// Record id to the stamp (epoch milliseconds) under which it was already read. Small, or nothing at all: beyond
@@ -245,6 +252,7 @@ impl Listing {
             seen: Seen::default(),
             archived: self.archived,
             rolled: None,
+            listed: true,
         })
     }
 }
@@ -277,6 +285,7 @@ impl Sweeping {
             seen: self.rest.seen,
             met: Seen::empty(),
             rolled: self.rest.rolled,
+            listed: self.rest.listed,
         }
     }
 }
@@ -291,11 +300,12 @@ impl Changing {
         !self.seen.holds(id, stamp)
     }
 
-    /// The state after the window's last page, when `sweep` records are to be read again in each run.
+    /// The state after the window's last page, when `sweep` records are to be read again in each run but the one that has
+    /// just listed them.
     pub fn finished(self, sweep: u32) -> State {
-        let Self { to: watermark, swept, archived, met: seen, rolled, .. } = self;
-        let rest = Resting { watermark, swept, seen, archived, rolled };
-        if sweep == 0 { State::Resting(rest) } else { State::Rolling(Rolling { rest, left: sweep }) }
+        let Self { to: watermark, swept, archived, met: seen, rolled, listed, .. } = self;
+        let rest = Resting { watermark, swept, seen, archived, rolled, listed: false };
+        if sweep == 0 || listed { State::Resting(rest) } else { State::Rolling(Rolling { rest, left: sweep }) }
     }
 }
 

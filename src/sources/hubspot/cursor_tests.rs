@@ -15,6 +15,7 @@ fn rest() -> Resting {
         seen: Seen::empty(),
         archived: Archived::default(),
         rolled: Some("77".to_owned()),
+        listed: false,
     }
 }
 
@@ -173,4 +174,18 @@ fn a_round_goes_on_where_the_last_run_stopped() {
     assert_eq!(spent.rolled.as_deref(), Some("1577"));
     let State::Resting(round) = begun.went_on(3, None) else { panic!("the round is over") };
     assert_eq!(round.rolled, None);
+}
+
+#[test]
+fn what_has_just_been_listed_is_not_read_again() {
+    // Every page of the first delta passes through a stored text.
+    let stored = |state: State| State::read(&state.to_cursor(None)).unwrap().0;
+    let listing = Listing { since: Some(at("2026-11-20T10:00:00Z")), ..Listing::default() };
+    let State::Resting(rest) = stored(listing.finished(at("2026-11-20T10:30:00Z"))) else { panic!("it is over") };
+    let State::Sweeping(sweep) = stored(State::Sweeping(rest.sweep())) else { panic!("it has begun") };
+    let window = sweep.window(at("2026-11-20T10:30:05Z"), span("5m"), span("30s"));
+    let State::Changing(window) = stored(State::Changing(window)) else { panic!("it is read") };
+    let State::Resting(rest) = window.finished(1_000) else { panic!("a stretch of what was just read") };
+    let next = self::window(rest, "2026-11-20T11:00:00Z", "5m", "30s").finished(1_000);
+    assert!(matches!(next, State::Rolling(Rolling { left: 1_000, rest: Resting { rolled: None, .. } })), "{next:?}");
 }

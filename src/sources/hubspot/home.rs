@@ -4,8 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ApiError, Fault, Timestamp};
+use crate::domain::{ApiError, Cursor, Fault, Timestamp};
 
+use super::Hubspot;
+use super::cursor::State;
 use super::wire::{self, Account};
 
 /// The portal a cursor belongs to.
@@ -66,10 +68,44 @@ impl Spent {
     }
 }
 
+impl Hubspot {
+    /// Whose portal this is, asked once; nothing when the token may not know.
+    async fn home(&self) -> Result<Option<Home>, ApiError> {
+        let asked = self.home.get_or_try_init(|| async {
+            match self.api.account().await {
+                Ok(account) => Ok(Home::of(&account)),
+                Err(ApiError { fault: Fault::Forbidden { .. } | Fault::NotFound, .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        Ok(asked.await?.clone())
+    }
+
+    /// Where a stream stands, and whose portal is read. A token of another portal than the stored records' is refused before
+    /// anything is asked about a record: its "not there" would be believed.
+    pub(super) async fn place(&self, cursor: Option<&Cursor>) -> Result<(Option<State>, Option<Home>), ApiError> {
+        let (state, known) = match cursor.map(State::read).transpose()? {
+            Some((state, home)) => (Some(state), home),
+            None => (None, None),
+        };
+        self.spent_today.check(chrono::Utc::now())?;
+        let home = self.home().await.map_err(|error| self.noted(error, known.as_ref()))?;
+        match (&known, &home) {
+            (Some(known), Some(found)) if known.portal != found.portal => Err(stranger(known, found)),
+            _ => Ok((state, home.or(known))),
+        }
+    }
+
+    /// Takes note of a used-up daily limit.
+    pub(super) fn noted(&self, error: ApiError, home: Option<&Home>) -> ApiError {
+        self.spent_today.note(error, home, chrono::Utc::now())
+    }
+}
+
 /// A token of another portal than the one the records came from: its ids mean other records.
-pub(super) fn stranger(known: &Home, found: &Home) -> ApiError {
+fn stranger(known: &Home, found: &Home) -> ApiError {
     ApiError {
-        fault: Fault::Invalid,
+        fault: Fault::Unauthorised,
         api: super::api::API,
         endpoint: "GET /account-info".to_owned(),
         status: None,

@@ -9,6 +9,7 @@
 //! | pull | companies | contacts, deals |
 //! | --- | --- | --- |
 //! | complete listing of n records, a archived | n / 100 + a / 100 | n / 100 + n / 1,000 + a / 100 |
+//! | what changed meanwhile, in the same run | 2: one archived list, one search; and what changed | the same, no stretch |
 //! | run in which nothing changed | 2: one archived list, one search | 2, and the stretch |
 //! | run with c changes and a archived in all | c / 200 + a / 100 + c / 100 | … + c / 1,000, and the stretch |
 //! | the stretch of s records (`link_sweep`, at most all) | none | s / 100 + s / 1,000 |
@@ -18,7 +19,7 @@
 //! nothing: the archived list goes first, and its `Date` header cuts the window. When the property list is too long for a URL,
 //! a listing reads its records by id: n / 100 more. Owners, if a rule reads them and a record has one, cost a request for each
 //! hundred, active and deactivated apart, at most once an hour, and once more for an id not met before. The tests in
-//! `tests/it/hubspot` count requests against this table.
+//! `tests/it/hubspot` count requests against this table, those in `costs.rs` of whole runs.
 //!
 //! What only a full listing finds: records purged without being archived first, or archived for longer than the portal shows
 //! them (trap 8); links that moved silently, until the stretch comes round to them (trap 12); and a restored company whose
@@ -150,18 +151,6 @@ impl Hubspot {
         Ok(known)
     }
 
-    /// Whose portal this is, asked once; nothing when the token may not know.
-    async fn home(&self) -> Result<Option<Home>, ApiError> {
-        let asked = self.home.get_or_try_init(|| async {
-            match self.api.account().await {
-                Ok(account) => Ok(Home::of(&account)),
-                Err(ApiError { fault: Fault::Forbidden { .. } | Fault::NotFound, .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-        Ok(asked.await?.clone())
-    }
-
     async fn ask_known(&self, shape: &Shape) -> Result<Known, ApiError> {
         let properties = self.api.properties(shape).await?;
         let pipelines = match shape.stream {
@@ -210,12 +199,13 @@ impl Source for Hubspot {
         matches!(State::read(cursor), Ok((State::Listing(_), _)))
     }
 
-    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
+    async fn read(&self, stream: Stream, ids: &[ExternalId], cursor: Option<&Cursor>) -> Result<Vec<Pulled>, ApiError> {
         let shape = self.shape(stream)?;
-        self.spent_today.check(chrono::Utc::now())?;
+        let (_, home) = self.place(cursor).await?;
         let asked: BTreeSet<SourceKey> = ids.iter().map(|id| shape.key(id.as_str())).collect();
         let texts = asked.iter().map(|key| key.id.as_str().to_owned()).collect();
-        let mut answers = by_id::each_once(self.look(shape, texts, &BTreeSet::new()).await?);
+        let looked = self.look(shape, texts, &BTreeSet::new()).await;
+        let mut answers = by_id::each_once(looked.map_err(|error| self.noted(error, home.as_ref()))?);
         // The survivor of a merge is answered as well, but was not asked for.
         answers.retain(|pulled| asked.contains(pulled.key()));
         if answers.len() != asked.len() {

@@ -9,7 +9,6 @@ use super::api::{ASSOCIATIONS_MOST, BATCH_MOST, LIST_MOST, SEARCH_MOST, URL_PROP
 use super::by_id::{Answers, each_once, matched};
 use super::cursor::{Before, Changing, Listing, Rolling, State, Sweeping};
 use super::facts::{Known, MERGED, Shape, archived_one, in_order, links, pulled, taken_over};
-use super::home::{Home, stranger};
 use super::wire::{self, Row, Unreadable, instant, plain};
 use super::{Hubspot, PAGE_MOST};
 
@@ -33,18 +32,7 @@ struct Stretch {
 impl Hubspot {
     /// One page of a stream.
     pub(super) async fn page(&self, shape: &Shape, request: PullRequest<'_>) -> Result<Page, ApiError> {
-        let (state, known) = match request.cursor.map(State::read).transpose()? {
-            Some((state, home)) => (Some(state), home),
-            None => (None, None),
-        };
-        self.spent_today.check(chrono::Utc::now())?;
-        let noted = |error, home: Option<&Home>| self.spent_today.note(error, home, chrono::Utc::now());
-        let home = self.home().await.map_err(|error| noted(error, known.as_ref()))?;
-        if let (Some(known), Some(found)) = (&known, &home)
-            && known.portal != found.portal
-        {
-            return Err(stranger(known, found));
-        }
+        let (state, home) = self.place(request.cursor).await?;
         let state = match (state, request.mode) {
             (Some(listing @ State::Listing(_)), _) => listing,
             (None, _) | (Some(_), PullMode::Full) => State::start(),
@@ -57,8 +45,8 @@ impl Hubspot {
             State::Changing(window) => self.changes(shape, window).await,
             State::Rolling(rolling) => self.roll(shape, rolling).await,
         };
-        let (records, state, end) = turned.map_err(|error| noted(error, home.as_ref()))?;
-        Ok(Page { records, cursor: state.to_cursor(home.as_ref().or(known.as_ref())), end })
+        let (records, state, end) = turned.map_err(|error| self.noted(error, home.as_ref()))?;
+        Ok(Page { records, cursor: state.to_cursor(home.as_ref()), end })
     }
 
     /// Some 1,000 live records with their links, by id; before the first of them, the archived ones.

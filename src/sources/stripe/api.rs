@@ -142,8 +142,10 @@ impl Api {
         self.client.send(request).await
     }
 
-    /// One page of a list, and Stripe's own time (trap 16).
+    /// One page of a list, and Stripe's own time (trap 16). A page that shows the very object it was to begin after does not
+    /// move on: its list would be asked for ever, and what it holds be counted twice.
     pub async fn list(&self, request: Request) -> Result<(List, Timestamp), ApiError> {
+        let after = request.asks("starting_after").map(str::to_owned);
         let reply = self.send(&request.query("limit", PAGE)).await?;
         let list: List = reply.json()?;
         if list.data.iter().any(|raw| id_of(raw).is_none()) {
@@ -151,6 +153,9 @@ impl Api {
         }
         if list.has_more && list.data.is_empty() {
             return Err(reply.unexpected("has_more on an empty page"));
+        }
+        if let Some(after) = after.filter(|after| list.data.iter().any(|raw| id_of(raw) == Some(after))) {
+            return Err(reply.unexpected(format!("the page after {after} shows {after} again")));
         }
         Ok((list, server_time(&reply)))
     }

@@ -106,7 +106,7 @@ async fn deleted_and_missing_customers_are_gone_and_never_blank_traps_11_19_22()
 
     fake.put("customers", json!({"id": "cus_3", "object": "customer", "test_clock": "clock_1"}));
     let asked = ["cus_1", "cus_2", "cus_3"].map(ExternalId::new);
-    let read = stripe.read(CUSTOMERS, &asked).await.unwrap();
+    let read = stripe.read(CUSTOMERS, &asked, None).await.unwrap();
     assert_eq!(ids(&read), ["cus_1", "cus_2", "cus_3"], "one answer for each id");
     assert!(matches!(read[2], Pulled::Malformed(..)));
 }

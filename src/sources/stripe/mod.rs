@@ -173,7 +173,9 @@ impl Source for Stripe {
         matches!(State::read(cursor), Some(State::Listing(_)))
     }
 
-    async fn read(&self, stream: Stream, ids: &[ExternalId]) -> Result<Vec<Pulled>, ApiError> {
+    async fn read(&self, stream: Stream, ids: &[ExternalId], cursor: Option<&Cursor>) -> Result<Vec<Pulled>, ApiError> {
+        let known = cursor.and_then(State::read).map(|state| state.known()).unwrap_or_default();
+        self.api.same_mode(stream, known.live)?;
         let mut answers = self.read_each(stream, ids.iter().map(ExternalId::as_str)).await?;
         let answered: BTreeSet<_> = answers.iter().map(|answer| answer.key().id.clone()).collect();
         for id in ids.iter().filter(|id| !answered.contains(*id)) {

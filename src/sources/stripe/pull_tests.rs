@@ -57,7 +57,7 @@ async fn absence_is_believed_only_of_stripe_itself_trap_21() {
         (401, json!({"message": "Invalid API Key"}), Fault::Unauthorised),
     ] {
         fake.with(|world| world.obstacles = vec![Obstacle { on: "customers", status, error }]);
-        assert_eq!(stripe.read(CUSTOMERS, &ids).await.unwrap_err().fault, fault);
+        assert_eq!(stripe.read(CUSTOMERS, &ids, None).await.unwrap_err().fault, fault);
         let request = PullRequest { stream: CUSTOMERS, cursor: None, mode: PullMode::Full };
         assert_eq!(stripe.pull(request).await.unwrap_err().fault, fault);
     }
@@ -120,8 +120,46 @@ async fn items_beyond_the_embedded_ones_are_read_trap_28() {
         fake.put("subscription_items", item);
     }
     let stripe = fake.adapter().await;
-    let read = stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")]).await.unwrap();
+    let read = stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")], None).await.unwrap();
     assert_eq!(facts(&read[0]).mrr.to_string(), "1200");
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_advance_is_refused_peers_3_nango_7159() {
+    let fake = Fake::default();
+    fake.with(|world| world.page = 2);
+    fake.put("products", gold());
+    let mut large = subscription("sub_0", "cus_1", "active");
+    large["items"]["has_more"] = json!(true);
+    for n in 1..=5 {
+        fake.put("customers", customer(&format!("cus_{n}"), "Acme"));
+        fake.put("subscriptions", subscription(&format!("sub_{n}"), "cus_1", "active"));
+        fake.put("prices", json!({"id": format!("price_{n}"), "object": "price", "product": "prod_1"}));
+        fake.put("subscription_items", json!({"id": format!("si_{n}"), "subscription": "sub_0"}));
+    }
+    let since = State::followed(chrono::Utc::now().timestamp() - 60, BTreeSet::new(), Known::default()).cursor();
+    let fails = async |list: &'static str, stream, cursor| {
+        let stripe = fake.adapter().await;
+        fake.with(|world| (world.stuck, world.requests) = (Some(list), Vec::new()));
+        let error = try_pull(&stripe, stream, cursor, PullMode::Changes).await.expect_err(list);
+        assert!(error.fault == Fault::Unexpected && error.to_string().contains("again"), "{list}: {error}");
+        assert!(fake.requests().len() < 12, "{list}: at its second page, and the catalogue before");
+    };
+    fails("customers", CUSTOMERS, None).await;
+    fails("subscriptions", SUBSCRIPTIONS, None).await;
+    fails("prices", SUBSCRIPTIONS, None).await;
+    // Subscriptions that share a price which has changed, and the events themselves.
+    fake.event("evt_0", "price.updated", &json!({"id": "price_1", "object": "price"}), 5);
+    fails("subscriptions", SUBSCRIPTIONS, Some(&since)).await;
+    for n in 1..=5 {
+        fake.event(&format!("evt_{n}"), "customer.updated", &json!({"id": "cus_1"}), 5);
+    }
+    fails("events", CUSTOMERS, Some(&since)).await;
+
+    fake.put("subscriptions", large);
+    fake.with(|world| (world.stuck, world.requests) = (Some("subscription_items"), Vec::new()));
+    let error = fake.adapter().await.read(SUBSCRIPTIONS, &[ExternalId::new("sub_0")], None).await.unwrap_err();
+    assert!(error.fault == Fault::Unexpected && error.to_string().contains("si_4"), "{error}");
 }
 
 #[tokio::test]
@@ -154,7 +192,7 @@ async fn without_the_coupon_right_discounts_are_ignored_and_nothing_fails_trap_5
         let records = if listing {
             pull(&stripe, SUBSCRIPTIONS, None, PullMode::Changes).await.0
         } else {
-            stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")]).await.unwrap()
+            stripe.read(SUBSCRIPTIONS, &[ExternalId::new("sub_1")], None).await.unwrap()
         };
         assert_eq!(facts(&records[0]).mrr.to_string(), "10");
     }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{TimeDelta, Utc};
 use pivotal_sync::app::App;
 use pivotal_sync::config::{self, Secrets};
-use pivotal_sync::domain::{Report, RunKind, SourceName};
+use pivotal_sync::domain::{Report, RunKind, SourceKey, SourceName, Stream};
 use pivotal_sync::engine::{Ask, EngineError, Event, Silent, Watch};
 use pivotal_sync::sandbox::faults::Faults;
 use pivotal_sync::sandbox::log::{Entry, RequestLog};
@@ -152,8 +152,10 @@ impl Bench {
         let file = self.folder.path().join(format!("{store}.toml"));
         std::fs::write(&file, text).unwrap();
         let settings = config::load(Some(&file), std::iter::empty()).map_err(|e| e.to_string()).unwrap();
-        let env = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let secrets = Secrets::find(&settings, env.into_iter(), None).map_err(|e| e.to_string()).unwrap();
+        let mut env = BTreeMap::from(KEYS);
+        env.extend(self.served.iter().map(|served| (credential(served.subject.source()), served.subject.key())));
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::find(&settings, env, None).map_err(|e| e.to_string()).unwrap();
         App { settings, secrets }
     }
 
@@ -197,6 +199,22 @@ impl Bench {
         }
     }
 
+    /// Says that records have changed, as a webhook does.
+    pub async fn nudge(&self, stream: Stream, ids: &[String]) {
+        let keys: Vec<SourceKey> = ids.iter().map(|id| SourceKey::new(stream, id.as_str())).collect();
+        let (engine, _) = self.app("state.db").for_writing(Arc::new(Silent), CancellationToken::new()).await.unwrap();
+        engine.store.nudge(&keys, "webhook", Utc::now()).await.unwrap();
+        engine.store.close().await;
+    }
+
+    /// How many such words wait to be followed.
+    pub async fn nudges(&self) -> usize {
+        let (engine, _) = self.app("state.db").for_writing(Arc::new(Silent), CancellationToken::new()).await.unwrap();
+        let nudges = engine.store.nudges().await.unwrap();
+        engine.store.close().await;
+        nudges.iter().filter(|nudge| !nudge.known).count()
+    }
+
     /// Holds what is kept against what a first complete reading into an empty store makes of the sources now.
     pub async fn agrees_with_the_source(&self) {
         let (kept, afresh) = (live(self.records().await), live(self.afresh().await));
@@ -228,6 +246,11 @@ impl Bench {
         self.log.entries().iter().filter(|entry| entry.api == "pivotal" && entry.method == "DELETE").count()
     }
 
+    /// What Pivotal was asked to write.
+    pub fn writes(&self) -> usize {
+        self.log.entries().iter().filter(|entry| entry.api == "pivotal" && entry.method != "GET").count()
+    }
+
     /// How often a listing was begun.
     pub fn listings(&self) -> usize {
         let subject = self.subject();
@@ -237,7 +260,15 @@ impl Bench {
 }
 
 /// The pages that were stored: stream and records so far in its run.
-pub type Told = Mutex<Vec<(pivotal_sync::domain::Stream, u64)>>;
+pub type Told = Mutex<Vec<(Stream, u64)>>;
+
+/// The variable that holds a source's credential.
+fn credential(source: SourceName) -> &'static str {
+    match source {
+        SourceName::Hubspot => KEYS[1].0,
+        SourceName::Stripe => KEYS[2].0,
+    }
+}
 
 struct Executioner {
     left: Mutex<usize>,

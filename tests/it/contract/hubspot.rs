@@ -15,20 +15,28 @@ use crate::rig::{KEYS, text};
 const COMPANY: ObjectType = ObjectType::Company;
 const RIGHT: &str = "crm.objects.companies.read";
 
-pub struct Portal(Shared);
+pub struct Portal {
+    world: Shared,
+    elsewhere: Mutex<World>,
+}
 
 impl Portal {
     pub fn empty() -> Self {
-        let mut world = World::new(KEYS[1].1);
-        let switches = &mut world.switches;
-        (switches.calls_per_ten_seconds, switches.searches_per_second) = (None, None);
-        switches.associations_per_ten_seconds = None;
-        Self(Arc::new(Mutex::new(world)))
+        let [here, mut elsewhere] = [World::new(KEYS[1].1), World::new(KEYS[1].1)].map(without_limits);
+        elsewhere.account.portal = 99;
+        Self { world: Arc::new(Mutex::new(here)), elsewhere: Mutex::new(elsewhere) }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        self.world.lock().unwrap()
     }
+}
+
+fn without_limits(mut world: World) -> World {
+    let switches = &mut world.switches;
+    (switches.calls_per_ten_seconds, switches.searches_per_second) = (None, None);
+    switches.associations_per_ten_seconds = None;
+    world
 }
 
 impl Subject for Portal {
@@ -37,7 +45,7 @@ impl Subject for Portal {
     }
 
     fn router(&self) -> Router {
-        router(Arc::clone(&self.0))
+        router(Arc::clone(&self.world))
     }
 
     fn settings(&self) -> &'static str {
@@ -59,6 +67,14 @@ impl Subject for Portal {
     fn lists_from_the_top(&self, asked: &str) -> bool {
         asked.contains("/objects/2026-09/companies?")
             && !["after=", "archived=true"].iter().any(|on| asked.contains(on))
+    }
+
+    fn swap(&self) {
+        std::mem::swap(&mut *self.world(), &mut *self.elsewhere.lock().unwrap());
+    }
+
+    fn key(&self) -> &'static str {
+        KEYS[1].1
     }
 
     fn now(&self) -> Timestamp {

@@ -51,3 +51,22 @@ pub async fn replace_cursors(store: &Path, text: &str) {
     sqlx::query("UPDATE cursor SET position = ?").bind(text.to_owned()).execute(&pool).await.unwrap();
     pool.close().await;
 }
+
+/// Has a stream's records stand as deleted at their source, as a wrong answer that was believed leaves them.
+pub async fn tell_deleted(store: &Path, stream: Stream) {
+    let pool = open(store).await;
+    for sql in [
+        "UPDATE record SET state = 'deleted', gone_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE stream = ?1",
+        "UPDATE entity SET dirty = 1 WHERE id IN (SELECT entity_id FROM record WHERE stream = ?1)",
+    ] {
+        sqlx::query(sql).bind(stream.as_str()).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+}
+
+/// Has a stream stand as if it had never been pulled.
+pub async fn forget_cursor(store: &Path, stream: Stream) {
+    let pool = open(store).await;
+    sqlx::query("DELETE FROM cursor WHERE stream = ?").bind(stream.as_str()).execute(&pool).await.unwrap();
+    pool.close().await;
+}

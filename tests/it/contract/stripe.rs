@@ -12,18 +12,27 @@ use serde_json::json;
 use super::subject::{Answer, Spoiled, Subject};
 use crate::rig::KEYS;
 
+/// A key of live mode: the other one's is a test key.
+const LIVE: &str = "rk_live_elsewhere";
+
 pub struct Account {
     world: Shared,
     price: String,
+    elsewhere: Mutex<(World, &'static str)>,
+    key: Mutex<&'static str>,
 }
 
 impl Account {
     pub fn empty() -> Self {
-        let mut world = World::new(KEYS[2].1);
-        (world.switches.calls_per_second, world.switches.endpoint_calls_per_second) = (None, None);
-        let product = world.add_product("Gold");
-        let price = world.add_price(PriceSeed { product, unit_amount: Some(1_000), ..PriceSeed::default() });
-        Self { world: Arc::new(Mutex::new(world)), price }
+        let [mut here, elsewhere] = [KEYS[2].1, LIVE].map(|key| {
+            let mut world = World::new(key);
+            (world.switches.calls_per_second, world.switches.endpoint_calls_per_second) = (None, None);
+            world
+        });
+        let product = here.add_product("Gold");
+        let price = here.add_price(PriceSeed { product, unit_amount: Some(1_000), ..PriceSeed::default() });
+        let (elsewhere, key) = (Mutex::new((elsewhere, LIVE)), Mutex::new(KEYS[2].1));
+        Self { world: Arc::new(Mutex::new(here)), price, elsewhere, key }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -58,6 +67,16 @@ impl Subject for Account {
 
     fn lists_from_the_top(&self, asked: &str) -> bool {
         asked.starts_with("/v1/customers?") && !asked.contains("starting_after=")
+    }
+
+    fn swap(&self) {
+        let (world, key) = &mut *self.elsewhere.lock().unwrap();
+        std::mem::swap(&mut *self.world(), world);
+        std::mem::swap(&mut *self.key.lock().unwrap(), key);
+    }
+
+    fn key(&self) -> &'static str {
+        *self.key.lock().unwrap()
     }
 
     fn now(&self) -> Timestamp {

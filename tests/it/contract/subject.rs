@@ -42,6 +42,11 @@ pub trait Subject: Send + Sync {
     /// Whether this path and query asks for the first of all accounts.
     fn lists_from_the_top(&self, asked: &str) -> bool;
 
+    /// Changes places with an account of somebody else's that has nothing in it, and back again: another portal, the other mode.
+    fn swap(&self);
+    /// The credential of the account that answers now.
+    fn key(&self) -> &'static str;
+
     fn now(&self) -> Timestamp;
     /// Lets the source's clock run ahead of this machine's, or behind it.
     fn run_ahead(&self, by: TimeDelta);

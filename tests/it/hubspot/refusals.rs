@@ -1,23 +1,51 @@
 //! Limits, lost rights, and `check`.
 
-use pivotal_sync::domain::{Fault, PullMode};
-use pivotal_sync::ports::{PageEnd, Source, Verdict};
-use pivotal_sync::sandbox::hubspot::{ObjectType, Property, PropertyType};
+use std::time::Duration;
 
-use super::{COMPANIES, CONTACTS, Kept, Portal, names};
+use pivotal_sync::domain::{Facts, Fault, PullMode, Pulled, SourceKey, Value};
+use pivotal_sync::ports::{PageEnd, Source, Verdict};
+use pivotal_sync::sandbox::hubspot::{Cleared, ObjectType, Property, PropertyType, RetryAfter};
+
+use super::{COMPANIES, CONTACTS, Kept, Portal, at, ids, names};
 
 #[tokio::test]
 async fn a_throttled_request_is_sent_again() {
-    // Traps 31 and 33.
+    // Trap 31, and a record that is locked (section 8).
     let portal = Portal::start().await;
     portal.company("Acme");
     let source = portal.source();
     let mut kept = Kept::default();
     kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
     let body = r#"{"status":"error","errorType":"RATE_LIMIT","policyName":"SECONDLY"}"#;
-    portal.plan("/search", 429, &[("retry-after", "0")], body);
-    assert_eq!(kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Delta);
-    assert_eq!(source.spent().throttled, 1);
+    for (status, body) in [(429, body), (423, "{}")] {
+        portal.plan("/search", status, &[("retry-after", "0")], body);
+        portal.asked();
+        assert_eq!(kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap(), PageEnd::Delta);
+        assert_eq!(portal.asked()["search"], 2, "{status}");
+    }
+    assert_eq!(source.spent().throttled, 2);
+}
+
+#[tokio::test]
+async fn a_pause_is_kept_once_whichever_unit_it_is_told_in() {
+    // Trap 33: the window is full for ten seconds. Milliseconds for seconds would never end; seconds for milliseconds would
+    // ask again and again.
+    futures::future::join_all([RetryAfter::Seconds, RetryAfter::Milliseconds].map(async |unit| {
+        let portal = Portal::start().await;
+        portal.company("Acme");
+        let source = portal.source();
+        let mut kept = Kept::default();
+        kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+        {
+            let switches = &mut portal.world().switches;
+            (switches.calls_per_ten_seconds, switches.retry_after) = (Some(4), unit);
+        }
+        portal.asked();
+        let run = tokio::time::timeout(Duration::from_secs(300), kept.run(&source, COMPANIES, PullMode::Changes)).await;
+        assert_eq!(run.expect("hours for seconds").unwrap(), PageEnd::Delta);
+        assert_eq!((source.spent().throttled, portal.asked()["list"], portal.world().refused()), (1, 2, 1), "{unit:?}");
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -38,6 +66,25 @@ async fn the_limit_of_the_day_ends_the_pull_at_once() {
         let again = Kept::default().run(&source, stream, PullMode::Changes).await.unwrap_err();
         assert_eq!((again, source.spent().requests), (error.clone(), 1), "nothing is asked before it resets");
     }
+}
+
+#[tokio::test]
+async fn the_limit_of_the_day_ends_reads_by_id_at_once() {
+    // Trap 32: what is nudged is read by id, and so is what a listing did not show.
+    let portal = Portal::start().await;
+    let id = portal.company("Acme");
+    let source = portal.source();
+    let mut kept = Kept::default();
+    kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap();
+    portal.world().switches.calls_per_day = Some(0);
+    let before = source.spent().requests;
+    let error = source.read(COMPANIES, &ids(&[&id]), kept.cursor.as_ref()).await.unwrap_err();
+    assert_eq!((error.code.as_deref(), source.spent().requests), (Some("DAILY"), before + 1));
+    assert!(error.message.contains("it resets at midnight US/Eastern ("), "{error}");
+    let again = source.read(COMPANIES, &ids(&[&id]), kept.cursor.as_ref()).await.unwrap_err();
+    let pulled = kept.run(&source, COMPANIES, PullMode::Changes).await.unwrap_err();
+    assert_eq!([&again, &pulled], [&error; 2]);
+    assert_eq!(source.spent().requests, before + 1, "nothing is asked before it resets");
 }
 
 #[tokio::test]
@@ -186,6 +233,24 @@ async fn check_names_the_missing_scopes_one_by_one() {
 }
 
 #[tokio::test]
+async fn check_warns_that_a_portal_cannot_be_told_apart_without_the_scope_it_takes() {
+    // Sections 2 and 8: the details of the account need `oauth`, and no right to any object. Pulls go on without them.
+    let portal = Portal::start().await;
+    portal.company("Acme");
+    portal.world().revoke("oauth");
+    Kept::default().run(&portal.source(), COMPANIES, PullMode::Changes).await.unwrap();
+    let findings = portal.source().check().await;
+    let (token, others) = findings.split_first().unwrap();
+    let Verdict::Warning { found, remedy } = &token.verdict else { panic!("{token:?}") };
+    assert!(token.what == "hubspot token" && found.contains("whose portal this is cannot be told"), "{token:?}");
+    assert_eq!(remedy, "add the scope oauth to the key");
+    assert!(others.iter().all(|finding| matches!(finding.verdict, Verdict::Good(_))), "{others:?}");
+
+    portal.world().set_token("another");
+    assert!(matches!(portal.source().check().await[0].verdict, Verdict::Bad { .. }), "a dead token is more than that");
+}
+
+#[tokio::test]
 async fn a_missing_schema_scope_is_named_beside_the_objects_own() {
     // Section 2 lists both; whether the one covers for the other is not certain.
     let portal = Portal::start().await;
@@ -224,4 +289,31 @@ async fn a_property_that_is_not_answered_is_missing_and_not_empty() {
     let notes = source.notes();
     assert_eq!(notes.len(), 2, "one finding for each property: {notes:?}");
     assert!(notes[0].contains("'annualrevenue' of 1 (3)") && notes[1].contains("'lifecyclestage' of 2 (2, 3)"));
+}
+
+#[tokio::test]
+async fn a_cleared_property_is_empty_however_it_is_answered() {
+    // Trap 18: as "" or as null, and never as what it was.
+    let read = [Cleared::Empty, Cleared::Null].map(async |cleared| {
+        let portal = Portal::start().await;
+        portal.world().switches.cleared = cleared;
+        let id = portal.contact("a@x.com", None);
+        portal.set(ObjectType::Contact, &id, "jobtitle", "Buyer");
+        let source = portal.source();
+        let mut kept = Kept::default();
+        portal.world().pin(at("11:00:00"));
+        kept.run(&source, CONTACTS, PullMode::Changes).await.unwrap();
+        assert_eq!(kept.live("jobtitle")[&id], "Buyer");
+        portal.set(ObjectType::Contact, &id, "jobtitle", "");
+        portal.set(ObjectType::Contact, &id, "email", "");
+        portal.world().pin(at("12:00:00"));
+        kept.run(&source, CONTACTS, PullMode::Changes).await.unwrap();
+        assert_eq!(kept.shown(), [format!("{id} live")], "{cleared:?}: an answer, not silence");
+        let Pulled::Live(record) = &kept.records[&SourceKey::new(CONTACTS, id.as_str())] else { panic!("{cleared:?}") };
+        let Facts::Person(person) = &record.facts else { panic!("{record:?}") };
+        (record.properties.get("jobtitle").cloned(), person.email.clone())
+    });
+    let [empty, null] = futures::future::join_all(read).await.try_into().unwrap();
+    assert_eq!(empty, null);
+    assert!(empty.1.is_none() && empty.0 == Some(Value::Null), "{empty:?}");
 }

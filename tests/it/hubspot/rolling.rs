@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pivotal_sync::domain::{Fault, PullMode, SourceKey};
-use pivotal_sync::ports::PageEnd;
+use pivotal_sync::ports::{PageEnd, Source};
 use pivotal_sync::sandbox::hubspot::{ObjectType, World};
 
 use super::{COMPANIES, CONTACTS, Kept, Portal, accounts, at};
@@ -75,6 +75,10 @@ async fn a_quiet_run_with_its_sweep_costs_what_the_table_says() {
     portal.world().pin(at("11:00:00"));
     kept.run(&portal.source(), CONTACTS, PullMode::Changes).await.unwrap();
     portal.settings.link_sweep = 2_000;
+    // What has just been listed is not read again.
+    portal.asked();
+    run(&portal, &mut kept, "11:00:10").await;
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1), ("list", 1), ("search", 1)]));
     for (time, lists, links) in [("12:00:00", 20, 2), ("13:00:00", 3, 1), ("14:00:00", 20, 2)] {
         portal.asked();
         run(&portal, &mut kept, time).await;
@@ -109,8 +113,12 @@ async fn a_token_of_another_portal_reads_nothing() {
     *portal.world() = other;
     for mode in [PullMode::Changes, PullMode::Full] {
         let error = kept.run(&portal.source(), COMPANIES, mode).await.unwrap_err();
-        assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Invalid, Some("other_portal")));
+        assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Unauthorised, Some("other_portal")));
         assert!(error.message.contains("62515") && error.message.contains("99"), "{error}");
     }
+    portal.asked();
+    let error = portal.source().read(COMPANIES, &super::ids(&["951"]), before.0.as_ref()).await.unwrap_err();
+    assert_eq!((&error.fault, error.code.as_deref()), (&Fault::Unauthorised, Some("other_portal")));
+    assert_eq!(portal.asked(), BTreeMap::from([("account", 1)]), "nothing is asked about a record");
     assert_eq!((kept.cursor.clone(), kept.records.clone()), before);
 }

@@ -209,29 +209,33 @@ async fn changes_without_events_are_found_by_a_full_pass_trap_14() {
 
 #[tokio::test]
 async fn catalogue_events_refresh_what_hangs_on_it_traps_14_23() {
-    let account = Account::start().await;
-    let (customer, subscription, price) = account.payer();
-    let other = account.subscription(&customer, &[(&account.price(7_00, Interval::Month), 1)]);
-    account.later(TimeDelta::hours(1));
-    let mut kept = listed(&account, SUBSCRIPTIONS).await;
-    let plan = |kept: &Kept, id: &str| kept.facts(id).plan.clone();
-    account.world().update_price(&price, |price| price.nickname = Some("Pro".to_owned())).unwrap();
-    follow(&account, &mut kept, SUBSCRIPTIONS).await;
-    assert_eq!((plan(&kept, &subscription), plan(&kept, &other)), (Some("Pro".into()), Some("Gold".into())));
-    assert_eq!(kept.shown, std::slice::from_ref(&subscription), "only what hangs on that price");
-    account.world().update_price(&price, |price| (price.nickname, price.active) = (None, false)).unwrap();
-    account.later(TimeDelta::hours(1));
-    follow(&account, &mut kept, SUBSCRIPTIONS).await;
-    assert_eq!(plan(&kept, &subscription), Some("Gold".into()), "an archived price stays on what runs");
-    assert_eq!(kept.mrr(&subscription), "10");
-    // A paused subscription is no churn, and a resumed one pays again (trap 46).
-    for (status, mrr) in [(Status::Paused, "0"), (Status::Active, "10")] {
-        account.world().update_subscription(&subscription, |it| it.status = status).unwrap();
+    // Whether an event says what it changed or not (section 4).
+    for says in [true, false] {
+        let account = Account::start().await;
+        account.world().switches.previous_attributes = says;
+        let (customer, subscription, price) = account.payer();
+        let other = account.subscription(&customer, &[(&account.price(7_00, Interval::Month), 1)]);
+        account.later(TimeDelta::hours(1));
+        let mut kept = listed(&account, SUBSCRIPTIONS).await;
+        let plan = |kept: &Kept, id: &str| kept.facts(id).plan.clone();
+        account.world().update_price(&price, |price| price.nickname = Some("Pro".to_owned())).unwrap();
+        follow(&account, &mut kept, SUBSCRIPTIONS).await;
+        assert_eq!((plan(&kept, &subscription), plan(&kept, &other)), (Some("Pro".into()), Some("Gold".into())));
+        assert_eq!(kept.shown, std::slice::from_ref(&subscription), "only what hangs on that price");
+        account.world().update_price(&price, |price| (price.nickname, price.active) = (None, false)).unwrap();
         account.later(TimeDelta::hours(1));
         follow(&account, &mut kept, SUBSCRIPTIONS).await;
-        assert_eq!(
-            (kept.facts(&subscription).status.as_str(), kept.mrr(&subscription).as_str()),
-            (status.as_str(), mrr)
-        );
+        assert_eq!(plan(&kept, &subscription), Some("Gold".into()), "an archived price stays on what runs");
+        assert_eq!(kept.mrr(&subscription), "10");
+        // A paused subscription is no churn, and a resumed one pays again (trap 46).
+        for (status, mrr) in [(Status::Paused, "0"), (Status::Active, "10")] {
+            account.world().update_subscription(&subscription, |it| it.status = status).unwrap();
+            account.later(TimeDelta::hours(1));
+            follow(&account, &mut kept, SUBSCRIPTIONS).await;
+            assert_eq!(
+                (kept.facts(&subscription).status.as_str(), kept.mrr(&subscription).as_str()),
+                (status.as_str(), mrr)
+            );
+        }
     }
 }

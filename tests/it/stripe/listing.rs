@@ -78,7 +78,7 @@ async fn absence_from_a_list_is_confirmed_by_id_traps_19_20_52() {
     assert!(kept.is_gone(CUSTOMERS, &stub) && kept.is_gone(CUSTOMERS, &erased));
     assert_eq!((kept.name(&stays), kept.name(&clocked)), ("Stays".to_owned(), "Clocked".to_owned()));
     let source = account.source();
-    let read = source.read(CUSTOMERS, &ids(&[&clocked])).await.unwrap();
+    let read = source.read(CUSTOMERS, &ids(&[&clocked]), None).await.unwrap();
     assert!(matches!(&read[0], Pulled::Malformed(..)), "not listed is not gone: {read:?}");
 }
 

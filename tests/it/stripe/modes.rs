@@ -34,7 +34,9 @@ async fn objects_of_the_other_mode_are_refused_and_told_by_check_trap_51() {
     let id = account.customer("Acme");
     let source = account.source();
     let request = PullRequest { stream: CUSTOMERS, cursor: None, mode: PullMode::Full };
-    for error in [source.pull(request).await.unwrap_err(), source.read(CUSTOMERS, &ids(&[&id])).await.unwrap_err()] {
+    for error in
+        [source.pull(request).await.unwrap_err(), source.read(CUSTOMERS, &ids(&[&id]), None).await.unwrap_err()]
+    {
         assert!(error.fault == Fault::Unexpected && error.to_string().contains(&id), "{error}");
     }
     let findings = source.check().await;

@@ -40,7 +40,7 @@ async fn tiers_are_fetched_though_lists_cannot_expand_them_trap_32() {
         let subscription = account.subscription(&customer, &[(&price, 11)]);
         assert_eq!(listed(&account, SUBSCRIPTIONS).await.mrr(&subscription), expected);
         // By itself too, where no listing has filled the catalogue.
-        let read = account.source().read(SUBSCRIPTIONS, &ids(&[&subscription])).await.unwrap();
+        let read = account.source().read(SUBSCRIPTIONS, &ids(&[&subscription]), None).await.unwrap();
         assert!(format!("{read:?}").contains(&format!("mrr: {expected}")), "{read:?}");
     }
 }

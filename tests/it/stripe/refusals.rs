@@ -66,7 +66,7 @@ async fn every_error_names_stripes_request_11() {
         errors.push(account.source().pull(request).await.unwrap_err());
     }
     account.obstruct("customers/", 1, 200, r#"{"id":"cus_other","object":"customer"}"#);
-    errors.push(account.source().read(CUSTOMERS, &ids(&[&id])).await.unwrap_err());
+    errors.push(account.source().read(CUSTOMERS, &ids(&[&id]), None).await.unwrap_err());
     for error in errors {
         assert_eq!(error.request_id.as_deref(), Some("req_obstacle"), "{error}");
         assert!(error.to_string().contains("req_obstacle"), "{error}");
@@ -81,8 +81,11 @@ async fn a_lost_right_or_key_never_looks_like_absence_trap_21() {
     let (mut customers, mut subscriptions) = (listed(&account, CUSTOMERS).await, listed(&account, SUBSCRIPTIONS).await);
     account.rename(&customer, "Acme Inc");
     account.world().cancel_subscription(&subscription).unwrap();
-    for status in [403, 401] {
-        account.world().switches.forbidden_status = status;
+    for (status, named) in [(403, true), (401, true), (403, false), (401, false)] {
+        {
+            let switches = &mut account.world().switches;
+            (switches.forbidden_status, switches.forbidden_names_right) = (status, named);
+        }
         for right in [
             Permission::Customers,
             Permission::Subscriptions,
@@ -95,8 +98,13 @@ async fn a_lost_right_or_key_never_looks_like_absence_trap_21() {
                 for mode in [PullMode::Changes, PullMode::Full] {
                     let (cursor, now) = (kept.cursor.clone(), account.world().now());
                     if let Err(error) = kept.run(&account.source(), stream, mode, now).await {
-                        let Fault::Forbidden { scopes } = &error.fault else { panic!("{error}") };
-                        assert_eq!(scopes, &[right.id()], "{error}");
+                        let expected = match (status, named) {
+                            // Without a right in its words it is a key that does not work.
+                            (401, false) => Fault::Unauthorised,
+                            (_, false) => Fault::Forbidden { scopes: Vec::new() },
+                            (_, true) => Fault::Forbidden { scopes: vec![right.id().to_owned()] },
+                        };
+                        assert_eq!(error.fault, expected, "{error}");
                     }
                     kept.cursor = cursor;
                 }
@@ -109,6 +117,37 @@ async fn a_lost_right_or_key_never_looks_like_absence_trap_21() {
     let now = account.world().now();
     let error = customers.run(&account.source(), CUSTOMERS, PullMode::Full, now).await.unwrap_err();
     assert_eq!((error.fault, customers.live().count()), (Fault::Unauthorised, 1));
+}
+
+#[tokio::test]
+async fn events_that_are_left_out_without_a_word_delete_nothing_and_a_full_pass_names_the_right_trap_21() {
+    let account = Account::start().await;
+    account.world().switches.events_hide_forbidden = true;
+    let (stays, _, _) = account.payer();
+    let goes = account.customer("Goes");
+    let mut kept = listed(&account, CUSTOMERS).await;
+    account.world().forbid(Permission::Customers);
+    account.rename(&stays, "Renamed");
+    account.world().delete_customer(&goes).unwrap();
+    account.later(TimeDelta::hours(1));
+    assert_eq!(follow(&account, &mut kept, CUSTOMERS).await, PageEnd::Delta, "nothing says that something is missing");
+    assert_eq!((kept.name(&stays), kept.live().count()), ("Acme".to_owned(), 2));
+
+    let now = account.world().now();
+    let error = kept.run(&account.source(), CUSTOMERS, PullMode::Full, now).await.unwrap_err();
+    assert_eq!(error.fault, Fault::Forbidden { scopes: vec![Permission::Customers.id().to_owned()] });
+    let findings = account.source().check().await;
+    assert!(
+        findings
+            .iter()
+            .any(|found| matches!(&found.verdict, Verdict::Bad { remedy, .. } if remedy.contains("customer")))
+    );
+    assert_eq!(kept.live().count(), 2);
+
+    account.world().permit(Permission::Customers);
+    assert_eq!(kept.run(&account.source(), CUSTOMERS, PullMode::Full, now).await.unwrap(), PageEnd::Listing);
+    assert_eq!((kept.name(&stays), kept.live().count()), ("Renamed".to_owned(), 1));
+    assert!(kept.is_gone(CUSTOMERS, &goes));
 }
 
 #[tokio::test]
