@@ -29,7 +29,7 @@ pub(super) fn began(ask: &Ask) {
 pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
     let Report { status, operations: did, requests, started_at, finished_at, .. } = report;
     let took_ms = finished_at.map(|end| (end - started_at).num_milliseconds());
-    let status = status.as_str();
+    let (status, in_words) = (status.as_str(), did.in_words());
     tracing::info!(
         status,
         took_ms,
@@ -44,8 +44,8 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
         stripe_requests = requests.stripe,
         pivotal_requests = requests.pivotal,
         throttled = requests.throttled,
-        "run ended: {status} {}",
-        did.in_words()
+        "run ended: {status}{}",
+        if in_words.is_empty() { in_words } else { format!(", {in_words}") }
     );
     match result {
         Ok(()) | Err(EngineError::Interrupted) => {}
