@@ -36,7 +36,7 @@ fn one(told: &Told) -> String {
     }
     section(&mut out, "what the sources say");
     for record in &story.records {
-        source(&mut out, record);
+        source(&mut out, record, told);
     }
     if let Some(explained) = &told.explained {
         rules(&mut out, explained);
@@ -100,8 +100,7 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     }
     standing(out, story, told);
     // What rests as held or quarantined says it below.
-    let is_told = |reason: &str| told.story.operations.iter().any(|o| o.why.as_deref() == Some(reason));
-    if let Some(quarantine) = entity.quarantine.as_ref().filter(|quarantine| !is_told(&quarantine.reason)) {
+    if let Some(quarantine) = entity.quarantine.as_ref().filter(|quarantine| !is_owed(told, &quarantine.reason)) {
         let _ = writeln!(out, "  {} {}", paint(RED, "refused by Pivotal:"), visible(&quarantine.reason));
     }
     if !entity.approval.0.is_empty() {
@@ -132,6 +131,8 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
     match now {
         Some(Wanted::NotSelected(why)) => no(out, why),
         Some(Wanted::Gone(since)) => no(out, &format!("gone at the source since {}", stamp(*since))),
+        // What is held stands below.
+        Some(Wanted::Held(why)) if is_owed(told, why) => {}
         Some(Wanted::Held(why) | Wanted::Doubled(why) | Wanted::LeftBehind(why)) => {
             let _ = writeln!(out, "  {} {}", paint(MAGENTA, "waits for a decision:"), visible(why));
         }
@@ -203,7 +204,12 @@ pub(super) fn differences(out: &mut String, verb: Verb, changes: &Changes) {
     }
 }
 
-fn source(out: &mut String, record: &StoryRecord) {
+/// Whether an operation gives that reason.
+fn is_owed(told: &Told, reason: &str) -> bool {
+    told.story.operations.iter().any(|operation| operation.why.as_deref() == Some(reason))
+}
+
+fn source(out: &mut String, record: &StoryRecord, told: &Told) {
     let StoryRecord { key, state, merged_into, properties, problem, unreadable, tokens, changed_at, gone_at, .. } =
         record;
     let mut said = state.clone();
@@ -226,7 +232,8 @@ fn source(out: &mut String, record: &StoryRecord) {
     }
     for (word, text) in [("held:", problem), ("unreadable:", unreadable)] {
         if let Some(text) = text {
-            let _ = writeln!(out, "  {} {}", paint(RED, word), visible(text));
+            let text = if is_owed(told, text) { "as above".to_owned() } else { visible(text) };
+            let _ = writeln!(out, "  {} {text}", paint(RED, word));
         }
     }
 }
