@@ -16,6 +16,8 @@ pub trait Progress: Send + Sync {
     fn pulled(&self, stream: Stream, read: u64);
     /// So many objects of Pivotal have been seen.
     fn walked(&self, kind: Kind, seen: u64);
+    /// Pivotal was asked so many of so many questions; how long the limit makes the rest take, when that is known.
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>);
     /// So many entities have been compared.
     fn compared(&self, entities: u64);
     /// Writing begins, or goes on after `done` were carried out; how long the limit makes it take, when that is known.
@@ -42,6 +44,7 @@ struct Silent;
 impl Progress for Silent {
     fn pulled(&self, _: Stream, _: u64) {}
     fn walked(&self, _: Kind, _: u64) {}
+    fn asked(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn compared(&self, _: u64) {}
     fn applying(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn settled(&self, _: &str, _: bool) {}
@@ -54,6 +57,14 @@ fn reading(stream: Stream, read: u64) -> String {
 
 fn walking(kind: Kind, seen: u64) -> String {
     format!("looking through Pivotal's {kind}s: {seen}")
+}
+
+fn asking(asked: u64, of: u64, estimate: Option<Duration>) -> String {
+    let left = if asked == 0 { "" } else { " to go" };
+    let time = estimate
+        .filter(|time| !time.is_zero())
+        .map_or_else(String::new, |time| format!(", about {}{left}", Span(time)));
+    format!("asking Pivotal what it says now: {asked} of {of} requests{time}")
 }
 
 fn writing(operations: u64, estimate: Option<Duration>) -> String {
@@ -100,6 +111,10 @@ impl Progress for Bar {
 
     fn walked(&self, kind: Kind, seen: u64) {
         self.say(walking(kind, seen));
+    }
+
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>) {
+        self.say(asking(asked, of, estimate));
     }
 
     fn compared(&self, entities: u64) {
@@ -182,6 +197,15 @@ impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress
 
     fn walked(&self, kind: Kind, seen: u64) {
         self.now_and_then(|_| walking(kind, seen));
+    }
+
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>) {
+        // What is done in a moment needs no announcement.
+        if asked == 0 && estimate.is_some_and(|time| !time.is_zero()) {
+            (self.say)(&format!("{}\n", asking(asked, of, estimate)));
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).last = (self.clock)();
+        }
+        self.now_and_then(|_| asking(asked, of, estimate));
     }
 
     fn compared(&self, entities: u64) {

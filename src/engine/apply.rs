@@ -244,7 +244,7 @@ impl Engine {
             Ok(answer) => {
                 shared.answered();
                 let settled = written(&armed.operation, armed.mirror.as_ref(), &answer);
-                if let (Settled::Written { mirror }, Kind::Customer) = (&settled, armed.operation.kind) {
+                if let (Settled::Written { mirror, .. }, Kind::Customer) = (&settled, armed.operation.kind) {
                     shared.remember(armed.operation.entity, mirror.id.clone());
                 }
                 self.following(shared, armed, answer.heard, settled, settle).await

@@ -76,6 +76,9 @@ pub enum EngineError {
         /// What to do.
         hint: String,
     },
+    /// Asked to stop before anything was written.
+    #[error("stopped while reading; nothing was written")]
+    NothingYet,
     /// Asked to stop.
     #[error("stopped before the end; what was written is recorded, and the next run goes on from there")]
     Interrupted,
@@ -98,7 +101,7 @@ impl EngineError {
             Self::Offline(_) => "offline",
             Self::NothingToAudit => "audit",
             Self::Undo { .. } => "undo",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::NothingYet => "interrupted",
         }
     }
 
@@ -131,6 +134,7 @@ impl EngineError {
             Self::Plan(refused) => refused.hint().to_owned(),
             Self::Offline(_) => "run `pivotal-sync plan` without --offline".to_owned(),
             Self::Interrupted => "run the same command again to go on".to_owned(),
+            Self::NothingYet => "run the same command again; it begins anew".to_owned(),
         }
     }
 }

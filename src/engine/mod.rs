@@ -29,6 +29,7 @@ mod halt;
 mod measure;
 mod metadata;
 mod moved;
+mod now;
 mod nudged;
 mod offline;
 mod outcome;

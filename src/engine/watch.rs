@@ -24,6 +24,15 @@ pub enum Event {
         /// Objects seen so far.
         seen: u64,
     },
+    /// Pivotal is asked what it says now, before anything is decided.
+    Asked {
+        /// Requests made so far.
+        asked: u64,
+        /// Requests in all, as far as is known.
+        of: u64,
+        /// How long the limit makes the rest take, when known.
+        estimate: Option<Duration>,
+    },
     /// So many entities were compared.
     Compared {
         /// Entities so far.

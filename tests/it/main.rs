@@ -39,6 +39,7 @@ mod told;
 mod truth;
 mod two_sources;
 mod undo;
+mod undo_reading;
 mod urgent;
 mod waiting;
 mod walks;

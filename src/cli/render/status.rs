@@ -9,7 +9,7 @@ use crate::daemon::{Daemon, Facts};
 use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
-use super::audit::{finding_json, findings};
+use super::audit::{finding_json, findings, put_back};
 use super::commands::own_commands;
 use super::fold::{Folded, fold};
 use super::plan::leaving_one;
@@ -129,6 +129,7 @@ fn audited(out: &mut String, view: &StatusView, width: Option<usize>) {
         let text = wrap(&format!("warning: {}", visible(why)), width, 2);
         let _ = writeln!(out, "{}", paint(RED, text));
     }
+    put_back(out, run.report.as_ref().and_then(|r| r.audit.as_ref()).map_or(&[], |audit| &audit.written_back));
     findings(out, &facts.findings, run.started_at, width);
     let rest = facts.all_findings.saturating_sub(facts.findings.len() as u64);
     if rest > 0 {
