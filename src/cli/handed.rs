@@ -29,7 +29,10 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
         Told::Event(event) => watch.tell(event),
         Told::Waiting(run) if !json => {
             let by = if run.by == Asker::Command { "another command".to_owned() } else { run.by.as_str().to_owned() };
-            print::say(&format!("the daemon is busy with a {} for {by}; this comes after it\n", run.errand));
+            print::say(&format!(
+                "the daemon is busy with a {} for {by}; this is taken in between two of its writes, or right after it\n",
+                run.errand
+            ));
         }
         Told::Waiting(_) => {}
     };

@@ -20,6 +20,8 @@ pub trait Progress: Send + Sync {
     fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>);
     /// So many entities have been compared.
     fn compared(&self, entities: u64);
+    /// So many are taken over as they are, without a request.
+    fn taking_over(&self, operations: u64);
     /// Writing begins, or goes on after `done` were carried out; how long the limit makes it take, when that is known.
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>);
     /// One operation was settled.
@@ -46,6 +48,7 @@ impl Progress for Silent {
     fn walked(&self, _: Kind, _: u64) {}
     fn asked(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn compared(&self, _: u64) {}
+    fn taking_over(&self, _: u64) {}
     fn applying(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn settled(&self, _: &str, _: bool) {}
     fn ended(&self) {}
@@ -65,6 +68,10 @@ fn asking(asked: u64, of: u64, estimate: Option<Duration>) -> String {
         .filter(|time| !time.is_zero())
         .map_or_else(String::new, |time| format!(", about {}{left}", Span(time)));
     format!("asking Pivotal what it says now: {asked} of {of} requests{time}")
+}
+
+fn taking(operations: u64) -> String {
+    format!("taking over {operations} that are in Pivotal already")
 }
 
 fn writing(operations: u64, estimate: Option<Duration>) -> String {
@@ -119,6 +126,10 @@ impl Progress for Bar {
 
     fn compared(&self, entities: u64) {
         self.say(format!("comparing: {entities}"));
+    }
+
+    fn taking_over(&self, operations: u64) {
+        self.say(taking(operations));
     }
 
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
@@ -212,6 +223,10 @@ impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress
         self.now_and_then(|_| format!("comparing: {entities}"));
     }
 
+    fn taking_over(&self, operations: u64) {
+        (self.say)(&format!("{}\n", taking(operations)));
+    }
+
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
         // When a run goes on after it made way for something, the next line of the minute tells.
         if operations > 0 && done == 0 {
@@ -249,6 +264,9 @@ mod tests {
             lines.pulled(Stream::HubspotCompanies, 100);
             later(60);
             lines.pulled(Stream::HubspotCompanies, 200);
+            lines.asked(0, 300, Some(Duration::from_secs(300)));
+            lines.asked(1, 300, Some(Duration::from_secs(240)));
+            lines.taking_over(7);
             lines.applying(0, 120, Some(Duration::from_secs(120)));
             for i in 0..119 {
                 later(1);
@@ -261,6 +279,8 @@ mod tests {
             said,
             [
                 "reading hubspot.companies: 200\n",
+                "asking Pivotal what it says now: 0 of 300 requests, about 5m\n",
+                "taking over 7 that are in Pivotal already\n",
                 "writing 120 to Pivotal, about 2m\n",
                 "written 59 of 120, 1 not done\n"
             ]

@@ -41,6 +41,7 @@ mod remember;
 mod retain;
 mod run;
 mod saved;
+mod settled;
 mod stages;
 mod tell;
 mod torn;

@@ -38,6 +38,11 @@ pub enum Event {
         /// Entities so far.
         entities: u64,
     },
+    /// So many are in Pivotal already and agree: they are taken over, and nothing is sent for them.
+    TakingOver {
+        /// Operations.
+        operations: u64,
+    },
     /// Writing begins.
     Applying {
         /// What this run has carried out already, before it made way for something.

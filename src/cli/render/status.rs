@@ -107,6 +107,8 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
         Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
             Some("pivotal-sync why REF  (tells the whole story of one)")
         }
+        // Another command would find the store in use; a daemon would take it in.
+        Some(run) if run.finished_at.is_none() && facts.in_use && view.daemon.is_none() => None,
         Some(_) if view.facts.counts.approved > 0 => Some("pivotal-sync sync  (does what was approved)"),
         Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
         Some(_) if facts.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
