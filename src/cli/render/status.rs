@@ -177,7 +177,10 @@ fn last_run(out: &mut String, view: &StatusView) {
             took(run).map_or_else(String::new, |took| format!(", took {took}"))
         ),
         None if view.facts.in_use => {
-            writeln!(out, "running: {what}, begun {}{}", ago(view.now, run.started_at), how_far(run))
+            // A daemon tells how far its run is itself, to the moment.
+            let told = view.daemon.as_ref().is_some_and(|daemon| daemon.run.is_some());
+            let far = if told { String::new() } else { how_far(run) };
+            writeln!(out, "running: {what}, begun {}{far}", ago(view.now, run.started_at))
         }
         None => writeln!(out, "last run: {what}, cut off, begun {}", ago(view.now, run.started_at)),
     };
