@@ -9,7 +9,8 @@ CREATE TABLE run (
     status      TEXT NOT NULL,                 -- running, complete, partial, failed, interrupted
     started_at  TEXT NOT NULL,
     finished_at TEXT,                          -- empty while it runs
-    report      TEXT                           -- the JSON object that `--json` prints; of a run under way, how far it is
+    report      TEXT,                          -- the JSON object that `--json` prints; of a run under way, how far it is
+    forgotten   INTEGER NOT NULL DEFAULT 0     -- 1 once what it did was removed after store.retention, as a whole or in part
 ) STRICT;
 CREATE INDEX run_by_end ON run (finished_at);
 
@@ -108,6 +109,7 @@ CREATE TABLE entity (
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
     written_at    TEXT,
     found         TEXT,                        -- JSON: what of it was there when it was taken over; what still says so was not set here
+    kept          TEXT,                        -- JSON: field -> [value]: what Pivotal answered of it when that was not what was written, or was not written at all
     refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for
     approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
     undone        TEXT,                        -- JSON: what a person had taken back, not to be done again unasked

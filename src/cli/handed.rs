@@ -24,12 +24,16 @@ pub(super) async fn caller(settings: &Settings) -> Result<Option<Caller>, Failur
 /// Has the daemon make a run and waits for it. `None` when the person did not want to wait: the run goes on.
 pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<Option<Handed>, Failure> {
     let watch = session::watch(json);
+    let changes = matches!(errand, Errand::Sync);
     let told = |told| match told {
         Told::Event(event) => watch.tell(event),
         Told::Waiting(run) if !json => {
             let by = if run.by == Asker::Command { "another command".to_owned() } else { run.by.as_str().to_owned() };
             let article = if run.errand.starts_with(['a', 'u']) { "an" } else { "a" };
-            print::say(&format!("the daemon is busy with {article} {} for {by}; this comes after it\n", run.errand));
+            // What is to be shown, or was approved as it is, takes in nothing.
+            let takes_in = changes && matches!(run.errand.as_str(), "sync" | "full" | "backfill");
+            let turn = if takes_in { "this is taken in between two of its writes" } else { "this comes after it" };
+            print::say(&format!("the daemon is busy with {article} {} for {by}; {turn}\n", run.errand));
         }
         Told::Waiting(_) => {}
     };

@@ -16,8 +16,12 @@ pub trait Progress: Send + Sync {
     fn pulled(&self, stream: Stream, read: u64);
     /// So many objects of Pivotal have been seen.
     fn walked(&self, kind: Kind, seen: u64);
+    /// Pivotal was asked so many of so many questions; how long the limit makes the rest take, when that is known.
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>);
     /// So many entities have been compared.
     fn compared(&self, entities: u64);
+    /// So many are taken over as they are, without a request.
+    fn taking_over(&self, operations: u64);
     /// Writing begins, or goes on after `done` were carried out; how long the limit makes it take, when that is known.
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>);
     /// One operation was settled.
@@ -42,7 +46,9 @@ struct Silent;
 impl Progress for Silent {
     fn pulled(&self, _: Stream, _: u64) {}
     fn walked(&self, _: Kind, _: u64) {}
+    fn asked(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn compared(&self, _: u64) {}
+    fn taking_over(&self, _: u64) {}
     fn applying(&self, _: u64, _: u64, _: Option<Duration>) {}
     fn settled(&self, _: &str, _: bool) {}
     fn ended(&self) {}
@@ -54,6 +60,18 @@ fn reading(stream: Stream, read: u64) -> String {
 
 fn walking(kind: Kind, seen: u64) -> String {
     format!("looking through Pivotal's {kind}s: {seen}")
+}
+
+fn asking(asked: u64, of: u64, estimate: Option<Duration>) -> String {
+    let left = if asked == 0 { "" } else { " to go" };
+    let time = estimate
+        .filter(|time| !time.is_zero())
+        .map_or_else(String::new, |time| format!(", about {}{left}", Span(time)));
+    format!("asking Pivotal what it says now: {asked} of {of} requests{time}")
+}
+
+fn taking(operations: u64) -> String {
+    format!("taking over {operations} that are in Pivotal already")
 }
 
 fn writing(operations: u64, estimate: Option<Duration>) -> String {
@@ -102,8 +120,16 @@ impl Progress for Bar {
         self.say(walking(kind, seen));
     }
 
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>) {
+        self.say(asking(asked, of, estimate));
+    }
+
     fn compared(&self, entities: u64) {
         self.say(format!("comparing: {entities}"));
+    }
+
+    fn taking_over(&self, operations: u64) {
+        self.say(taking(operations));
     }
 
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
@@ -184,8 +210,21 @@ impl<Say: Fn(&str) + Send + Sync, Clock: Fn() -> Instant + Send + Sync> Progress
         self.now_and_then(|_| walking(kind, seen));
     }
 
+    fn asked(&self, asked: u64, of: u64, estimate: Option<Duration>) {
+        // What is done in a moment needs no announcement.
+        if asked == 0 && estimate.is_some_and(|time| !time.is_zero()) {
+            (self.say)(&format!("{}\n", asking(asked, of, estimate)));
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).last = (self.clock)();
+        }
+        self.now_and_then(|_| asking(asked, of, estimate));
+    }
+
     fn compared(&self, entities: u64) {
         self.now_and_then(|_| format!("comparing: {entities}"));
+    }
+
+    fn taking_over(&self, operations: u64) {
+        (self.say)(&format!("{}\n", taking(operations)));
     }
 
     fn applying(&self, done: u64, operations: u64, estimate: Option<Duration>) {
@@ -225,6 +264,9 @@ mod tests {
             lines.pulled(Stream::HubspotCompanies, 100);
             later(60);
             lines.pulled(Stream::HubspotCompanies, 200);
+            lines.asked(0, 300, Some(Duration::from_secs(300)));
+            lines.asked(1, 300, Some(Duration::from_secs(240)));
+            lines.taking_over(7);
             lines.applying(0, 120, Some(Duration::from_secs(120)));
             for i in 0..119 {
                 later(1);
@@ -237,6 +279,8 @@ mod tests {
             said,
             [
                 "reading hubspot.companies: 200\n",
+                "asking Pivotal what it says now: 0 of 300 requests, about 5m\n",
+                "taking over 7 that are in Pivotal already\n",
                 "writing 120 to Pivotal, about 2m\n",
                 "written 59 of 120, 1 not done\n"
             ]

@@ -103,7 +103,9 @@ impl Watch for Watcher {
         match event {
             Event::Pulled { stream, read } => self.0.pulled(stream, read),
             Event::Walked { kind, seen } => self.0.walked(kind, seen),
+            Event::Asked { asked, of, estimate } => self.0.asked(asked, of, estimate),
             Event::Compared { entities } => self.0.compared(entities),
+            Event::TakingOver { operations } => self.0.taking_over(operations),
             Event::Applying { done, operations, estimate } => self.0.applying(done, operations, estimate),
             Event::Settled { name, done, .. } => self.0.settled(&name, done),
             Event::Ended => self.0.ended(),

@@ -82,7 +82,7 @@ fn advance(stage: &mut Stage, event: &Event) {
         (Event::Settled { done, .. }, Stage::Writing { done: through, undone, .. }) => {
             *(if *done { through } else { undone }) += 1;
         }
-        (Event::Settled { .. } | Event::Ended, _) => {}
+        (Event::Asked { .. } | Event::TakingOver { .. } | Event::Settled { .. } | Event::Ended, _) => {}
         (Event::Pulled { stream, read }, stage) => *stage = Stage::Reading { stream: *stream, read: *read },
         (Event::Walked { kind, seen }, stage) => *stage = Stage::Walking { kind: *kind, seen: *seen },
         (Event::Compared { entities }, stage) => *stage = Stage::Comparing { entities: *entities },

@@ -97,6 +97,11 @@ impl<const N: usize> From<[(&str, Value); N]> for Fields {
     }
 }
 
+/// What Pivotal's answer to a write made of its fields: the value it keeps instead of the one that was written, or beside
+/// what was written; `None` where it keeps what was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept(pub BTreeMap<String, Option<Value>>);
+
 /// One field's before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Change {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntityId, Kind, PivotalId, SourceKey, Timestamp, Value};
+use super::{Change, EntityId, Kind, PivotalId, SourceKey, Timestamp, Value};
 
 /// One thing an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,30 @@ pub struct AuditCounts {
     /// Why another tool seems to write the same fields or make the same customers, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_writers: Option<String>,
+    /// The fields that this audit wrote its source's value to, over somebody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_back: Vec<PutBack>,
+}
+
+/// A field whose source's value was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// Which kind of Pivotal object.
+    pub object: Kind,
+    /// The object.
+    pub pivotal_id: PivotalId,
+    /// Its number in Pivotal's pages.
+    pub display_id: Option<i64>,
+    /// The record that names it.
+    #[serde(rename = "ref")]
+    pub subject: Option<SourceKey>,
+    /// What people call it.
+    pub name: String,
+    /// The field.
+    pub field: String,
+    /// From somebody's value, which is nowhere else any more, to the source's.
+    #[serde(flatten)]
+    pub change: Change,
 }
 
 impl AuditCounts {

@@ -26,8 +26,8 @@ pub use duration::Span;
 pub use entity::{Binding, Entity, Holder, Mirror, MirrorState, Origin, Quarantine};
 pub use facts::{AccountFacts, AccountLink, DealFacts, Facts, PersonFacts, SubscriptionFacts, SubscriptionStatus};
 pub use fault::{ApiError, Fault};
-pub use fields::{Change, Changes, Fields};
-pub use finding::{AuditCounts, Finding, FindingKind};
+pub use fields::{Change, Changes, Fields, Kept};
+pub use finding::{AuditCounts, Finding, FindingKind, PutBack};
 pub use ids::{
     EntityId, ExternalId, IdempotencyKey, Kind, ParseKeyError, PivotalId, Role, RunId, SourceKey, SourceName, Stream,
 };

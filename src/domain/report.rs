@@ -144,11 +144,27 @@ impl OperationCounts {
 
     /// Counts one operation done (or planned).
     pub const fn count(&mut self, verb: Verb) {
+        *self.of(verb) += 1;
+    }
+
+    /// How many were done (or planned) of a verb.
+    pub const fn of(&mut self, verb: Verb) -> &mut u64 {
         match verb {
-            Verb::Create => self.create += 1,
-            Verb::Update => self.update += 1,
-            Verb::Delete => self.delete += 1,
-            Verb::Adopt => self.adopt += 1,
+            Verb::Create => &mut self.create,
+            Verb::Update => &mut self.update,
+            Verb::Delete => &mut self.delete,
+            Verb::Adopt => &mut self.adopt,
+        }
+    }
+
+    /// These, but of what was done no less than was counted elsewhere.
+    pub fn at_least(self, told: &Self) -> Self {
+        Self {
+            create: self.create.max(told.create),
+            update: self.update.max(told.update),
+            delete: self.delete.max(told.delete),
+            adopt: self.adopt.max(told.adopt),
+            ..self
         }
     }
 

@@ -36,6 +36,17 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// Whether it holds nothing that somebody can have meant: nothing, an empty text or list, or a flag that is not set.
+    pub fn says_nothing(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(false) => true,
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Map(map) => map.is_empty(),
+            Self::Bool(true) | Self::Number(_) => false,
+        }
+    }
+
     /// The text, if this is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {

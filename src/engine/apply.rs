@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::sync::mpsc;
 
-use crate::domain::{Action, ApiError, Doing, Fault, Kind, Operation, Parent};
+use crate::domain::{Action, ApiError, Fault, Kind, Operation, Parent};
 use crate::ports::{Answer, Heard, Writer};
 use crate::store::{Intent, OperationId, Settled};
 
@@ -19,13 +19,12 @@ use super::armed::{Armed, Outcome, after, hurried, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
+use super::settled::sends;
 use super::stages::{Group, group};
-use super::{Engine, EngineError, Event, NOT_REACHED, Run, tell};
+use super::{Engine, EngineError, Event, NOT_REACHED, Run};
 
-/// Settlements committed together at most.
-const SETTLE_MOST: usize = 256;
 /// Why an operation that was committed was not sent, though the run goes on.
-const MADE_WAY: &str = "not sent: it made way for something more urgent";
+pub(super) const MADE_WAY: &str = "not sent: it made way for something more urgent";
 
 impl Engine {
     /// Applies a plan. Answers what the run is to take in before it goes on, when it made way for that: then what was not sent
@@ -60,8 +59,13 @@ impl Engine {
             .target
             .rate_per_minute()
             .map(|rate| Duration::from_secs(requests.saturating_sub(1) / u64::from(rate.max(1)) * 60));
-        let operations = ready().count() as u64;
-        self.watch.tell(Event::Applying { done: run.done.len() as u64, operations, estimate });
+        let operations = ready().filter(|operation| sends(operation)).count() as u64;
+        let taken_over = ready().count() as u64 - operations;
+        if taken_over > 0 {
+            self.watch.tell(Event::TakingOver { operations: taken_over });
+        }
+        run.tried = run.done.iter().filter(|operation| sends(operation)).count() as u64;
+        self.watch.tell(Event::Applying { done: run.tried, operations, estimate });
         self.begin_to_write(operations, run).await?;
         let shared = Shared::new(writer, plan, run.report.run, self.stop.child_token());
         let mut groups = group(plan, planned, run);
@@ -244,7 +248,7 @@ impl Engine {
             Ok(answer) => {
                 shared.answered();
                 let settled = written(&armed.operation, armed.mirror.as_ref(), &answer);
-                if let (Settled::Written { mirror }, Kind::Customer) = (&settled, armed.operation.kind) {
+                if let (Settled::Written { mirror, .. }, Kind::Customer) = (&settled, armed.operation.kind) {
                     shared.remember(armed.operation.entity, mirror.id.clone());
                 }
                 self.following(shared, armed, answer.heard, settled, settle).await
@@ -309,64 +313,6 @@ impl Engine {
                 None
             }
         }
-    }
-
-    /// Commits what came back, in groups, and counts it.
-    async fn settle_all(
-        &self,
-        shared: &Shared<'_>,
-        mut outcomes: mpsc::UnboundedReceiver<Outcome>,
-        run: &mut Run,
-    ) -> Result<(), EngineError> {
-        let mut batch = Vec::with_capacity(SETTLE_MOST);
-        while outcomes.recv_many(&mut batch, SETTLE_MOST).await > 0 {
-            let settlements = batch.iter().map(|o| o.settlement.clone()).collect();
-            if let Err(error) = self.store.settle(settlements).await {
-                // Their attempts stay pending and are settled at the next start; nothing more may leave now.
-                shared.fail(error.into());
-                continue;
-            }
-            for outcome in batch.drain(..) {
-                self.count(run, &outcome);
-            }
-            if let Err(error) = self.tell_progress(Doing::Writing, false, run).await {
-                shared.fail(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&self, run: &mut Run, outcome: &Outcome) {
-        tell::settled(outcome);
-        let verb = outcome.operation.verb();
-        let counts = &mut run.report.operations;
-        let done = match &outcome.settlement.outcome {
-            Settled::Written { .. } | Settled::Deleted => {
-                counts.count(verb);
-                run.settled.insert(outcome.settlement.operation);
-                true
-            }
-            Settled::Held(_) | Settled::Contested(_) | Settled::Lost(_) => {
-                counts.held += 1;
-                false
-            }
-            Settled::Refused(_) => {
-                counts.quarantined += 1;
-                false
-            }
-            // It is planned again at once, and counted then.
-            Settled::Unsent(why) if why == MADE_WAY => return,
-            Settled::Waits(_) => {
-                (counts.owed, counts.waiting) = (counts.owed + 1, counts.waiting + 1);
-                false
-            }
-            Settled::Owed(_) | Settled::Unsent(_) | Settled::Unknown(_) => {
-                counts.owed += 1;
-                false
-            }
-        };
-        run.tried += 1;
-        self.watch.tell(Event::Settled { verb, name: outcome.operation.name.clone(), done });
     }
 
     /// Sends, unless hurried: then the answer is not waited for, and what became of the request is not known.

@@ -5,16 +5,19 @@
 //! decided in `reconcile`; without a [`Writer`] nothing leaves. An audit is nobody's hurry: what is asked for meanwhile goes
 //! first, between two of its requests.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tracing::Instrument as _;
 
-use crate::domain::{Doing, EntityId, Fault, Kind, Mirror, MirrorState, PivotalId, Report, RunKind, SourceKey};
+use crate::domain::{
+    Doing, EntityId, Fault, Fields, Finding, FindingKind, Kind, Mirror, MirrorState, PivotalId, Report, RunKind,
+    SourceKey,
+};
 use crate::ports::{RemoteObject, Writer};
 use crate::reconcile::Wanted;
 use crate::store::RemoteQuery;
 
-use super::compared::{About, Auditing};
+use super::compared::{About, Auditing, put_back};
 use super::look::Look;
 use super::parents::{Parents, subject};
 use super::plan::{Asking, Scope};
@@ -69,6 +72,8 @@ impl Engine {
         let ids: Vec<PivotalId> = look.objects().iter().map(|(_, id)| id.clone()).collect();
         audit.counts.new =
             self.store.save_findings(run.report.run, look.kinds(), &ids, &audit.findings, audit.now).await?;
+        let meant: Vec<Finding> =
+            audit.findings.into_iter().filter(|finding| finding.kind == FindingKind::PutBack).collect();
         run.report.audit = Some(audit.counts);
         let concerned: Vec<EntityId> = audit.concerned.into_iter().collect();
         // Who let others by looks at all that is due, as they did: so what is left of it is told.
@@ -77,13 +82,35 @@ impl Engine {
         run.forget_undone();
         let planned = self.make_plan(scope, asking, run).await?;
         match audit.writer {
-            Some(writer) => self.apply_in_turns(writer, planned, audit.ask, run).await,
+            Some(writer) => {
+                let applied = self.apply_in_turns(writer, planned, audit.ask, run).await;
+                let told = self.tell_put_back(meant, run).await;
+                applied.and(told)
+            }
             None => {
                 self.store.close_planned(run.report.run, "found by an audit, not yet applied").await?;
                 run.count_planned();
                 Ok(())
             }
         }
+    }
+
+    /// What was meant to be put back and is no longer found otherwise was put back.
+    async fn tell_put_back(&self, meant: Vec<Finding>, run: &mut Run) -> Result<(), EngineError> {
+        if meant.is_empty() {
+            return Ok(());
+        }
+        let standing = self.store.findings(None, u32::MAX).await?;
+        let standing: HashSet<(&PivotalId, &str)> = standing
+            .iter()
+            .filter(|row| row.finding.kind == FindingKind::PutBack)
+            .map(|row| (&row.finding.pivotal_id, row.finding.field.as_str()))
+            .collect();
+        if let Some(counts) = &mut run.report.audit {
+            let done = meant.into_iter().filter(|f| !standing.contains(&(&f.pivotal_id, f.field.as_str())));
+            counts.written_back = done.map(put_back).collect();
+        }
+        Ok(())
     }
 
     /// Of a few objects nothing follows for all: then what the last audit of all made of them stands.
@@ -220,7 +247,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let entities: Vec<EntityId> = owners.values().copied().collect();
         let by_id: HashMap<&PivotalId, &RemoteObject> = objects.iter().map(|object| (&object.id, *object)).collect();
-        let written_at = self.store.written_at(&entities).await?;
+        let kept = self.store.kept(&entities).await?;
+        let nothing = Fields::new();
         for row in self.store.subjects(&entities).await? {
             let subject = subject(row, &Parents::default());
             let live = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live);
@@ -231,11 +259,10 @@ impl Engine {
                 Wanted::Yes(fields) => Some(fields),
                 _ => None,
             };
-            let drifts = self.reconciler.audit(kind, &mirror.written, &object.fields, fields);
             let entity = subject.entity.id;
-            // Older than our last write: then nobody touched it since, and Pivotal itself keeps it in other words.
-            let touched = object.updated_at.zip(written_at.get(&entity)).is_none_or(|(at, written)| at > *written);
-            let about = About { entity, subject: desired.subject.clone(), name: desired.name.clone(), touched };
+            let kept = kept.get(&entity).unwrap_or(&nothing);
+            let drifts = self.reconciler.audit(kind, &mirror.written, kept, &object.fields, fields);
+            let about = About { entity, subject: desired.subject.clone(), name: desired.name.clone() };
             audit.take_in(&about, &mirror, object, drifts);
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::Utc;
 
 use crate::domain::{
-    AuditCounts, EntityId, Fields, Finding, FindingKind, Kind, Mirror, PivotalId, SourceKey, Timestamp, Value,
+    AuditCounts, Change, EntityId, Fields, Finding, FindingKind, Kind, Mirror, PivotalId, PutBack, SourceKey,
+    Timestamp, Value,
 };
 use crate::ports::{RemoteObject, Writer};
 use crate::reconcile::{Drift, DriftVerdict};
@@ -39,8 +40,6 @@ pub(super) struct About {
     pub(super) entity: EntityId,
     pub(super) subject: SourceKey,
     pub(super) name: String,
-    /// Whether somebody may have changed it since it was last written.
-    pub(super) touched: bool,
 }
 
 impl<'a> Auditing<'a> {
@@ -78,10 +77,6 @@ impl<'a> Auditing<'a> {
     pub(super) fn take_in(&mut self, about: &About, mirror: &Mirror, object: &RemoteObject, drifts: Vec<Drift>) {
         let (mut known, mut found) = (mirror.written.clone(), mirror.found.clone());
         for mut drift in drifts {
-            if !about.touched && drift.verdict == DriftVerdict::PutBack {
-                // Writing it again would change nothing, every time.
-                drift.verdict = DriftVerdict::Left;
-            }
             if drift.verdict == DriftVerdict::PutBack
                 && drift.wanted.as_ref().is_some_and(Value::is_null)
                 && mirror.is_found(&drift.field)
@@ -106,7 +101,7 @@ impl<'a> Auditing<'a> {
             if drift.verdict == DriftVerdict::PutBack && self.writer.is_some() {
                 self.concerned.insert(about.entity);
             }
-            if object.kind == Kind::Customer && about.touched && drift.verdict != DriftVerdict::Taken {
+            if object.kind == Kind::Customer && !drift.kept && drift.verdict != DriftVerdict::Taken {
                 *self.edited.entry(drift.field.clone()).or_default() += 1;
             }
             self.findings.extend(finding(about, object, drift));
@@ -136,6 +131,13 @@ impl<'a> Auditing<'a> {
     }
 }
 
+/// A finding whose field was written since.
+pub(super) fn put_back(finding: Finding) -> PutBack {
+    let Finding { object, pivotal_id, display_id, subject, name, field, found, wanted, .. } = finding;
+    let change = Change { from: found, to: wanted.unwrap_or_default() };
+    PutBack { object, pivotal_id, display_id, subject, name, field, change }
+}
+
 /// What is worth telling of a difference; nothing of what is taken quietly.
 fn finding(about: &About, object: &RemoteObject, drift: Drift) -> Option<Finding> {
     let same = drift.wanted.as_ref() == Some(&drift.written);
@@ -149,7 +151,7 @@ fn finding(about: &About, object: &RemoteObject, drift: Drift) -> Option<Finding
             "it is the tie to its source, and stays as somebody made it; put it right in Pivotal, or `pivotal-sync link` \
              says which record it is",
         ),
-        DriftVerdict::Left if !about.touched => {
+        DriftVerdict::Left if drift.kept => {
             (FindingKind::Edited, "nobody changed it since it was written: Pivotal itself keeps it so")
         }
         DriftVerdict::Left if drift.wanted.is_none() => (FindingKind::Edited, "left as it is"),

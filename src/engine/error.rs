@@ -79,6 +79,9 @@ pub enum EngineError {
         /// What to do.
         hint: String,
     },
+    /// Asked to stop before anything was written.
+    #[error("stopped while reading; nothing was written")]
+    NothingYet,
     /// Asked to stop.
     #[error("stopped before the end; what was written is recorded, and the next run goes on from there")]
     Interrupted,
@@ -102,7 +105,7 @@ impl EngineError {
             Self::NotHere(_) => "not_found",
             Self::NothingToAudit => "audit",
             Self::Undo { .. } => "undo",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::NothingYet => "interrupted",
         }
     }
 
@@ -135,6 +138,7 @@ impl EngineError {
             Self::Plan(refused) => refused.hint().to_owned(),
             Self::Offline(_) => "run `pivotal-sync plan` without --offline".to_owned(),
             Self::Interrupted => "run the same command again to go on".to_owned(),
+            Self::NothingYet => "run the same command again; it begins anew".to_owned(),
         }
     }
 }

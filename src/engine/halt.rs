@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Action, ApiError, EntityId, Operation, Parent, PivotalId, RunId};
+use crate::domain::{Action, ApiError, EntityId, Fault, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
 use crate::store::Settled;
@@ -94,7 +94,7 @@ impl<'a> Shared<'a> {
             }
             halt.failures_in_a_row += 1;
             if halt.failures_in_a_row >= FAILURES_IN_A_ROW {
-                halt.quietly = Some(format!("Pivotal stopped answering, so the rest waits for the next run: {error}"));
+                halt.quietly = Some(format!("{}, so the rest waits for the next run: {error}", what_ails(error)));
             }
         });
     }
@@ -140,5 +140,41 @@ impl<'a> Shared<'a> {
 
     pub(super) fn created_by(&self, entity: EntityId) -> Option<PivotalId> {
         self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&entity).cloned()
+    }
+}
+
+/// What Pivotal did that nothing more is sent after, in words.
+fn what_ails(error: &ApiError) -> String {
+    match (&error.fault, error.status) {
+        (Fault::Throttled { .. }, _) => "Pivotal kept asking to wait".to_owned(),
+        (_, Some(_)) => format!("Pivotal answered {FAILURES_IN_A_ROW} writes in a row, and carried out none"),
+        (_, None) => "Pivotal stopped answering".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_refuses_is_told_as_an_answer() {
+        let error = |fault, status| ApiError {
+            fault,
+            api: "Pivotal",
+            endpoint: "POST /customers".to_owned(),
+            status,
+            code: None,
+            field: None,
+            message: "no".to_owned(),
+            request_id: None,
+        };
+        for (fault, status, said) in [
+            (Fault::KeyInUse, Some(409), "Pivotal answered 5 writes in a row, and carried out none"),
+            (Fault::Unavailable, Some(500), "Pivotal answered 5 writes in a row, and carried out none"),
+            (Fault::TimedOut, None, "Pivotal stopped answering"),
+            (Fault::Unreachable, None, "Pivotal stopped answering"),
+        ] {
+            assert_eq!(what_ails(&error(fault, status)), said);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What an answer leads to: the one place that turns faults into behaviour.
 
-use crate::domain::{Action, ApiError, Fault, Mirror, MirrorState, Operation, Origin, PivotalId, Quarantine};
+use crate::domain::{
+    Action, ApiError, Fault, Fields, Kept, Mirror, MirrorState, Operation, Origin, PivotalId, Quarantine, Value,
+};
 use crate::ports::Answer;
 use crate::reconcile::fingerprint_of;
 use crate::store::Settled;
@@ -54,7 +56,7 @@ pub(super) fn unread(operation: &Operation, error: &ApiError) -> Settled {
     Settled::Owed(error.to_string())
 }
 
-/// The mirror after a write went through: what was sent, under the id Pivotal answered.
+/// The mirror after a write went through: what was sent, under the id Pivotal answered; and what Pivotal made of it.
 pub(super) fn written(operation: &Operation, mirror: Option<&Mirror>, answer: &Answer) -> Settled {
     let (id, display_id, parent) = match &answer.object {
         Some(object) => (Some(object.id.clone()), object.display_id, object.parent.clone()),
@@ -69,24 +71,50 @@ pub(super) fn written(operation: &Operation, mirror: Option<&Mirror>, answer: &A
         written,
         found: Default::default(),
     };
+    let shown = answer.object.as_ref().map(|object| &object.fields);
+    let kept = |sent: &Fields| shown.map(|shown| kept(sent, shown)).unwrap_or_default();
     match &operation.action {
         Action::Delete { .. } => Settled::Deleted,
         Action::Create { fields, .. } => match id {
-            Some(id) => Settled::Written { mirror: fresh(id, Origin::Created, fields.clone()) },
+            Some(id) => {
+                let kept = shown.map(|shown| made(fields, shown)).unwrap_or_default();
+                Settled::Written { mirror: fresh(id, Origin::Created, fields.clone()), kept }
+            }
             None => Settled::Unknown("Pivotal answered a create without the object".to_owned()),
         },
         Action::Adopt { id, origin, found, changes, .. } => {
             let mirror = fresh(id.clone(), *origin, found.with(changes));
-            Settled::Written { mirror: Mirror { found: found.clone(), ..mirror } }
+            Settled::Written { mirror: Mirror { found: found.clone(), ..mirror }, kept: kept(&changes.after()) }
         }
         Action::Update { id, changes } => {
             let mirror = match mirror {
                 Some(mirror) => Mirror { written: mirror.written.with(changes), ..mirror.clone() },
                 None => fresh(id.clone(), Origin::Adopted, changes.after()),
             };
-            Settled::Written { mirror }
+            Settled::Written { mirror, kept: kept(&changes.after()) }
         }
     }
+}
+
+/// What Pivotal keeps of the fields that were sent. Of the others its answer may show what somebody typed meanwhile, so
+/// nothing follows for them.
+fn kept(sent: &Fields, shown: &Fields) -> Kept {
+    let tells_metadata = !shown.metadata().is_empty();
+    let told = sent.0.iter().filter_map(|(name, value)| {
+        let left_out = || Some(&Value::Null).filter(|_| tells_metadata && name.starts_with(Fields::METADATA));
+        let shown = shown.get(name).or_else(left_out)?;
+        Some((name.clone(), Some(shown.clone()).filter(|shown| shown != value)))
+    });
+    Kept(told.collect())
+}
+
+/// The same of a new object, which nobody else can have touched yet: what else it says, Pivotal filled in.
+fn made(sent: &Fields, shown: &Fields) -> Kept {
+    let mut kept = kept(sent, shown);
+    kept.0.retain(|_, value| value.is_some());
+    let more = shown.0.iter().filter(|(name, value)| sent.get(name).is_none() && !value.says_nothing());
+    kept.0.extend(more.map(|(name, value)| (name.clone(), Some(value.clone()))));
+    kept
 }
 
 pub(super) fn adopted_as_is(operation: &Operation) -> Settled {
@@ -101,7 +129,27 @@ pub(super) fn adopted_as_is(operation: &Operation) -> Settled {
                 written: found.clone(),
                 found: found.clone(),
             },
+            kept: Kept::default(),
         },
         _ => Settled::Owed("nothing to send".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_sent_tells_what_pivotal_keeps_of_it() {
+        let says = |pairs: &[(&str, &str)]| {
+            Fields(pairs.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect())
+        };
+        let shown = says(&[("name", "ACME"), ("plan", "by hand"), ("domain", "a.com"), ("metadata.tier", "1")]);
+        let sent = says(&[("name", "Acme"), ("domain", "a.com"), ("metadata.gone", "x"), ("slug", "acme")]);
+        let name = || ("name".to_owned(), Some(Value::from("ACME")));
+        let gone = || ("metadata.gone".to_owned(), Some(Value::Null));
+        assert_eq!(kept(&sent, &shown), Kept([name(), gone(), ("domain".to_owned(), None)].into()));
+        let more = [("plan", "by hand"), ("metadata.tier", "1")].map(|(n, v)| (n.to_owned(), Some(Value::from(v))));
+        assert_eq!(made(&sent, &shown), Kept([name(), gone()].into_iter().chain(more).collect()));
     }
 }

@@ -63,7 +63,8 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
             _ => None,
         };
         let there = parent.pivotal_id.filter(|_| !matches!(fate, Some(Fate::Anew)));
-        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), blocked }
+        let left = parent.state == Some(MirrorState::Deleted);
+        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), left, blocked }
     });
     let mut survivors = row.survivors;
     let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();

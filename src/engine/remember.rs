@@ -39,7 +39,6 @@ impl Engine {
     /// The same as writing begins: of this plan's operations, and of what this run has carried out before it.
     pub(super) async fn begin_to_write(&self, operations: u64, run: &mut Run) -> Result<(), EngineError> {
         self.tell_progress(Doing::Writing, false, run).await?;
-        run.tried = run.done.len() as u64;
         let operations = run.tried + operations;
         if let Some(progress) = &mut run.report.progress {
             (progress.doing, progress.tried, progress.operations) = (Doing::Writing, run.tried, operations);

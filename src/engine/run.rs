@@ -40,7 +40,7 @@ pub(super) struct Run {
 }
 
 /// How often at most it is stored how far a run is.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TELL_EVERY: Duration = Duration::from_secs(2);
 
 impl Run {
     pub(super) fn new(report: Report, before: Vec<(Option<SourceName>, Spent)>) -> Self {

@@ -114,7 +114,7 @@ pub(super) fn settled(outcome: &Outcome) {
     let subject = &operation.subject;
     let id = operation.pivotal_id().map(|id| id.as_str());
     match &settlement.outcome {
-        Settled::Written { mirror } => {
+        Settled::Written { mirror, .. } => {
             let id = mirror.id.as_str();
             tracing::debug!(entity, r#ref = %subject, verb, object, pivotal_id = id, status, request, "done");
         }

@@ -1,7 +1,6 @@
 //! `undo RUN`: what a run wrote is taken back, by the same way it came.
 //!
-//! Pivotal is asked first what it says now: one request per customer, or one per 100 where that is less, and one per customer
-//! whose contacts or onboardings are concerned. What follows is decided in `reconcile`. The marks that keep the next plan from
+//! Pivotal is asked first what it says now (`now`). What follows is decided in `reconcile`. The marks that keep the next plan from
 //! doing it all again are stored before anything leaves.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -11,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 use crate::domain::{
-    Approval, EntityId, Fault, Fields, Kind, Mirror, Operation, PivotalId, Report, RunId, RunKind, RunStatus,
-    SourceKey, SourceName, Timestamp, Undone, Verb,
+    Approval, EntityId, Kind, Mirror, Operation, PivotalId, Report, RunId, RunKind, RunStatus, SourceKey, SourceName,
+    Standing, Timestamp, Undone, Verb,
 };
 use crate::ports::{Spent, Writer};
 use crate::reconcile::{Done, Guard, Past, Wanted, fingerprint_of};
@@ -20,9 +19,6 @@ use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
 use super::{Ask, Engine, EngineError, Event, tell};
-
-/// From so many customers on, all are walked instead: a page holds 100.
-const ONE_BY_ONE: usize = 20;
 
 /// How a run would be taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,14 +103,25 @@ impl UndoPlan {
         let hint = "run the same command again, and read the new plan".to_owned();
         Err(EngineError::Undo { run: self.run, why, hint })
     }
-}
 
-/// What Pivotal says now.
-#[derive(Default)]
-struct Seen {
-    objects: HashMap<PivotalId, Fields>,
-    /// By customer, what lives under it.
-    children: HashMap<PivotalId, HashSet<PivotalId>>,
+    /// What lets all of it through for once, where guards hold it.
+    fn lets_through(&self) -> Option<String> {
+        let mut allow: Vec<&str> = self.held.iter().flat_map(|(_, allow)| allow).map(String::as_str).collect();
+        allow.sort_unstable();
+        allow.dedup();
+        (!allow.is_empty())
+            .then(|| format!("`{} pivotal-sync undo {}` lets as many through for once", allow.join(" "), self.run))
+    }
+
+    /// What a guard says of a plan's operations is not how an undo goes on: nothing of it is there to be approved.
+    fn tell_held(&mut self) {
+        let Some(hint) = self.lets_through() else { return };
+        let why: Vec<&str> = self.held.iter().map(|(why, _)| why.as_str()).collect();
+        let why = format!("{}. {hint}", why.join(", and "));
+        for operation in self.operations.iter_mut().filter(|operation| !operation.is_ready()) {
+            operation.standing = Standing::Held(why.clone());
+        }
+    }
 }
 
 impl Engine {
@@ -123,13 +130,21 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Undo`] when it cannot be, or not yet; else as a plan.
     pub async fn plan_undo(&self, run: RunId, guard: &Guard) -> Result<UndoPlan, EngineError> {
+        let planned = self.plan_to_undo(run, guard).await;
+        self.watch.tell(Event::Ended);
+        planned.map_err(|error| if matches!(error, EngineError::Interrupted) { EngineError::NothingYet } else { error })
+    }
+
+    async fn plan_to_undo(&self, run: RunId, guard: &Guard) -> Result<UndoPlan, EngineError> {
         let refuse = |why: String, hint: &str| EngineError::Undo { run, why, hint: hint.to_owned() };
-        let Some((kind, _)) = self.store.run_named(run).await? else {
+        let Some((kind, forgotten)) = self.store.run_named(run).await? else {
             let why = "it is not here, or was removed after store.retention".to_owned();
             return Err(refuse(why, "`pivotal-sync runs` lists them"));
         };
-        let spent = self.spent();
-        self.identify().await?;
+        if forgotten {
+            let why = "what it did was removed after store.retention, as a whole or in part".to_owned();
+            return Err(refuse(why, "put right at its source, or in Pivotal, what should not be there"));
+        }
         let open = self.store.open_attempts().await?.len();
         if open > 0 {
             let why = format!("the outcome of {open} earlier writes is not known yet");
@@ -141,10 +156,8 @@ impl Engine {
             by_entity.entry(row.entity).or_default().push(row);
         }
         let pasts = self.pasts(run, &by_entity).await?;
-        let inverses = self.inverses(run, pasts).await;
-        // Nothing moves on the terminal while somebody reads the plan.
-        self.watch.tell(Event::Ended);
-        let mut plan = UndoPlan { spent, ..inverses? };
+        let spent = self.spent();
+        let mut plan = UndoPlan { spent, ..self.inverses(run, pasts).await? };
         if kind == RunKind::Undo {
             // To undo an undo is to do it again: then nothing keeps the next plan from it.
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
@@ -157,6 +170,7 @@ impl Engine {
             );
             plan.held.push((limit, tripped.allow));
         }
+        plan.tell_held();
         Ok(plan)
     }
 
@@ -165,9 +179,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Undo`] when a guard holds it; else as a sync.
     pub async fn undo(&self, writer: &dyn Writer, plan: UndoPlan, asked_by: &str) -> Result<Report, EngineError> {
-        if let Some((why, allow)) = plan.held.first() {
-            let hint = format!("`{} pivotal-sync undo {}` lets as many through for once", allow.join(" "), plan.run);
-            return Err(EngineError::Undo { run: plan.run, why: why.clone(), hint });
+        if let Some(hint) = plan.lets_through() {
+            let why: Vec<&str> = plan.held.iter().map(|(why, _)| why.as_str()).collect();
+            return Err(EngineError::Undo { run: plan.run, why: why.join(", and "), hint });
         }
         let ask = Ask { kind: RunKind::Undo, asked_by: asked_by.to_owned(), full: false, only: None };
         let mut run = self.begin(&ask).await?;
@@ -218,6 +232,7 @@ impl Engine {
     async fn pasts(&self, run: RunId, by_entity: &BTreeMap<EntityId, Vec<DoneRow>>) -> Result<Vec<Past>, EngineError> {
         let entities: Vec<EntityId> = by_entity.keys().copied().collect();
         let later = self.store.done_after(run, &entities).await?;
+        let mut kept = self.store.kept(&entities).await?;
         let rows = self.store.subjects(&entities).await?;
         let mut pasts = Vec::new();
         for row in rows {
@@ -238,6 +253,7 @@ impl Engine {
                 now: None,
                 children: 0,
                 wanted,
+                kept: kept.remove(&subject.entity.id).unwrap_or_default(),
                 entity: subject.entity,
             });
         }
@@ -246,7 +262,7 @@ impl Engine {
     }
 
     async fn inverses(&self, run: RunId, pasts: Vec<Past>) -> Result<UndoPlan, EngineError> {
-        let seen = self.see(&pasts).await?;
+        let seen = self.now(&pasts).await?;
         let customers: Vec<EntityId> =
             pasts.iter().filter(|past| past.entity.kind == Kind::Customer).map(|past| past.entity.id).collect();
         let children = self.store.live_children(&customers).await?;
@@ -298,60 +314,5 @@ impl Engine {
         }
         crate::reconcile::order(&mut plan.operations, &BTreeSet::new());
         Ok(plan)
-    }
-
-    /// Asks Pivotal what it says of the objects concerned, and what lives under the customers that would go.
-    async fn see(&self, pasts: &[Past]) -> Result<Seen, EngineError> {
-        let mut seen = Seen::default();
-        let of = |kind: Kind| {
-            let live = pasts.iter().filter(move |past| past.entity.kind == kind);
-            live.filter_map(|past| past.entity.mirror.as_ref().map(|mirror| (past, mirror)))
-        };
-        let customers: BTreeSet<PivotalId> = of(Kind::Customer).map(|(_, mirror)| mirror.id.clone()).collect();
-        if customers.len() > ONE_BY_ONE {
-            self.see_list(Kind::Customer, None, &mut seen).await?;
-        } else {
-            for id in &customers {
-                match self.or_stop(self.target.get(Kind::Customer, id)).await? {
-                    Ok(found) => drop(seen.objects.insert(found.id, found.fields)),
-                    Err(error) if error.fault == Fault::NotFound => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        let going = of(Kind::Customer).filter(|(past, _)| past.done.iter().any(|done| done.verb == Verb::Create));
-        let going: BTreeSet<PivotalId> = going.map(|(_, mirror)| mirror.id.clone()).collect();
-        for kind in [Kind::Contact, Kind::Onboarding] {
-            let touched = of(kind).filter_map(|(_, mirror)| mirror.parent.clone());
-            // A customer that is gone has no list (pivotal-api.md 10.2).
-            let gone = |id: &PivotalId| customers.contains(id) && !seen.objects.contains_key(id);
-            let parents: BTreeSet<PivotalId> = going.iter().cloned().chain(touched).filter(|id| !gone(id)).collect();
-            for parent in parents {
-                self.see_list(kind, Some(&parent), &mut seen).await?;
-            }
-        }
-        Ok(seen)
-    }
-
-    async fn see_list(&self, kind: Kind, parent: Option<&PivotalId>, seen: &mut Seen) -> Result<(), EngineError> {
-        let mut cursor = None;
-        loop {
-            let page = match self.or_stop(self.target.list(kind, parent, cursor.as_ref())).await? {
-                // Its customer is gone, and so is it.
-                Err(error) if error.fault == Fault::NotFound && parent.is_some() => return Ok(()),
-                page => page?,
-            };
-            for object in page.objects {
-                if let Some(parent) = parent {
-                    seen.children.entry(parent.clone()).or_default().insert(object.id.clone());
-                }
-                seen.objects.insert(object.id, object.fields);
-            }
-            self.watch.tell(Event::Walked { kind, seen: seen.objects.len() as u64 });
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(()),
-            }
-        }
     }
 }

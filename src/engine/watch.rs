@@ -24,10 +24,24 @@ pub enum Event {
         /// Objects seen so far.
         seen: u64,
     },
+    /// Pivotal is asked what it says now, before anything is decided.
+    Asked {
+        /// Requests made so far.
+        asked: u64,
+        /// Requests in all, as far as is known.
+        of: u64,
+        /// How long the limit makes the rest take, when known.
+        estimate: Option<Duration>,
+    },
     /// So many entities were compared.
     Compared {
         /// Entities so far.
         entities: u64,
+    },
+    /// So many are in Pivotal already and agree: they are taken over, and nothing is sent for them.
+    TakingOver {
+        /// Operations.
+        operations: u64,
     },
     /// Writing begins.
     Applying {

@@ -37,6 +37,8 @@ pub struct Drift {
     pub wanted: Option<Value>,
     /// What follows.
     pub verdict: DriftVerdict,
+    /// Whether Pivotal itself said so when it was written: then nobody changed it.
+    pub kept: bool,
 }
 
 /// What follows from a field that somebody changed.
@@ -76,10 +78,21 @@ pub(super) fn compare(
             continue;
         }
         if let Some(verdict) = verdict(settings, kind, name, [&written, &found], wanted.as_ref()) {
-            drifts.push(Drift { field: name.clone(), written, found, wanted, verdict });
+            drifts.push(Drift { field: name.clone(), written, found, wanted, verdict, kept: false });
         }
     }
     drifts
+}
+
+/// Marks what Pivotal itself said when it was written. Writing it again would change nothing, every time.
+pub(super) fn mark_kept(kind: Kind, drifts: &mut [Drift], kept: &Fields) {
+    for drift in drifts {
+        let said = kept.get(&drift.field).map(|said| limits::as_found(kind, &drift.field, said));
+        drift.kept = said.is_some_and(|said| same(&said, &drift.found));
+        if drift.kept && drift.verdict == DriftVerdict::PutBack {
+            drift.verdict = DriftVerdict::Left;
+        }
+    }
 }
 
 /// Nothing when the difference is no news: what was never written is nobody's edit of ours.

@@ -116,3 +116,18 @@ fn a_key_that_somebody_took_out_of_the_metadata_is_an_edit() {
     // An answer without any says nothing of it (pivotal-api.md 10.1).
     assert_eq!(drifts(Fields::from([("name", "Acme".into())])), []);
 }
+
+#[test]
+fn what_pivotal_itself_answered_is_nobodys_edit_and_not_written_for_ever() {
+    let settings = plan_owned(Owner::Source);
+    let (written, found) = (fields(Some("gold".into())), fields(Some("GOLD".into())));
+    for (kept, expected) in [
+        (fields(Some("GOLD".into())), (DriftVerdict::Left, true)),
+        (fields(Some("silver".into())), (DriftVerdict::PutBack, false)),
+        (Fields::new(), (DriftVerdict::PutBack, false)),
+    ] {
+        let mut drifts = compare(&settings, Kind::Customer, &written, &found, Some(&written));
+        mark_kept(Kind::Customer, &mut drifts, &kept);
+        assert_eq!((drifts[0].verdict, drifts[0].kept), expected, "{kept:?}");
+    }
+}

@@ -217,8 +217,17 @@ impl Reconciler {
 
     /// Where Pivotal says something else of an object than was written, and what follows from each; `desired` is what the
     /// sources say, where they want it at all.
-    pub fn audit(&self, kind: Kind, written: &Fields, found: &Fields, desired: Option<&Fields>) -> Vec<Drift> {
-        audit::compare(&self.settings, kind, written, found, desired)
+    pub fn audit(
+        &self,
+        kind: Kind,
+        written: &Fields,
+        kept: &Fields,
+        found: &Fields,
+        desired: Option<&Fields>,
+    ) -> Vec<Drift> {
+        let mut drifts = audit::compare(&self.settings, kind, written, found, desired);
+        audit::mark_kept(kind, &mut drifts, kept);
+        drifts
     }
 
     /// How one entity's part of a run is taken back, and what cannot be.

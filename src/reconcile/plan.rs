@@ -111,7 +111,7 @@ impl Case<'_> {
         one(operation)
     }
 
-    fn create(&self, fields: &Fields, reason: String) -> Operation {
+    pub(super) fn create(&self, fields: &Fields, reason: String) -> Operation {
         let mut fields = fields.without_nulls();
         match (self.kind(), self.slug, fields.text("email")) {
             (Kind::Customer, Some(slug), _) => fields.set("slug", slug),

@@ -156,7 +156,7 @@ pub(super) fn child(kind: Kind, record: Record) -> Subject {
 }
 
 pub(super) fn parent(id: Option<&str>) -> ParentState {
-    ParentState { entity: EntityId(9), wanted: true, pivotal_id: id.map(PivotalId::new), blocked: None }
+    ParentState { entity: EntityId(9), wanted: true, pivotal_id: id.map(PivotalId::new), left: false, blocked: None }
 }
 
 pub(super) fn mirror(origin: Origin, written: Fields) -> Mirror {

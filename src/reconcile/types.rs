@@ -125,6 +125,8 @@ pub struct ParentState {
     pub wanted: bool,
     /// Its customer, once it exists (or is about to be adopted).
     pub pivotal_id: Option<PivotalId>,
+    /// Whether its customer was deleted: the account left by the rules.
+    pub left: bool,
     /// Set when the customer cannot be written to: lost, held, refused. In words.
     pub blocked: Option<String>,
 }

@@ -13,7 +13,7 @@ use crate::domain::{
     Undone, Value, Verb,
 };
 
-use super::fingerprint::{as_wanted, fingerprint};
+use super::fingerprint::{as_wanted, fingerprint, fingerprint_of};
 use super::limits;
 use super::plan::{Case, differs, held};
 use super::types::Wanted;
@@ -48,6 +48,8 @@ pub struct Past {
     pub children: u64,
     /// What the sources want of it now.
     pub wanted: Option<Fields>,
+    /// What Pivotal itself made of it, when it answered what was written.
+    pub kept: Fields,
 }
 
 /// How an entity's part of a run is taken back.
@@ -112,14 +114,22 @@ fn delete(past: &Past, id: &PivotalId, written: &Fields, now: &Fields) -> Invers
         return Inverse::no(depends(past));
     }
     let kind = past.entity.kind;
-    let edited: Vec<&str> = written
-        .0
-        .iter()
-        .filter(|(name, value)| now.get(name).is_some_and(|now| !same(kind, name, value, now)))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !edited.is_empty() {
-        return Inverse::no(format!("somebody changed its {} in Pivotal since", edited.join(", ")));
+    let kept = |name: &str, now: &Value| past.kept.get(name).is_some_and(|kept| same(kind, name, kept, now));
+    let (mut edited, mut filled) = (Vec::new(), Vec::new());
+    for (name, now) in &now.0 {
+        match (written.get(name), past.kept.get(name)) {
+            _ if kept(name, now) => {}
+            (Some(written), _) if !same(kind, name, written, now) => edited.push(name.as_str()),
+            (None, Some(_)) if is_typed(kind, name) => edited.push(name.as_str()),
+            (None, None) if is_typed(kind, name) && !now.says_nothing() => filled.push(name.as_str()),
+            _ => {}
+        }
+    }
+    let told = [("changed", edited), ("filled in", filled)].into_iter().filter(|(_, names)| !names.is_empty());
+    let cannot: Vec<String> =
+        told.map(|(did, names)| format!("somebody {did} its {} in Pivotal since", names.join(", "))).collect();
+    if !cannot.is_empty() {
+        return Inverse { cannot, ..Inverse::default() };
     }
     let wanted = past.wanted.as_ref().map(|fields| as_wanted(kind, fields));
     Inverse {
@@ -129,6 +139,11 @@ fn delete(past: &Past, id: &PivotalId, written: &Fields, now: &Fields) -> Invers
     }
 }
 
+/// Whether a field is one that people type, and not one that Pivotal works out.
+fn is_typed(kind: Kind, name: &str) -> bool {
+    name.starts_with(Fields::METADATA) || limits::fields(kind).iter().any(|field| field.name == name)
+}
+
 /// What goes back to what it was before the run, and why the rest does not.
 fn back(past: &Past, written: &Fields, now: &Fields) -> (Changes, Vec<String>) {
     let kind = past.entity.kind;
@@ -136,6 +151,7 @@ fn back(past: &Past, written: &Fields, now: &Fields) -> (Changes, Vec<String>) {
     for (field, change) in past.done.iter().flat_map(|done| &done.changes.0) {
         whole.entry(field).and_modify(|whole| whole.to = change.to.clone()).or_insert_with(|| change.clone());
     }
+    let kept = |name: &str, now: &Value| past.kept.get(name).is_some_and(|kept| same(kind, name, kept, now));
     let (mut back, mut cannot) = (BTreeMap::new(), Vec::new());
     for (field, Change { from, to }) in whole {
         if !same(kind, field, written.get(field).unwrap_or(&Value::Null), &to) {
@@ -144,7 +160,7 @@ fn back(past: &Past, written: &Fields, now: &Fields) -> (Changes, Vec<String>) {
                 let by = past.later.map_or_else(String::new, |later| format!(" by run {later}; undo that first"));
                 cannot.push(format!("{field} was written again since{by}"));
             }
-        } else if now.get(field).is_some_and(|now| !same(kind, field, now, &to)) {
+        } else if now.get(field).is_some_and(|now| !same(kind, field, now, &to) && !kept(field, now)) {
             cannot.push(format!("somebody changed {field} in Pivotal since"));
         } else if from.is_null() && !limits::clears(kind, field) {
             cannot.push(format!("{field} held nothing before, and cannot be emptied"));
@@ -158,16 +174,10 @@ fn back(past: &Past, written: &Fields, now: &Fields) -> (Changes, Vec<String>) {
 fn depends(past: &Past) -> String {
     match past.later {
         Some(later) => format!("run {later} wrote to it since; undo that first"),
-        None => format!(
-            "{} under it would go with it, and run {} did not make {}",
-            if past.children == 1 {
-                "1 contact or onboarding".to_owned()
-            } else {
-                format!("{} contacts or onboardings", past.children)
-            },
-            past.run,
-            if past.children == 1 { "it" } else { "them" }
-        ),
+        None if past.children == 1 => {
+            "1 contact or onboarding under it would go with it, and is not taken back".to_owned()
+        }
+        None => format!("{} contacts or onboardings under it would go with it, and are not taken back", past.children),
     }
 }
 
@@ -197,6 +207,13 @@ fn undone(past: &Past, wanted: Option<String>, back: Changes) -> Undone {
 }
 
 impl Case<'_> {
+    /// Whether a person let it be made anew. To take over what is there is less than that; and whether something is there shows
+    /// only once its customer is.
+    fn lets_come_again(&self, fields: &Fields) -> bool {
+        let create = self.create(fields, String::new());
+        self.subject.entity.approval.covers(&fingerprint_of(&create))
+    }
+
     /// What a person had taken back is not done again unasked, until the source says something else.
     pub(super) fn rest_undone(&self, operations: &mut Vec<Operation>) {
         let Some(undone) = &self.subject.entity.undone else { return };
@@ -212,7 +229,8 @@ impl Case<'_> {
         }
         match (&mut operation.action, &self.desired.wanted) {
             (Action::Create { .. } | Action::Adopt { .. }, Wanted::Yes(fields))
-                if undone.wanted.as_deref() == Some(&as_wanted(self.kind(), fields)) =>
+                if undone.wanted.as_deref() == Some(&as_wanted(self.kind(), fields))
+                    && !self.lets_come_again(fields) =>
             {
                 operation.standing = Standing::Held(why);
             }

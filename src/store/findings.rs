@@ -1,6 +1,6 @@
 //! What audits found, and what they make of the mirror.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -233,21 +233,26 @@ impl Store {
         .await
     }
 
-    /// When the objects of entities were last written, or taken over.
+    /// What Pivotal itself made of the objects of entities: the fields whose value, when it answered a write, was not what was
+    /// written, or was not written at all.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn written_at(&self, entities: &[EntityId]) -> Result<HashMap<EntityId, Timestamp>, StoreError> {
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn kept(&self, entities: &[EntityId]) -> Result<HashMap<EntityId, Fields>, StoreError> {
         self.told(async {
             let ids = json(&entities.iter().map(|e| e.0).collect::<Vec<_>>())?;
             let found = sqlx::query!(
-                r#"SELECT n.id AS "id!", n.written_at AS "written_at!" FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value
-                   WHERE n.written_at IS NOT NULL"#,
+                r#"SELECT n.id AS "id!", n.kept AS "kept!" FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value
+                   WHERE n.kept IS NOT NULL"#,
                 ids
             )
             .fetch_all(self.read())
             .await?;
-            found.into_iter().map(|row| Ok((EntityId(row.id), time::instant("entity", &row.written_at)?))).collect()
+            let told = found.into_iter().map(|row| {
+                let kept: BTreeMap<String, [Value; 1]> = rows::parse("entity", &row.kept)?;
+                Ok((EntityId(row.id), Fields(kept.into_iter().map(|(field, [value])| (field, value)).collect())))
+            });
+            told.collect()
         })
         .await
     }

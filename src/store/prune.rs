@@ -45,6 +45,7 @@ impl Store {
                 return Ok(None);
             }
             let before = time::text(before);
+            self.forget(&before).await?;
             let pruned = Pruned {
                 attempts: self.remove_all(Step::Attempts, &before, stop).await?,
                 operations: self.remove_all(Step::Operations, &before, stop).await?,
@@ -56,6 +57,15 @@ impl Store {
             Ok(Some(pruned))
         })
         .await
+    }
+
+    /// Notes of runs that what they did is no longer known as a whole, before any of it goes.
+    async fn forget(&self, before: &str) -> Result<(), Trouble> {
+        let mut tx = self.begin().await?;
+        sqlx::query!("UPDATE run SET forgotten = 1 WHERE finished_at < ? AND forgotten = 0", before)
+            .execute(&mut *tx)
+            .await?;
+        super::commit(tx).await
     }
 
     async fn remove_all(&self, step: Step, before: &str, stop: &CancellationToken) -> Result<u64, Trouble> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Trouble;
 use super::{RunLock, Store, StoreError, json, rows, time};
-use crate::domain::{Report, RunId, RunKind, RunStatus, Timestamp};
+use crate::domain::{OperationCounts, Report, RunId, RunKind, RunStatus, Timestamp};
 
 /// One run as the store remembers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,43 @@ impl Store {
     /// What the newest run had done when it failed, if it began at that time or later. Where even that cannot be read, the
     /// failure itself says enough.
     pub async fn report_since(&self, begun: Timestamp) -> Option<Report> {
-        self.runs(1).await.ok()?.pop()?.report.filter(|report| report.started_at >= begun)
+        let mut report = self.runs(1).await.ok()?.pop()?.report.filter(|report| report.started_at >= begun)?;
+        if let Ok(counts) = self.did(report.run).await {
+            report.operations = counts.at_least(&report.operations);
+        }
+        Some(report)
+    }
+
+    /// What became of the operations that a run planned. A run that ends early has not counted all of it.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn did(&self, run: RunId) -> Result<OperationCounts, StoreError> {
+        self.told(async {
+            let found = sqlx::query!(
+                r#"SELECT verb, state, waits AS "waits: bool", count(*) AS "number!: i64" FROM operation
+                   WHERE run_id = ? GROUP BY verb, state, waits"#,
+                run.0
+            )
+            .fetch_all(self.read())
+            .await?;
+            let mut counts = OperationCounts::default();
+            for row in found {
+                let number = rows::count(row.number);
+                match row.state.as_str() {
+                    "done" => *counts.of(rows::word("operation", &row.verb)?) += number,
+                    "held" => counts.held += number,
+                    "quarantined" => counts.quarantined += number,
+                    "planned" | "owed" => {
+                        counts.owed += number;
+                        counts.waiting += if row.waits { number } else { 0 };
+                    }
+                    _ => {}
+                }
+            }
+            Ok(counts)
+        })
+        .await
     }
 
     /// The newest runs, newest first.

@@ -1,6 +1,6 @@
 //! What the end of an operation does to its attempt, its entity and its mappings.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use sqlx::SqliteConnection;
@@ -9,7 +9,7 @@ use super::error::Trouble;
 use super::nudge::calm_down;
 use super::siblings::look_beside_deleted;
 use super::{Settled, Settlement, json, time};
-use crate::domain::PivotalId;
+use crate::domain::{Kept, PivotalId, Value};
 
 /// One settlement as the statements below read it.
 #[derive(Serialize)]
@@ -43,6 +43,7 @@ struct MirrorRow<'a> {
     state: &'static str,
     written: String,
     found: Option<String>,
+    kept: Option<String>,
 }
 
 impl<'a> Row<'a> {
@@ -57,7 +58,7 @@ impl<'a> Row<'a> {
             Settled::Unknown(why) => ("unknown", "owed", Some(why.as_str())),
         };
         let mirror = match &settlement.outcome {
-            Settled::Written { mirror } => Some(MirrorRow {
+            Settled::Written { mirror, kept } => Some(MirrorRow {
                 pivotal_id: mirror.id.as_str(),
                 display_id: mirror.display_id,
                 parent: mirror.parent.as_ref().map(PivotalId::as_str),
@@ -65,6 +66,7 @@ impl<'a> Row<'a> {
                 state: mirror.state.as_str(),
                 written: json(&mirror.written)?,
                 found: Some(&mirror.found).filter(|found| !found.is_empty()).map(json).transpose()?,
+                kept: kept_as_json(kept)?,
             }),
             _ => None,
         };
@@ -89,6 +91,14 @@ impl<'a> Row<'a> {
             refused,
         })
     }
+}
+
+/// Each value in a list of one: merged as JSON, a bare null would take away what is kept, as it does for what Pivotal keeps
+/// as written.
+fn kept_as_json(kept: &Kept) -> Result<Option<String>, Trouble> {
+    let values: BTreeMap<&String, Option<[&Value; 1]>> =
+        kept.0.iter().map(|(field, value)| (field, value.as_ref().map(|value| [value]))).collect();
+    Some(&values).filter(|values| !values.is_empty()).map(json).transpose()
 }
 
 /// Settles in the given order; each entity's settlements one after the other, the rest together.
@@ -205,6 +215,11 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
              pivotal_parent = j.value ->> '$.mirror.parent', origin = j.value ->> '$.mirror.origin',
              state = j.value ->> '$.mirror.state', written = j.value ->> '$.mirror.written',
              found = j.value ->> '$.mirror.found', written_at = j.value ->> '$.now', refused = NULL, approved = NULL,
+             -- What was not written now is kept as it was, unless it is another object.
+             kept = CASE WHEN entity.pivotal_id IS NOT j.value ->> '$.mirror.pivotal_id'
+                             THEN json_patch('{}', j.value ->> '$.mirror.kept')
+                         WHEN j.value ->> '$.mirror.kept' IS NULL THEN entity.kept
+                         ELSE json_patch(COALESCE(entity.kept, '{}'), j.value ->> '$.mirror.kept') END,
              -- Another object than the one that was taken back: a person let it be made again, or its source did.
              undone = CASE WHEN entity.pivotal_id IS j.value ->> '$.mirror.pivotal_id' THEN entity.undone END
          FROM json_each(?) j WHERE entity.id = j.value ->> '$.entity'",
@@ -343,7 +358,8 @@ pub(super) async fn forget_objects(tx: &mut SqliteConnection, ids: &str) -> Resu
         .await?;
     let done = sqlx::query!(
         "UPDATE entity SET state = 'deleted', pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-             written = NULL, found = NULL, written_at = NULL, refused = NULL, approved = NULL, dirty = 1
+             written = NULL, found = NULL, kept = NULL, written_at = NULL, refused = NULL, approved = NULL,
+             dirty = 1
          WHERE id IN (SELECT value FROM json_each(?))",
         ids
     )

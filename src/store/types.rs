@@ -1,7 +1,7 @@
 //! Rows as the engine speaks of them.
 
 use crate::domain::{
-    Cursor, EntityId, ExternalId, Fields, Kind, Later, Mirror, Operation, PivotalId, Pulled, Quarantine, RunId,
+    Cursor, EntityId, ExternalId, Fields, Kept, Kind, Later, Mirror, Operation, PivotalId, Pulled, Quarantine, RunId,
     SourceKey, Stream, Timestamp,
 };
 use crate::ports::{Heard, Prepared};
@@ -182,6 +182,8 @@ pub enum Settled {
     Written {
         /// The new mirror.
         mirror: Mirror,
+        /// What Pivotal itself made of it.
+        kept: Kept,
     },
     /// The object was deleted; the mapping stays, as `deleted`.
     Deleted,

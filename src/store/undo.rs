@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::error::Trouble;
-use super::{Store, StoreError, json, rows, time};
-use crate::domain::{Changes, EntityId, Kind, Operation, PivotalId, RunId, RunKind, Timestamp, Undone, Verb};
+use super::{Store, StoreError, json, rows};
+use crate::domain::{Changes, EntityId, Kind, Operation, PivotalId, RunId, RunKind, Undone, Verb};
 
 /// Something a run did to an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +24,17 @@ pub struct DoneRow {
 }
 
 impl Store {
-    /// Why and when a run was made; `None` for one that is not here, or no longer.
+    /// Why a run was made, and whether what it did was removed since, as a whole or in part; `None` for one that is not here,
+    /// or no longer.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn run_named(&self, run: RunId) -> Result<Option<(RunKind, Timestamp)>, StoreError> {
+    pub async fn run_named(&self, run: RunId) -> Result<Option<(RunKind, bool)>, StoreError> {
         self.told(async {
-            let found = sqlx::query!("SELECT kind, started_at FROM run WHERE id = ?", run.0)
+            let found = sqlx::query!(r#"SELECT kind, forgotten AS "forgotten: bool" FROM run WHERE id = ?"#, run.0)
                 .fetch_optional(self.read())
                 .await?;
-            found.map(|row| Ok((rows::word("run", &row.kind)?, time::instant("run", &row.started_at)?))).transpose()
+            found.map(|row| Ok((rows::word("run", &row.kind)?, row.forgotten))).transpose()
         })
         .await
     }
@@ -170,7 +171,8 @@ impl Store {
                 .await?;
             let done = sqlx::query!(
                 "UPDATE entity SET state = NULL, pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-                     written = NULL, found = NULL, written_at = NULL, refused = NULL, approved = NULL, dirty = 1
+                     written = NULL, found = NULL, kept = NULL, written_at = NULL, refused = NULL, approved = NULL,
+                     dirty = 1
                  WHERE id IN (SELECT value FROM json_each(?))",
                 ids
             )

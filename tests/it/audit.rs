@@ -301,3 +301,50 @@ async fn what_is_named_is_compared_alone_and_says_nothing_of_the_rest() {
     assert!(said.text.contains("is not known here"), "{}", said.text);
     desk.ends(2, &format!("audit {acme} --deep")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_our_own_to_another_field_hides_nobodys_edit_and_what_is_put_back_is_told() {
+    let desk = Desk::with(
+        "[customers.fields]\nplan = \"company.industry\"\n[customers.owner]\nplan = \"source\"\n\
+         [contacts.owner]\nname = \"source\"\n",
+    )
+    .await;
+    let acme = desk.company("Acme", "acme.com");
+    let ann = desk.person(&acme, "Ann", "ann@acme.com");
+    desk.set(&acme, "industry", "Scale");
+    desk.ends(0, "sync").await;
+    let contact = desk.sandbox.pivotal().visible(Object::Contact).next().unwrap().id.clone();
+    desk.in_pivotal(Method::PATCH, &format!("/contacts/{contact}"), json!({"name": "By Hand"})).await;
+    desk.edit(&acme, "plan", "HUMANPLAN");
+    desk.edit(&acme, "name", "Acme by hand");
+    // Only the title and the domain are written: whatever else was typed is older than that.
+    let person = ann.rsplit(':').next().unwrap();
+    desk.sandbox.hubspot().set_property(ObjectType::Contact, person, "jobtitle", "Boss").unwrap();
+    desk.set(&acme, "domain", "acme.io");
+    desk.ends(0, "sync").await;
+
+    let said = desk.ends(0, "audit --deep --json").await;
+    assert_eq!((desk.says(&acme, "plan"), desk.says(&acme, "name")), (json!("Scale"), json!("Acme by hand")));
+    let told: Vec<String> = said.json["audit"]["written_back"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{}", said.text))
+        .iter()
+        .map(|one| format!("{} {} {} {}", one["ref"], one["field"], one["from"], one["to"]))
+        .collect();
+    assert_eq!(
+        told,
+        [format!("\"{acme}\" \"plan\" \"HUMANPLAN\" \"Scale\""), format!("\"{ann}\" \"name\" \"By Hand\" \"Ann Lee\"")]
+    );
+    // What the audit itself wrote makes nothing of another's edit either.
+    let said = desk.ends(0, "audit --json").await;
+    assert_eq!(findings(&said), ["edited name Acme Acme by hand"]);
+    assert_eq!(said.json["findings"][0]["said"], "left as it is, until the source's value changes");
+
+    desk.edit(&acme, "plan", "HUMANPLAN");
+    let text = desk.ends(0, "audit").await.text;
+    for part in ["1 field put back", "plan  HUMANPLAN → Scale"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = desk.ends(0, "status").await.text;
+    assert!(text.contains("plan  HUMANPLAN → Scale"), "{text}");
+}

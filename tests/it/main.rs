@@ -40,6 +40,7 @@ mod told;
 mod truth;
 mod two_sources;
 mod undo;
+mod undo_reading;
 mod urgent;
 mod waiting;
 mod walks;

@@ -179,3 +179,29 @@ async fn a_target_date_from_the_deal_reaches_pivotal_and_a_bad_one_is_told() {
     assert!(report.notes.iter().any(|note| note.contains("'end of March', which is no date")), "{:?}", report.notes);
     assert!(rig.sync().await.plan.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_whose_customer_left_by_the_rules_waits_for_nothing() {
+    let mut world = portal(2, 0);
+    let companies: Vec<String> = world.ids(ObjectType::Company).collect();
+    let deal = win(&mut world, Some(&companies[1]), Utc::now() - TimeDelta::days(2));
+    let rig = Rig::with(world).await;
+    let rules = "won_within = \"90d\"\n[customers]\non_leave = \"delete\"\ndelete_grace = \"0s\"\n";
+    open(&rig, rules);
+    rig.backfill().await;
+    assert_eq!(rig.pivotal().visible(Object::Onboarding).count(), 1);
+    rig.hubspot().set_property(ObjectType::Company, &companies[1], "lifecyclestage", "lead").unwrap();
+    assert_eq!(rig.sync().await.operations.delete, 1);
+    for full in [false, true] {
+        let report = rig.try_run(RunKind::Sync, full).await.unwrap();
+        assert_eq!((report.status, report.plan.as_slice()), (RunStatus::Complete, &[][..]), "{full}");
+    }
+    let why =
+        String::from_utf8(rig.command(&["why", &format!("hubspot:deal:{deal}")]).output().unwrap().stdout).unwrap();
+    assert!(why.contains("its customer was deleted"), "{why}");
+
+    // It comes back, and the deal with it.
+    rig.hubspot().set_property(ObjectType::Company, &companies[1], "lifecyclestage", "customer").unwrap();
+    assert_eq!(rig.sync().await.operations.create, 2);
+    assert!(rig.sync().await.plan.is_empty());
+}

@@ -36,6 +36,15 @@ async fn status_shows_from_elsewhere_how_far_a_run_is() {
     assert_eq!((&progress["operations"], &progress["per_minute"]), (&60.into(), &54.into()), "{progress}");
     let told = String::from_utf8(run(&rig, &["status"]).await.stdout).unwrap();
     assert!(told.contains("running: backfill 1") && told.contains(" of 60, about 1m to go at 54 a minute"), "{told}");
+    assert!(!told.contains("pivotal-sync sync"), "the store is in use: {told}");
+    // What went out at once is told at once, though the rest waits for a minute.
+    loop {
+        assert!(begun.elapsed() < PATIENCE / 2 && child.try_wait().unwrap().is_none());
+        let said = json(&run(&rig, &["status", "--json"]).await);
+        if said["progress"]["tried"].as_u64().unwrap() >= 50 {
+            break;
+        }
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     let said = json(&run(&rig, &["status", "--json"]).await);
@@ -75,6 +84,17 @@ async fn a_disk_that_gives_up_in_the_middle_costs_nothing_but_the_run() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), &said["error"]["kind"]), (Some(1), &"store".into()), "{said}\n{told}");
     assert!(told.contains("state.db"), "{told}");
+    let count = async |states: &'static str| -> u64 {
+        let store = sqlx::sqlite::SqliteConnectOptions::new().filename(rig.folder.path().join("state.db"));
+        let pool = sqlx::SqlitePool::connect_with(store).await.unwrap();
+        let sql = format!("SELECT count(*) FROM operation WHERE run_id = 1 AND state IN ({states})");
+        let number: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        u64::try_from(number).unwrap()
+    };
+    let did = &said["operations"];
+    assert_eq!(did["create"].as_u64().unwrap(), count("'done'").await, "{said}");
+    assert_eq!(did["owed"].as_u64().unwrap(), count("'planned', 'owed'").await, "{said}");
     let output = run(&rig, &["backfill", "--json"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(rig.pivotal().duplicates(), Vec::<String>::new());

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::{AuditCounts, Change, Finding, FindingKind, Report, Timestamp, Verb};
+use crate::domain::{AuditCounts, Change, Finding, FindingKind, PutBack, Report, Timestamp, Verb};
 use crate::store::FindingRow;
 
 use super::plan::{before_and_after, why};
@@ -34,6 +34,7 @@ pub fn render_audit(view: &AuditView<'_>) -> String {
         let lines = wrap(&format!("warning: {}", visible(why)), view.width, 2);
         let _ = writeln!(out, "{}{}", paint(RED, "warning:"), lines.strip_prefix("warning:").unwrap_or(&lines));
     }
+    put_back(&mut out, &audit.written_back);
     findings(&mut out, view.findings, view.report.started_at, view.width);
     for operation in view.report.plan.iter().filter(|operation| !operation.is_ready()) {
         let head = format!("{} {}", operation.kind, paint(BOLD, visible(&operation.name)));
@@ -41,7 +42,7 @@ pub fn render_audit(view: &AuditView<'_>) -> String {
         let said = wrap(&format!("  {}", visible(why(operation).unwrap_or_default())), view.width, 2);
         let _ = writeln!(out, "{said}");
     }
-    let standing = view.findings.len() + view.report.plan.len();
+    let standing = view.findings.len() + view.report.plan.len() + audit.written_back.len();
     if standing == 0 && audit.two_writers.is_none() {
         let _ = writeln!(out, "{}", paint(GREEN, "Pivotal says what was written there"));
     }
@@ -68,6 +69,31 @@ fn compared(audit: &AuditCounts) -> String {
         let _ = write!(out, "; {} taken over from Pivotal", counted(*taken, "value"));
     }
     out
+}
+
+/// Fields put back listed at most; `history` knows all.
+const PUT_BACK: usize = 100;
+
+/// What an audit wrote over, which is nowhere else any more.
+pub(super) fn put_back(out: &mut String, fields: &[PutBack]) {
+    if fields.is_empty() {
+        return;
+    }
+    let heading = format!("{} put back", counted(fields.len() as u64, "field"));
+    let _ = writeln!(out, "\n{}", paint(BOLD, heading));
+    for PutBack { object, display_id, subject, name, field, change, .. } in fields.iter().take(PUT_BACK) {
+        let number = display_id.map_or_else(String::new, |number| format!(" {number}"));
+        let subject = subject.as_ref().map_or_else(String::new, ToString::to_string);
+        let head = format!("{object}{number} {}", paint(BOLD, visible(name)));
+        let _ = writeln!(out, "  {head}  {}", paint(DIM, visible(&subject)));
+        let _ =
+            writeln!(out, "      {}  {}", visible(field), before_and_after(Verb::Update, field, change, usize::MAX));
+    }
+    let rest = fields.len().saturating_sub(PUT_BACK);
+    if rest > 0 {
+        let more = format!("  … and {rest} more (view v_history of the store lists all)");
+        let _ = writeln!(out, "{}", paint(DIM, more));
+    }
 }
 
 /// Findings, those that must be acted on first; what is new to this run is marked.

@@ -31,8 +31,11 @@ pub fn render_history(view: &HistoryView) -> String {
     let mut out = String::new();
     if rows.is_empty() {
         let what = if view.skip == 0 { "was sent" } else { "older was sent" };
-        let days = view.retention.0.as_secs() / 86_400;
-        let kept = paint(DIM, format!("(kept for {})", counted(days, "day")));
+        let kept = match view.retention.0.as_secs() {
+            seconds if seconds >= 86_400 && seconds.is_multiple_of(86_400) => counted(seconds / 86_400, "day"),
+            _ => view.retention.as_set(),
+        };
+        let kept = paint(DIM, format!("(kept for {kept})"));
         let _ = writeln!(out, "nothing {what} for {} {kept}", visible(&view.reference));
     }
     for row in rows {

@@ -115,16 +115,16 @@ pub fn render_plan(report: &Report, view: &PlanView) -> String {
         (true, false, _) => "nothing to do, as far as is known\n",
     });
     if !operations.is_empty() {
-        sum(&mut out, operations, report.later.len(), view);
+        sum(&mut out, operations, report.later.len(), "request", view);
     }
     out
 }
 
-/// Operations alone: by kind and verb, field by field, with counts, and the time it takes.
+/// Operations alone: by kind and verb, field by field, with counts, and the time that writing takes.
 pub(super) fn render_operations(operations: &[Operation], view: &PlanView) -> String {
     let mut out = String::new();
     by_kind(&mut out, operations, view);
-    sum(&mut out, operations, 0, view);
+    sum(&mut out, operations, 0, "write", view);
     out
 }
 
@@ -290,7 +290,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn sum(out: &mut String, operations: &[Operation], later: usize, view: &PlanView) {
+fn sum(out: &mut String, operations: &[Operation], later: usize, what: &str, view: &PlanView) {
     let mut parts: Vec<String> = Group::ALL
         .into_iter()
         .map(|group| (group, operations.iter().filter(|operation| Group::of(operation) == group).count()))
@@ -309,5 +309,5 @@ fn sum(out: &mut String, operations: &[Operation], later: usize, view: &PlanView
         },
         _ => String::new(),
     };
-    let _ = writeln!(out, "{} to Pivotal{time}", counted(requests, "request"));
+    let _ = writeln!(out, "{} to Pivotal{time}", counted(requests, what));
 }

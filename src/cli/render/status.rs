@@ -9,7 +9,7 @@ use crate::daemon::{Daemon, Facts};
 use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
-use super::audit::{finding_json, findings};
+use super::audit::{finding_json, findings, put_back};
 use super::commands::own_commands;
 use super::fold::{Folded, fold};
 use super::plan::leaving_one;
@@ -107,6 +107,8 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
         Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
             Some("pivotal-sync why REF  (tells the whole story of one)")
         }
+        // Another command would find the store in use; a daemon would take it in.
+        Some(run) if run.finished_at.is_none() && facts.in_use && view.daemon.is_none() => None,
         Some(_) if view.facts.counts.approved > 0 => Some("pivotal-sync sync  (does what was approved)"),
         Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
         Some(_) if facts.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
@@ -129,6 +131,7 @@ fn audited(out: &mut String, view: &StatusView, width: Option<usize>) {
         let text = wrap(&format!("warning: {}", visible(why)), width, 2);
         let _ = writeln!(out, "{}", paint(RED, text));
     }
+    put_back(out, run.report.as_ref().and_then(|r| r.audit.as_ref()).map_or(&[], |audit| &audit.written_back));
     findings(out, &facts.findings, run.started_at, width);
     let rest = facts.all_findings.saturating_sub(facts.findings.len() as u64);
     if rest > 0 {
@@ -174,7 +177,10 @@ fn last_run(out: &mut String, view: &StatusView) {
             took(run).map_or_else(String::new, |took| format!(", took {took}"))
         ),
         None if view.facts.in_use => {
-            writeln!(out, "running: {what}, begun {}{}", ago(view.now, run.started_at), how_far(run))
+            // A daemon tells how far its run is itself, to the moment.
+            let told = view.daemon.as_ref().is_some_and(|daemon| daemon.run.is_some());
+            let far = if told { String::new() } else { how_far(run) };
+            writeln!(out, "running: {what}, begun {}{far}", ago(view.now, run.started_at))
         }
         None => writeln!(out, "last run: {what}, cut off, begun {}", ago(view.now, run.started_at)),
     };

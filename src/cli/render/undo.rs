@@ -18,6 +18,9 @@ pub fn render_undo(plan: &UndoPlan, view: &PlanView) -> String {
         let _ = writeln!(out, "run {} wrote nothing to Pivotal", plan.run);
         return out;
     }
+    if plan.is_empty() {
+        let _ = writeln!(out, "nothing left to take back");
+    }
     if !plan.operations.is_empty() {
         let _ = write!(out, "\n{}", render_operations(&plan.operations, view));
     }

@@ -80,6 +80,10 @@ fn wanted(
     match missing {
         None => (Wanted::Yes(fields), notes),
         Some(missing) if is_open => no(missing),
+        // It waits for nothing: the rules took its customer away. Should they bring it back, this is looked at again.
+        Some(missing) if start.subject.parent.as_ref().is_some_and(|parent| parent.left) => {
+            no(format!("its customer was deleted: {missing}"))
+        }
         Some(why) => (Wanted::Waiting { fields, why }, notes),
     }
 }

@@ -21,9 +21,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    AccountFacts, AccountLink, Action, Cursor, EntityId, Facts, Fields, IdempotencyKey, Kind, Mirror, MirrorState,
-    Operation, Origin, PersonFacts, PivotalId, Pulled, Record, RunId, RunKind, SourceKey, Standing, Stream, Timestamp,
-    Value,
+    AccountFacts, AccountLink, Action, Cursor, EntityId, Facts, Fields, IdempotencyKey, Kept, Kind, Mirror,
+    MirrorState, Operation, Origin, PersonFacts, PivotalId, Pulled, Record, RunId, RunKind, SourceKey, Standing,
+    Stream, Timestamp, Value,
 };
 use crate::ports::{Heard, Prepared};
 
@@ -191,7 +191,7 @@ fn mirror(pivotal_id: &str) -> Mirror {
 }
 
 fn written(pivotal_id: &str) -> Settled {
-    Settled::Written { mirror: mirror(pivotal_id) }
+    Settled::Written { mirror: mirror(pivotal_id), kept: Kept::default() }
 }
 
 fn settlement(attempt: Option<AttemptId>, operation: OperationId, entity: EntityId, outcome: Settled) -> Settlement {

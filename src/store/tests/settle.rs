@@ -1,7 +1,7 @@
 //! What each outcome leaves behind.
 
 use super::*;
-use crate::domain::Quarantine;
+use crate::domain::{Kept, Quarantine, Value};
 
 /// A sent create for a fresh account.
 async fn sent(scene: &Scene) -> (EntityId, OperationId, AttemptId) {
@@ -147,6 +147,7 @@ async fn who_asked_for_an_address_is_tried_again_once_its_holder_gives_it_up() {
     assert_eq!(resting().await, Some(contested.clone()));
     let has = |address: &str| Settled::Written {
         mirror: Mirror { written: Fields::from([("email", address.into())]), ..mirror("p9") },
+        kept: Kept::default(),
     };
     for (address, rests) in [("Ann@acme.com", Some(contested)), ("new@acme.com", None)] {
         let action = creating(entity, Kind::Customer);
@@ -207,4 +208,27 @@ async fn what_never_left_is_told_apart_from_what_failed() {
     assert_eq!(scene.one::<String>("SELECT outcome FROM v_history").await, "not sent");
     assert!(scene.store.open_attempts().await.unwrap().is_empty());
     assert_eq!(scene.store.open_operations(Some("owed"), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_pivotal_keeps_otherwise_stands_until_that_field_is_written_again() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    let some = |value: &str| Some(Value::from(value));
+    let write = async |id: &str, kept: Vec<(&str, Option<Value>)>| {
+        let kept = Kept(kept.into_iter().map(|(field, value)| (field.to_owned(), value)).collect());
+        let operation = scene.plan(creating(entity, Kind::Customer)).await;
+        let outcome = Settled::Written { mirror: mirror(id), kept };
+        scene.store.settle(vec![settlement(None, operation, entity, outcome)]).await.unwrap();
+        scene.store.kept(&[entity]).await.unwrap().remove(&entity).unwrap_or_default()
+    };
+    let first =
+        write("p1", vec![("name", some("ACME")), ("status", some("active")), ("plan", Some(Value::Null))]).await;
+    let all = [("name", "ACME".into()), ("status", "active".into()), ("plan", Value::Null)];
+    assert_eq!(first, Fields::from(all));
+    let second = write("p1", vec![("name", None), ("domain", some("x"))]).await;
+    assert_eq!(second, Fields::from([("domain", "x".into()), ("status", "active".into()), ("plan", Value::Null)]));
+    assert_eq!(write("p1", vec![]).await, second);
+    assert_eq!(write("p2", vec![("name", None)]).await, Fields::new(), "another object");
+    assert_eq!(write("p3", vec![]).await, Fields::new());
 }
