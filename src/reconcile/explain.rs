@@ -214,9 +214,10 @@ fn always_sent(subject: &Subject, view: &View<'_>, desired: &Desired) -> Vec<Rul
         read: Vec::new(),
         owner: None,
     };
+    let found = subject.entity.mirror.as_ref().map(Mirror::as_found);
     let mut told = Vec::new();
     for stream in Stream::ALL {
-        let primary = stream.customer_field().zip(view.primary(stream));
+        let primary = stream.customer_field().zip(view.on_customer(stream, found.as_ref()));
         if let Some((field, record)) = primary {
             told.extend(fields.get(field).map(|value| sent(field, format!("{}, always sent", record.key), value)));
         }

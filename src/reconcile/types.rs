@@ -52,6 +52,8 @@ pub struct Bindable {
     pub key: SourceKey,
     /// What [`Reconciler::tokens`](super::Reconciler::tokens) makes of it.
     pub tokens: BTreeSet<String>,
+    /// The tokens of those whose ids a customer in Pivotal carries beside its own, as it was found there.
+    pub tied: BTreeSet<String>,
     /// The entity it speaks of so far.
     pub entity: Option<EntityId>,
     /// That entity's Pivotal object: while it has one, the record stays where it is (design: stored mapping comes first).

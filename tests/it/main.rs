@@ -11,6 +11,7 @@ mod calls;
 mod commands;
 mod conflicts;
 mod contract;
+mod contradictions;
 mod crash;
 mod crash_matrix;
 mod daemon;
