@@ -349,6 +349,7 @@ fn unwanted(wanted: &Wanted) -> Option<String> {
     match wanted {
         Wanted::Yes(_) => None,
         Wanted::NotSelected(why)
+        | Wanted::Replaced(why)
         | Wanted::Held(why)
         | Wanted::Doubled(why)
         | Wanted::LeftBehind(why)

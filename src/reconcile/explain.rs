@@ -100,7 +100,8 @@ impl Reconciler {
 
     /// By the very decision that the next plan would make.
     fn fate(&self, subject: &Subject, desired: &Desired, now: Timestamp) -> Option<Fate> {
-        let mirror = live(subject).filter(|_| matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_)))?;
+        let leaves = matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Replaced(_));
+        let mirror = live(subject).filter(|_| leaves)?;
         let mut decision = self.decide(subject, desired, None, None, now);
         Some(match (decision.later, decision.operations.first()) {
             (Some(later), _) => Fate::Later(later),

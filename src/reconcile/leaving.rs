@@ -42,6 +42,13 @@ impl Case<'_> {
         }
     }
 
+    /// What was made of it here goes without a grace: while it is there, who has its address by now cannot be written.
+    pub(super) fn replaced(&self, why: &str, mirror: &Mirror) -> Decision {
+        let away = || self.operation(Action::Delete { id: mirror.id.clone() }, why.to_owned());
+        let operations = (mirror.origin == Origin::Created).then(away).into_iter().collect();
+        Decision { operations, ..Decision::default() }
+    }
+
     /// Held as the deletion that approving it would be, where this daemon may delete at all. Until then it no longer carries the
     /// id of the record that went.
     pub(super) fn left_behind(&self, why: &str, mirror: &Mirror) -> Decision {

@@ -42,12 +42,14 @@ impl Case<'_> {
             (Wanted::Waiting { fields, why }, None) => self.wait(fields, why),
             (Wanted::Held(why), mirror) => self.held(why, mirror),
             (Wanted::Doubled(why), Some(mirror)) => self.doubled(why, mirror),
+            (Wanted::Replaced(why), Some(mirror)) if mirror.state == MirrorState::Live => self.replaced(why, mirror),
             (Wanted::LeftBehind(why), Some(mirror)) => self.left_behind(why, mirror),
             (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
             (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
             (
                 Wanted::Gone(_)
                 | Wanted::NotSelected(_)
+                | Wanted::Replaced(_)
                 | Wanted::Doubled(_)
                 | Wanted::LeftBehind(_)
                 | Wanted::Waiting { .. },

@@ -179,6 +179,8 @@ pub enum Wanted {
     },
     /// No: it never fitted, or no longer fits, the selection. In words, naming the rule.
     NotSelected(String),
+    /// No: another contact of the same customer has its address by now, and is there already. In words, naming that one.
+    Replaced(String),
     /// No: every record of it is gone at the source, first seen so at this time.
     Gone(Timestamp),
     /// Not decidable: a rule failed, or a person must decide. In words.

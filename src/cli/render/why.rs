@@ -130,7 +130,7 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
         }
     };
     match now {
-        Some(Wanted::NotSelected(why)) => no(out, why),
+        Some(Wanted::NotSelected(why) | Wanted::Replaced(why)) => no(out, why),
         Some(Wanted::Gone(since)) => no(out, &format!("gone at the source since {}", stamp(*since))),
         Some(Wanted::Held(why) | Wanted::Doubled(why) | Wanted::LeftBehind(why)) => {
             let _ = writeln!(out, "  {} {}", paint(MAGENTA, "waits for a decision:"), visible(why));

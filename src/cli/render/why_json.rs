@@ -55,6 +55,7 @@ fn rules(explained: &Explained) -> Json {
         .collect();
     let why = match &explained.desired.wanted {
         Wanted::NotSelected(why)
+        | Wanted::Replaced(why)
         | Wanted::Held(why)
         | Wanted::Doubled(why)
         | Wanted::LeftBehind(why)
