@@ -26,6 +26,7 @@ mod holds;
 mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
+mod left_out;
 mod logs;
 mod metadata;
 mod nights;
