@@ -62,8 +62,9 @@ impl<'a> View<'a> {
     /// all that tied them, and a store that is lost finds it there again; else the primary one.
     pub(super) fn on_customer(&self, stream: Stream, found: Option<&Fields>) -> Option<&'a Record> {
         let carried = found.map(carried).unwrap_or_default();
-        let kept = self.of(stream).into_iter().find(|record| carried.contains(&record.key));
-        kept.or_else(|| self.primary(stream))
+        let is_account = |record: &&Record| matches!(record.facts, Facts::Account(_));
+        let kept = self.of(stream).into_iter().filter(is_account).find(|record| carried.contains(&record.key));
+        kept.or_else(|| self.primary(stream).filter(is_account))
     }
 
     /// The subscriptions that pay under one account record.

@@ -1,6 +1,6 @@
 //! Accounts become customers.
 
-use crate::domain::{Facts, Fields, Mirror, Role, Stream, Timestamp, Value};
+use crate::domain::{Fields, Mirror, Role, Stream, Timestamp, Value};
 
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
@@ -76,8 +76,7 @@ fn always_sent(fields: &mut Fields, view: &View<'_>, subject: &Subject) {
     let found = subject.entity.mirror.as_ref().map(Mirror::as_found);
     for stream in Stream::ALL {
         if let Some(name) = stream.customer_field() {
-            let id =
-                view.on_customer(stream, found.as_ref()).filter(|record| matches!(record.facts, Facts::Account(_)));
+            let id = view.on_customer(stream, found.as_ref());
             fields.set(name, id.map_or(Value::Null, |record| Value::text(record.key.id.as_str())));
         }
     }
