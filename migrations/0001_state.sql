@@ -35,9 +35,8 @@ CREATE TABLE record (
     facts       TEXT NOT NULL,                 -- JSON: identity facts, typed
     properties  TEXT NOT NULL,                 -- JSON: the properties that some rule reads
     problem     TEXT,                          -- why it could not be bound, in words: an ambiguity that a person decides
-    rift        TEXT,                          -- while it looks like one account with a record of another customer and stays where it is: why, in words
-    rival_stream TEXT,                         -- that record: its stream
-    rival_id    TEXT,                          -- and its external id
+    rift        TEXT,                          -- while it looks like one account with records of other customers and stays where it is: why, in words
+    rivals      TEXT,                          -- JSON: those records, a list of [stream, external id]
     unreadable  TEXT,                          -- why the source's last showing of it could not be read; older facts stay valid
     changed_at  TEXT,                          -- when the source last changed it, if it says
     seen_at     TEXT NOT NULL,                 -- when it was last stored here because it differed
@@ -49,7 +48,7 @@ CREATE TABLE record (
 CREATE INDEX record_by_entity ON record (entity_id);
 CREATE INDEX record_by_state ON record (stream, state);
 CREATE INDEX record_outdated ON record (stream, facts ->> '$.changes_at') WHERE facts ->> '$.changes_at' IS NOT NULL;
-CREATE INDEX record_torn ON record (rival_stream, rival_id) WHERE rift IS NOT NULL;
+CREATE INDEX record_torn ON record (stream, external_id) WHERE rift IS NOT NULL;
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 
 -- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.

@@ -50,6 +50,12 @@ impl Mirror {
         self.found.get(field).is_some_and(|found| self.written.get(field) == Some(found))
     }
 
+    /// What it still says as it was found, so that nobody here set it.
+    pub fn as_found(&self) -> Fields {
+        let still = self.found.0.iter().filter(|(field, _)| self.is_found(field));
+        Fields(still.map(|(field, value)| (field.clone(), value.clone())).collect())
+    }
+
     /// What must change for the object to say `desired`. A null clears only what this daemon itself had set (design section 6).
     pub fn changes_to(&self, desired: &Fields) -> Changes {
         let mut changes = self.written.changes_to(desired);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::Utc;
 
 use crate::domain::{
-    AccountLink, Binding, Choice, EntityId, ExternalId, Facts, Gone, Kind, PivotalId, Record, Role, SourceKey,
+    AccountLink, Binding, Choice, EntityId, ExternalId, Facts, Gone, Kind, MirrorState, PivotalId, Record, Role,
+    SourceKey,
 };
 use crate::reconcile::Bindable;
-use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery};
+use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery, RemoteRow};
 
 use super::billing::Handover;
 use super::{Engine, EngineError};
@@ -21,6 +22,16 @@ const OTHERS: u32 = 1_000;
 type Cluster = BTreeMap<SourceKey, Placed<KnownRow>>;
 /// A record that is linked to an object, and the records whose ids that object carries.
 type Ties = HashMap<SourceKey, Vec<SourceKey>>;
+/// A record, and the tokens of those whose ids a customer in Pivotal carries beside its own.
+type Tied = HashMap<SourceKey, BTreeSet<String>>;
+
+/// What is judged together.
+#[derive(Default)]
+struct Gathered {
+    cluster: Cluster,
+    ties: Ties,
+    tied: Tied,
+}
 
 impl Engine {
     /// Places every touched record: accounts first, since the others belong to accounts.
@@ -53,13 +64,14 @@ impl Engine {
 
     async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
-        let (cluster, mut ties) = self.gather(touched).await?;
+        let Gathered { cluster, mut ties, mut tied } = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
         let bindables: Vec<Bindable> = cluster
             .values()
             .map(|p| Bindable {
                 key: p.known.record.key.clone(),
                 tokens: p.tokens.iter().cloned().collect(),
+                tied: tied.remove(&p.known.record.key).unwrap_or_default(),
                 entity: p.entity,
                 object: p.object.clone(),
                 choice: choice(p).cloned(),
@@ -68,8 +80,8 @@ impl Engine {
                 live: p.known.gone.is_none(),
             })
             .collect();
-        let mut rifts: HashMap<SourceKey, (SourceKey, String)> =
-            self.reconciler.rifts(&bindables).into_iter().map(|rift| (rift.key, (rift.rival, rift.why))).collect();
+        let mut rifts: HashMap<SourceKey, (Vec<SourceKey>, String)> =
+            self.reconciler.rifts(&bindables).into_iter().map(|rift| (rift.key, (rift.rivals, rift.why))).collect();
         let mut bound = Vec::new();
         let mut next_group = bindables.len();
         for (key, binding) in self.reconciler.bind(&bindables) {
@@ -100,18 +112,19 @@ impl Engine {
 
     /// The touched records and all that share evidence or an entity with them, directly or through others: a company that no
     /// longer shows what ties its customer together still has that customer.
-    async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<(Cluster, Ties), EngineError> {
-        let mut cluster: Cluster = Cluster::new();
-        let mut ties = Ties::new();
+    async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<Gathered, EngineError> {
+        let Gathered { mut cluster, mut ties, mut tied } = Gathered::default();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut at_home: BTreeSet<EntityId> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
-            self.tie_by_pivotal(&mut news).await?;
-            let tied = self.carried_by_linked(&news).await?;
+            let by_pivotal = self.tied_by_pivotal(&news).await?;
+            let by_link = self.carried_by_linked(&news).await?;
             let mut tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
-            tokens.extend(tied.values().flatten().map(|key| self.reconciler.names(key)));
-            ties.extend(tied);
+            tokens.extend(by_pivotal.values().flatten().cloned());
+            tokens.extend(by_link.values().flatten().map(|key| self.reconciler.names(key)));
+            tied.extend(by_pivotal);
+            ties.extend(by_link);
             let evidence = tokens.into_iter().filter(|token| self.reconciler.is_evidence(token));
             let fresh: Vec<String> = evidence.filter(|token| asked.insert(token.clone())).collect();
             let homes_of_news: Vec<EntityId> = news.iter().filter_map(|placed| placed.entity).collect();
@@ -125,7 +138,7 @@ impl Engine {
             near.retain(|p| !cluster.contains_key(&p.known.record.key) && seen.insert(p.known.record.key.clone()));
             news = near;
         }
-        Ok((cluster, ties))
+        Ok(Gathered { cluster, ties, tied })
     }
 
     /// For each record that is linked to a customer: the records whose ids that customer carries.
@@ -142,8 +155,9 @@ impl Engine {
     }
 
     /// A customer in Pivotal that carries ids of both sources says that they are one account: people, or an earlier store, tied
-    /// them. Its word counts like an explicit id of the records themselves.
-    async fn tie_by_pivotal(&self, news: &mut [Placed<KnownRow>]) -> Result<(), EngineError> {
+    /// them. What was written there from here says nothing, unless the record is still what it was written for: else a decision
+    /// that was taken back, or evidence that is no more, would live on as its own echo.
+    async fn tied_by_pivotal(&self, news: &[Placed<KnownRow>]) -> Result<Tied, EngineError> {
         let of = |field: &str| -> Vec<ExternalId> {
             let keys = news.iter().map(|placed| &placed.known.record.key);
             keys.filter(|key| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
@@ -153,14 +167,31 @@ impl Engine {
             stripe_customer_ids: of("stripe_customer_id"),
             domains: Vec::new(),
         };
+        let mut customers: Vec<(RemoteRow, Vec<SourceKey>)> = Vec::new();
         for customer in self.store.remote(&[query]).await?.into_iter().flatten() {
-            let tied = self.reconciler.carried(&customer.fields);
-            for placed in news.iter_mut().filter(|placed| tied.contains(&placed.known.record.key)) {
-                let others = tied.iter().filter(|key| **key != placed.known.record.key);
-                placed.tokens.extend(others.map(|key| self.reconciler.names(key)));
+            let carried = self.reconciler.carried(&customer.fields);
+            if carried.len() > 1 {
+                customers.push((customer, carried));
             }
         }
-        Ok(())
+        let owners: Vec<EntityId> = customers.iter().filter_map(|(customer, _)| customer.owner).collect();
+        let mirrors = self.store.mirrors(&owners).await?;
+        let mut tied = Tied::new();
+        for (customer, carried) in &customers {
+            let mirror = customer.owner.and_then(|owner| mirrors.get(&owner));
+            if mirror.is_some_and(|mirror| mirror.state != MirrorState::Live) {
+                continue;
+            }
+            for placed in news.iter().filter(|placed| carried.contains(&placed.known.record.key)) {
+                let key = &placed.known.record.key;
+                let at_home = placed.entity.is_some() && placed.entity == customer.owner;
+                if at_home || mirror.is_none_or(|mirror| self.reconciler.is_found(mirror, key)) {
+                    let others = carried.iter().filter(|other| *other != key).map(|other| self.reconciler.names(other));
+                    tied.entry(key.clone()).or_default().extend(others);
+                }
+            }
+        }
+        Ok(tied)
     }
 
     /// Places persons and deals into entities of their own, under their account; subscriptions into their account's.

@@ -35,6 +35,8 @@ pub struct Decided {
     pub before: Option<Chosen>,
     /// The records of the same account that make a customer all the same, though this one is left out.
     pub left: Vec<SourceKey>,
+    /// The records of the same customer in Pivotal that are left out along with this one.
+    pub along: Vec<SourceKey>,
 }
 
 /// What `approve` and `retry` did.
@@ -82,7 +84,7 @@ pub async fn link(
     let row = decision(&record, choice, now);
     let before = before(&store.decisions().await?, &row);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { row, name, others, before, left: Vec::new() })
+    Ok(Decided { row, name, others, before, left: Vec::new(), along: Vec::new() })
 }
 
 /// The object that a record stands for.
@@ -117,22 +119,27 @@ pub async fn ignore(store: &Store, reference: &Reference, now: Timestamp) -> Res
     let mut decided = decide(store, reference, now, |_| Choice::Ignore).await?;
     let ignored: BTreeSet<SourceKey> = decided.iter().map(|decided| decided.row.key.clone()).collect();
     for one in &mut decided {
-        one.left = left_over(store, &one.row.key, &ignored).await?;
+        (one.along, one.left) = mates(store, &one.row.key, &ignored).await?;
     }
     Ok(decided)
 }
 
-/// The records that keep making a customer of an account that is not in Pivotal yet, though one of it is left out.
-async fn left_over(
+/// The other records of an account one of which is left out. What is in Pivotal is left as it is as a whole, so they are left out
+/// along with it; of what is not in Pivotal yet, they make a customer all the same. Answers those of the one and the other.
+async fn mates(
     store: &Store,
     key: &SourceKey,
     ignored: &BTreeSet<SourceKey>,
-) -> Result<Vec<SourceKey>, DecideError> {
+) -> Result<(Vec<SourceKey>, Vec<SourceKey>), DecideError> {
     let stories = store.explain(&Reference::Record(key.clone())).await?;
     let there = |story: &Story| story.entity.as_ref().is_some_and(|entity| entity.entity.mirror.is_some());
-    let records = stories.into_iter().filter(|story| !there(story)).flat_map(|story| story.records);
     let makes = |record: &StoryRecord| record.state == "live" && record.key.stream.kind() == Some(Kind::Customer);
-    Ok(records.filter(makes).map(|record| record.key).filter(|key| !ignored.contains(key)).collect())
+    let (inside, outside): (Vec<Story>, Vec<Story>) = stories.into_iter().partition(there);
+    let others = |stories: Vec<Story>| -> Vec<SourceKey> {
+        let records = stories.into_iter().flat_map(|story| story.records).filter(makes);
+        records.map(|record| record.key).filter(|key| !ignored.contains(key)).collect()
+    };
+    Ok((others(inside), others(outside)))
 }
 
 /// Takes the decisions about records back.
@@ -148,8 +155,14 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     let keys: Vec<SourceKey> = named.keys().cloned().collect();
     let rows = store.take_back(&keys).await?;
     let name = |key: &SourceKey| named.get(key).cloned().unwrap_or_default();
-    let told =
-        |row: DecisionRow| Decided { name: name(&row.key), row, others: Vec::new(), before: None, left: Vec::new() };
+    let told = |row: DecisionRow| Decided {
+        name: name(&row.key),
+        row,
+        others: Vec::new(),
+        before: None,
+        left: Vec::new(),
+        along: Vec::new(),
+    };
     Ok(rows.into_iter().map(told).collect())
 }
 
@@ -234,7 +247,7 @@ async fn decide(
     for (object, record, name) in records(store, reference).await? {
         let row = decision(&record, choice(object), now);
         let before = before(&known, &row);
-        decided.push(Decided { row, name, others: Vec::new(), before, left: Vec::new() });
+        decided.push(Decided { row, name, others: Vec::new(), before, left: Vec::new(), along: Vec::new() });
     }
     let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
     store.decide(&rows).await?;

@@ -22,6 +22,8 @@ pub struct Told {
     pub account: Option<(String, Option<PivotalId>)>,
     /// The customer its object lives under, where that is leaving or has left.
     pub roof: Option<Roof>,
+    /// A customer that was seen in Pivotal with an id of its records, though nothing of it was taken over.
+    pub carrier: Option<RemoteRow>,
 }
 
 /// What becomes of the customer that an object lives under, and so of the object (pivotal-api.md 10.1, DELETE).
@@ -64,9 +66,13 @@ pub async fn explain(
     now: Timestamp,
 ) -> Result<Vec<Told>, StoreError> {
     let mut told = Vec::new();
-    for story in store.explain(reference).await? {
+    let mut stories = store.explain(reference).await?;
+    if stories.is_empty() {
+        stories = carried(store, reconciler, reference).await?;
+    }
+    for story in stories {
         let Some(entity) = story.entity.as_ref().map(|entity| entity.entity.clone()) else {
-            told.push(Told { story, explained: None, findings: Vec::new(), account: None, roof: None });
+            told.push(Told { story, explained: None, findings: Vec::new(), account: None, roof: None, carrier: None });
             continue;
         };
         let row = store.subjects(&[entity.id]).await?.into_iter().next();
@@ -82,9 +88,43 @@ pub async fn explain(
         };
         let findings = store.findings(Some(entity.id), MOST).await?;
         let roof = roof(store, reconciler, &entity, now).await?;
-        told.push(Told { story, explained, findings, account, roof });
+        let carrier = carrier(store, &entity, &story).await?;
+        told.push(Told { story, explained, findings, account, roof, carrier });
     }
     Ok(told)
+}
+
+/// Of a customer in Pivotal that nothing here stands for: the accounts whose ids it carries, and that became nothing else.
+async fn carried(store: &Store, reconciler: &Reconciler, reference: &Reference) -> Result<Vec<Story>, StoreError> {
+    let Absent::OnlyInPivotal(row) = absent(store, reference).await? else { return Ok(Vec::new()) };
+    let mut stories: Vec<Story> = Vec::new();
+    for key in reconciler.carried(&row.fields) {
+        for story in store.explain(&Reference::Record(key)).await? {
+            let entity = story.entity.as_ref().filter(|entity| entity.entity.mirror.is_none()).map(|e| e.entity.id);
+            let is_told = |told: &Story| told.entity.as_ref().map(|entity| entity.entity.id) == entity;
+            if entity.is_some() && !stories.iter().any(is_told) {
+                stories.push(story);
+            }
+        }
+    }
+    Ok(stories)
+}
+
+/// The customer in Pivotal that carries an id of an account which has none there, as far as was seen.
+async fn carrier(store: &Store, entity: &Entity, story: &Story) -> Result<Option<RemoteRow>, StoreError> {
+    if entity.kind != Kind::Customer || entity.mirror.is_some() {
+        return Ok(None);
+    }
+    let ids = |field: &str| -> Vec<ExternalId> {
+        let keys = story.records.iter().map(|record| &record.key);
+        keys.filter(|key| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
+    };
+    let query = RemoteQuery::Customers {
+        hubspot_company_ids: ids("hubspot_company_id"),
+        stripe_customer_ids: ids("stripe_customer_id"),
+        domains: Vec::new(),
+    };
+    Ok(store.remote(&[query]).await?.into_iter().flatten().find(|row| row.owner.is_none()))
 }
 
 async fn roof(

@@ -95,7 +95,8 @@ impl Engine {
         for kind in Kind::ALL {
             self.look_at_all(kind, scope, &mut draft, run).await?;
         }
-        draft.operations.extend(self.torn(scope).await?);
+        let torn = self.torn(scope, &draft.operations).await?;
+        draft.operations.extend(torn);
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
         let Drafting { operations, mirrors, approvals, .. } = draft;
         self.write_down(operations, mirrors, &approvals, run).await
@@ -348,6 +349,7 @@ fn unwanted(wanted: &Wanted) -> Option<String> {
     match wanted {
         Wanted::Yes(_) => None,
         Wanted::NotSelected(why)
+        | Wanted::Replaced(why)
         | Wanted::Held(why)
         | Wanted::Doubled(why)
         | Wanted::LeftBehind(why)

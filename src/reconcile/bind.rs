@@ -1,8 +1,13 @@
 //! Which account records speak of the same account.
 //!
 //! The records of the first account stream in a cluster (companies) are *anchors*: each is an account of its own, even when
-//! two share a domain. Every other account record looks for its anchor: the one an explicit id names, else the one that
-//! shares a domain. Exactly one: they are one account. None: it is an account of its own. Several: a person decides.
+//! two share a domain. Every other account record looks for its anchor: the one whose id a customer in Pivotal carries beside
+//! its own, else the one an explicit id names, else the one that shares a domain. Exactly one: they are one account. None: it
+//! is an account of its own. Several: a person decides.
+//!
+//! What Pivotal carries comes first because it is what a lost store's mappings are read from: a rebuilt store comes to the same
+//! entities. What the sources say against the place a record has is no reason to move it, but is told ([`rifts`]): the same for
+//! the same records, whichever of them came first.
 //!
 //! A record whose entity has a Pivotal object is settled and stays where it is, whatever the evidence says today; a
 //! person moves it with `link` and `unlink` (see `choice.rs`). A record that is gone stays where it is too. So the outcome
@@ -27,8 +32,8 @@ pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
     name(&records, &footings, places)
 }
 
-/// Records that stay with their customer though the evidence, as it is now, says that they belong to another company. Nothing
-/// is merged silently: a person decides, and until then it stands.
+/// Records that stay with their customer though what the sources say, as it is now, names another company, alone or as well.
+/// Nothing is merged silently: a person decides, and until then it stands.
 pub(super) fn rifts(cluster: &[Bindable]) -> Vec<Rift> {
     let mut records: Vec<&Bindable> = cluster.iter().collect();
     records.sort_by(|a, b| key_order(&a.key, &b.key));
@@ -36,17 +41,19 @@ pub(super) fn rifts(cluster: &[Bindable]) -> Vec<Rift> {
     let footings: Vec<Footing> = records.iter().map(|record| footing(record)).collect();
     let cluster = Cluster::new(&records, &footings);
     let places = cluster.place();
-    let settled = |index: &usize| footings[*index].settled && footings[*index].follows && records[*index].live;
+    let is_clear = |index: &usize| !matches!(&places[*index], Place::Unclear { .. });
+    let follows = |index: &usize| footings[*index].follows && records[*index].live && !cluster.is_anchor(*index);
     let mut told = Vec::new();
-    for index in (0..records.len()).filter(settled).filter(|index| !cluster.is_anchor(*index)) {
-        let found = cluster.evidence(index);
-        if let ([anchor], Some(own)) = (&found.anchors[..], footings[index].entity)
-            && !matches!(&places[*anchor], Place::Unclear { .. })
-            && places[*anchor] != Place::Entity(own)
-        {
-            let mate = cluster.anchors().find(|mate| places[*mate] == Place::Entity(own));
-            told.push(Rift::new(records[index], records[*anchor], mate.map(|mate| records[mate]), found.by));
+    for index in (0..records.len()).filter(follows).filter(is_clear) {
+        let found = cluster.said(index);
+        let (own, rivals): (Vec<usize>, Vec<usize>) =
+            found.anchors.into_iter().filter(is_clear).partition(|&anchor| places[anchor] == places[index]);
+        if rivals.is_empty() {
+            continue;
         }
+        let rivals: Vec<&Bindable> = rivals.into_iter().map(|rival| records[rival]).collect();
+        let mate = cluster.anchors().find(|&mate| places[mate] == places[index]).map(|mate| records[mate]);
+        told.push(Rift::new(records[index], &rivals, mate, found.by, !own.is_empty()));
     }
     told
 }
@@ -152,24 +159,39 @@ impl<'a> Cluster<'a> {
         (0..self.records.len()).filter(|&index| self.is_anchor(index) && self.records[index].live)
     }
 
-    /// The live anchors that a record's evidence names: by explicit id, else by domain. One that was merged into another
-    /// is not a second possibility.
+    /// The live anchors that a record's evidence names: by what a customer in Pivotal carries, else by what the sources say.
+    /// Of several customers in Pivotal that carry its id, those that the sources name, too.
     fn evidence(&self, index: usize) -> Evidence {
-        let sharing = |prefix: &str| -> Vec<usize> {
-            let mine = self.records[index].tokens.iter().filter(|token| token.starts_with(prefix));
-            let found: BTreeSet<usize> = mine
-                .filter_map(|token| self.shown.get(token.as_str()))
-                .flatten()
-                .map(|&anchor| self.root(anchor))
-                .collect();
-            found.into_iter().collect()
-        };
-        let named = sharing("is:");
+        let tied = self.sharing(&self.records[index].tied, "is:");
+        let said = self.said(index);
+        if tied.is_empty() {
+            return said;
+        }
+        let agreed: Vec<usize> = tied.iter().copied().filter(|anchor| said.anchors.contains(anchor)).collect();
+        let anchors = if agreed.is_empty() { tied } else { agreed };
+        Evidence { anchors, by: "a customer in Pivotal carries the ids of it and of" }
+    }
+
+    /// The live anchors that the sources name for a record: by explicit id, else by domain.
+    fn said(&self, index: usize) -> Evidence {
+        let tokens = &self.records[index].tokens;
+        let named = self.sharing(tokens, "is:");
         if named.is_empty() {
-            Evidence { anchors: sharing("domain:"), by: "its domain fits" }
+            Evidence { anchors: self.sharing(tokens, "domain:"), by: "its domain fits" }
         } else {
             Evidence { anchors: named, by: "an explicit id names" }
         }
+    }
+
+    /// The live anchors that show one of these tokens. One that was merged into another is not a second possibility.
+    fn sharing(&self, tokens: &BTreeSet<String>, prefix: &str) -> Vec<usize> {
+        let mine = tokens.iter().filter(|token| token.starts_with(prefix));
+        let found: BTreeSet<usize> = mine
+            .filter_map(|token| self.shown.get(token.as_str()))
+            .flatten()
+            .map(|&anchor| self.root(anchor))
+            .collect();
+        found.into_iter().collect()
     }
 
     /// Whether anchor `survivor` took over `old` by a merge. When each says so of the other, the later one survived.

@@ -184,4 +184,39 @@ proptest! {
         }
         prop_assert_eq!(companions(&known), companions(&cluster));
     }
+
+    /// What waits for a person when all records come together waits, or is told, however they come: one by one, each of them
+    /// in Pivotal before the next one is seen. A company that waits itself comes first.
+    #[test]
+    fn what_is_held_from_the_start_is_told_in_every_order((cluster, order) in fresh_cluster().prop_flat_map(|cluster| {
+        let undecided: Vec<Bindable> = cluster.into_iter().map(|r| Bindable { choice: None, ..r }).collect();
+        (Just(undecided.clone()), Just(undecided).prop_shuffle())
+    })) {
+        let mut known: Vec<Bindable> = Vec::new();
+        let mut next = 1_000;
+        let mut doubted = BTreeSet::new();
+        for record in order {
+            known.push(record);
+            let bindings: BTreeMap<SourceKey, Binding> = bind(&known).into_iter().collect();
+            let mut fresh: BTreeMap<usize, i64> = BTreeMap::new();
+            for record in &mut known {
+                let entity = match &bindings[&record.key] {
+                    Binding::Join(entity) => *entity,
+                    Binding::New(number) => EntityId(*fresh.entry(*number).or_insert_with(|| { next += 1; next })),
+                    Binding::Ambiguous { .. } => { next += 1; EntityId(next) }
+                };
+                let held = matches!(bindings[&record.key], Binding::Ambiguous { .. });
+                record.object = Some(object(entity.0)).filter(|_| !held);
+                record.entity = Some(entity);
+            }
+            let held = bindings.iter().filter(|(_, binding)| matches!(binding, Binding::Ambiguous { .. }));
+            doubted = held.map(|(key, _)| key.clone()).chain(rifts(&known).into_iter().map(|rift| rift.key)).collect();
+        }
+        for (key, binding) in bind(&cluster) {
+            if let Binding::Ambiguous { candidates, .. } = binding {
+                let told = doubted.contains(&key) || candidates.iter().any(|company| doubted.contains(company));
+                prop_assert!(told, "{} could be {:?}; told of {:?}", key, candidates, doubted);
+            }
+        }
+    }
 }

@@ -4,7 +4,8 @@ use super::*;
 pub(super) fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     let mut tokens = tokens(evidence);
     tokens.insert(format!("is:{key}"));
-    Bindable { key, tokens, entity: None, object: None, choice: None, linked: None, ties: Vec::new(), live: true }
+    let tied = BTreeSet::new();
+    Bindable { key, tokens, tied, entity: None, object: None, choice: None, linked: None, ties: Vec::new(), live: true }
 }
 
 /// The Pivotal object of an entity.
@@ -190,14 +191,13 @@ fn a_link_goes_to_whoever_has_the_object_else_makes_an_account_that_takes_it() {
 fn two_customers_that_look_like_one_by_now_are_told_and_stay_two() {
     let apart = [within(company("1", &[ACME]), 5, true), within(stripe("cus_1", &[ACME]), 6, true)];
     let [told] = <[Rift; 1]>::try_from(rifts(&apart)).unwrap();
-    assert_eq!((&told.key, &told.rival), (&stripe_key("cus_1"), &company_key("1")));
+    assert_eq!((&told.key, &told.rivals), (&stripe_key("cus_1"), &vec![company_key("1")]));
     for part in ["stripe:customer:cus_1 hubspot:company:1`", "stripe:customer:cus_1 pivotal:customer:obj-6`"] {
         assert!(told.why.contains(&format!("`pivotal-sync link {part}")), "{}", told.why);
     }
     let one = [within(company("1", &[ACME]), 5, true), within(stripe("cus_1", &[ACME]), 5, true)];
-    let torn = [apart[0].clone(), within(company("2", &[ACME]), 7, true), apart[1].clone()];
     let said = [apart[0].clone(), unlinked(apart[1].clone(), Some(5))];
-    for quiet in [&one[..], &torn[..], &said[..]] {
+    for quiet in [&one[..], &said[..]] {
         assert!(rifts(quiet).is_empty(), "{:?}", rifts(quiet));
     }
 }
@@ -208,11 +208,55 @@ fn a_record_that_points_to_another_company_than_its_own_is_told_and_stays() {
     let moved = |object| [within(company("1", &[ACME]), 5, object), company("2", &["domain:b.com"]), with(object)];
     assert_eq!(told(&moved(true)), ["e5", "n0", "e5"]);
     let [rift] = <[Rift; 1]>::try_from(rifts(&moved(true))).unwrap();
-    assert_eq!(rift.rival, company_key("2"));
+    assert_eq!(rift.rivals, [company_key("2")]);
     assert!(rift.why.contains("`pivotal-sync link stripe:customer:cus_1 hubspot:company:1` keeps"), "{}", rift.why);
     assert!(rift.why.contains("`pivotal-sync unlink stripe:customer:cus_1`"), "{}", rift.why);
     // Nothing is in Pivotal yet: the evidence decides.
     assert_eq!((told(&moved(false)), rifts(&moved(false))), (vec!["e5".into(), "n0".into(), "n0".into()], vec![]));
+}
+
+#[test]
+fn what_would_be_held_from_the_start_is_told_of_what_is_bound() {
+    let bound = |evidence: &[&str], entity| within(stripe("cus_1", evidence), entity, true);
+    let with =
+        |evidence: &[&str]| [company("2", evidence), within(company("1", evidence), 5, true), bound(evidence, 5)];
+    let naming = with(&["is:stripe:customer:cus_1"]);
+    for (cluster, by) in
+        [(&naming, "an explicit id names each of them"), (&with(&[ACME]), "its domain fits each of them")]
+    {
+        assert_eq!(told(cluster), ["e5", "n0", "e5"]);
+        let [rift] = <[Rift; 1]>::try_from(rifts(cluster)).unwrap();
+        assert_eq!(rift.rivals, [company_key("2")]);
+        assert!(rift.why.contains("stays with hubspot:company:1") && rift.why.contains(by), "{}", rift.why);
+    }
+    // A customer of its own that could be either's by now.
+    let torn = [within(company("1", &[ACME]), 5, true), within(company("2", &[ACME]), 7, true), bound(&[ACME], 6)];
+    let [rift] = <[Rift; 1]>::try_from(rifts(&torn)).unwrap();
+    assert_eq!(rift.rivals, [company_key("1"), company_key("2")]);
+    // An explicit id is above a domain, whoever else shows that.
+    let named = [company("1", &[ACME]), company("2", &[ACME]), stripe("cus_1", &[ACME, "is:hubspot:company:2"])];
+    assert_eq!((told(&named), rifts(&named)), (vec!["n0".into(), "n1".into(), "n1".into()], vec![]));
+}
+
+#[test]
+fn a_customer_in_pivotal_that_carries_both_ids_stands_for_a_lost_mapping() {
+    let tied = |evidence: &[&str], to: &[&str]| Bindable {
+        tied: to.iter().map(|id| format!("is:hubspot:company:{id}")).collect(),
+        ..stripe("cus_1", evidence)
+    };
+    let two = || [company("1", &[ACME]), company("2", &["domain:b.com"])];
+    let cluster = |payer| two().into_iter().chain([payer]).collect::<Vec<_>>();
+    assert_eq!(told(&cluster(tied(&[], &["2"]))), ["n0", "n1", "n1"]);
+    // What the sources say against it is told, as it was before the store was lost.
+    for evidence in [ACME, "is:hubspot:company:1"] {
+        let cluster = cluster(tied(&[evidence], &["2"]));
+        assert_eq!(told(&cluster), ["n0", "n1", "n1"], "{evidence}");
+        let [rift] = <[Rift; 1]>::try_from(rifts(&cluster)).unwrap();
+        assert_eq!(rift.rivals, [company_key("1")], "{evidence}");
+    }
+    // Two customers carry its id: the sources say which, or a person.
+    assert_eq!(told(&cluster(tied(&[ACME], &["1", "2"]))), ["n0", "n1", "n0"]);
+    assert_eq!(told(&cluster(tied(&[], &["1", "2"]))), ["n0", "n1", "?1+2"]);
 }
 
 #[test]

@@ -23,16 +23,19 @@ pub(super) fn left_behind(subject: &Subject) -> Option<String> {
     let left = subject.left.as_ref().filter(|left| !left.unlinked)?;
     let (kind, key, mine) = (subject.entity.kind, &left.key, shown(subject.entity.kind, &mirror.id, mirror.display_id));
     let now = left.now.as_ref().map(|now| shown(kind, &now.pivotal_id, now.display_id));
-    let theirs = now.as_deref().unwrap_or("another customer");
     let keep_theirs = match mirror.origin {
         Origin::Created => format!("`pivotal-sync approve {mine}` deletes {mine} (move what is worth keeping first)"),
         _ => format!(
             "delete {mine} in Pivotal (pivotal-sync did not create it, so it never will); `pivotal-sync audit` sees that"
         ),
     };
+    let (stands, without) = match now {
+        Some(theirs) => (format!("stands for {theirs} now"), format!("keep {theirs}")),
+        None => ("no longer does".to_owned(), "do without it".to_owned()),
+    };
     Some(format!(
-        "{key} stood for {mine} and stands for {theirs} now, so {mine} is left behind. To keep {theirs}: {keep_theirs}; to \
-         keep {mine}: `pivotal-sync link {key} {mine}`"
+        "{key} stood for {mine} and {stands}, so {mine} is left behind. To {without}: {keep_theirs}; to keep {mine}: \
+         `pivotal-sync link {key} {mine}`"
     ))
 }
 

@@ -100,7 +100,8 @@ impl Reconciler {
 
     /// By the very decision that the next plan would make.
     fn fate(&self, subject: &Subject, desired: &Desired, now: Timestamp) -> Option<Fate> {
-        let mirror = live(subject).filter(|_| matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_)))?;
+        let leaves = matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Replaced(_));
+        let mirror = live(subject).filter(|_| leaves)?;
         let mut decision = self.decide(subject, desired, None, None, now);
         Some(match (decision.later, decision.operations.first()) {
             (Some(later), _) => Fate::Later(later),
@@ -214,9 +215,10 @@ fn always_sent(subject: &Subject, view: &View<'_>, desired: &Desired) -> Vec<Rul
         read: Vec::new(),
         owner: None,
     };
+    let found = subject.entity.mirror.as_ref().map(Mirror::as_found);
     let mut told = Vec::new();
     for stream in Stream::ALL {
-        let primary = stream.customer_field().zip(view.primary(stream));
+        let primary = stream.customer_field().zip(view.on_customer(stream, found.as_ref()));
         if let Some((field, record)) = primary {
             told.extend(fields.get(field).map(|value| sent(field, format!("{}, always sent", record.key), value)));
         }

@@ -128,6 +128,7 @@ fn entities(reconciler: &Reconciler, records: &[Known]) -> BTreeMap<SourceKey, (
         .map(|known| Bindable {
             key: known.record.key.clone(),
             tokens: reconciler.tokens(&known.record).into_iter().collect(),
+            tied: BTreeSet::new(),
             entity: None,
             object: None,
             choice: known.chosen.as_ref().map(|chosen| chosen.choice.clone()),

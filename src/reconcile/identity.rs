@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountLink, Facts, Fields, Record, SourceKey, Stream, Value};
+use crate::domain::{AccountLink, Facts, Fields, Mirror, Record, SourceKey, Stream, Value};
 
 use super::freemail;
 
@@ -58,6 +58,12 @@ pub(super) fn carried(customer: &Fields) -> Vec<SourceKey> {
             (!id.is_empty()).then(|| SourceKey::new(stream, id))
         })
         .collect()
+}
+
+/// Whether the id of a record on a customer was found there: what was written there from here is no evidence, but its echo.
+pub(super) fn is_found(mirror: &Mirror, key: &SourceKey) -> bool {
+    let field = key.stream.customer_field();
+    field.is_some_and(|field| mirror.written.get(field).is_none() || mirror.is_found(field))
 }
 
 /// The primary account of a person or a deal (hubspot-api.md trap 15). When none is primary, or several are, the one with

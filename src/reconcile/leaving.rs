@@ -42,10 +42,17 @@ impl Case<'_> {
         }
     }
 
+    /// What was made of it here goes without a grace: while it is there, who has its address by now cannot be written.
+    pub(super) fn replaced(&self, why: &str, mirror: &Mirror) -> Decision {
+        let away = || self.operation(Action::Delete { id: mirror.id.clone() }, why.to_owned());
+        let operations = (mirror.origin == Origin::Created).then(away).into_iter().collect();
+        Decision { operations, ..Decision::default() }
+    }
+
     /// Held as the deletion that approving it would be, where this daemon may delete at all. Until then it no longer carries the
     /// id of the record that went.
     pub(super) fn left_behind(&self, why: &str, mirror: &Mirror) -> Decision {
-        let reason = "what it stood for is another customer now".to_owned();
+        let reason = "what it stood for is elsewhere now".to_owned();
         let action = match mirror.origin {
             Origin::Created => Action::Delete { id: mirror.id.clone() },
             _ => Action::Update { id: mirror.id.clone(), changes: Changes::default() },
@@ -63,7 +70,7 @@ impl Case<'_> {
         let ours = mirror.written.text(field) == Some(left.key.id.as_str()) && !mirror.is_found(field);
         let changes = mirror.written.changes_to(&Fields::from([(field, Value::Null)]));
         let action = Action::Update { id: mirror.id.clone(), changes };
-        ours.then(|| self.operation(action, format!("{} is another customer now", left.key)))
+        ours.then(|| self.operation(action, format!("{} no longer stands for it", left.key)))
     }
 
     fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {

@@ -35,7 +35,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    AccountLink, Changes, Choice, EntityId, Fields, Kind, Operation, PivotalId, Record, RunId, SourceKey, Timestamp,
+    AccountLink, Changes, Choice, EntityId, Fields, Kind, Mirror, Operation, PivotalId, Record, RunId, SourceKey,
+    Timestamp,
 };
 
 pub use adopt::{Adoption, linked_object};
@@ -161,6 +162,11 @@ impl Reconciler {
     /// The account records whose ids a customer in Pivotal carries.
     pub fn carried(&self, customer: &Fields) -> Vec<SourceKey> {
         identity::carried(customer)
+    }
+
+    /// Whether the id of a record on a customer in Pivotal was found there, rather than written from here.
+    pub fn is_found(&self, customer: &Mirror, key: &SourceKey) -> bool {
+        identity::is_found(customer, key)
     }
 
     /// Whether sharing this token may make two account records one.

@@ -8,7 +8,7 @@
 
 use crate::domain::{
     Action, Change, Changes, Choice, Fields, Hold, Kind, Mirror, MirrorState, Operation, Origin, Parent, PivotalId,
-    Role, Standing, Timestamp, Value, Verb,
+    Role, Standing, Stream, Timestamp, Value, Verb,
 };
 
 use super::adopt::Adoption;
@@ -16,6 +16,7 @@ use super::fingerprint::{anew, fingerprint_of, says_something};
 use super::owner;
 use super::settings::Settings;
 use super::types::{Candidate, Decision, Desired, Home, Known, Subject, Wanted};
+use super::view::View;
 
 pub(super) const STATUS: &str = "status";
 pub(super) const ARCHIVED: &str = "archived";
@@ -41,12 +42,14 @@ impl Case<'_> {
             (Wanted::Waiting { fields, why }, None) => self.wait(fields, why),
             (Wanted::Held(why), mirror) => self.held(why, mirror),
             (Wanted::Doubled(why), Some(mirror)) => self.doubled(why, mirror),
+            (Wanted::Replaced(why), Some(mirror)) if mirror.state == MirrorState::Live => self.replaced(why, mirror),
             (Wanted::LeftBehind(why), Some(mirror)) => self.left_behind(why, mirror),
             (Wanted::Gone(since), Some(mirror)) if mirror.state == MirrorState::Live => self.gone(*since, mirror),
             (Wanted::NotSelected(why), Some(mirror)) if mirror.state == MirrorState::Live => self.left(why, mirror),
             (
                 Wanted::Gone(_)
                 | Wanted::NotSelected(_)
+                | Wanted::Replaced(_)
                 | Wanted::Doubled(_)
                 | Wanted::LeftBehind(_)
                 | Wanted::Waiting { .. },
@@ -131,6 +134,7 @@ impl Case<'_> {
     }
 
     fn take(&self, fields: &Fields, candidate: &Candidate) -> Operation {
+        let fields = &self.with_ids_of(fields, candidate);
         let (found, changes) = owner::take_over(self.settings, self.kind(), fields, &candidate.fields);
         let reason = match changes.is_empty() {
             true => "already in Pivotal, and agrees".to_owned(),
@@ -145,6 +149,21 @@ impl Case<'_> {
             changes,
         };
         self.operation(action, reason)
+    }
+
+    /// An id that a customer carries stays on it, while it is the id of one of its records.
+    fn with_ids_of(&self, fields: &Fields, candidate: &Candidate) -> Fields {
+        let mut fields = fields.clone();
+        if self.kind() == Kind::Customer {
+            let view = View::of_subject(self.subject);
+            for (stream, field) in Stream::ALL.into_iter().filter_map(|stream| Some((stream, stream.customer_field()?)))
+            {
+                if let Some(record) = view.on_customer(stream, Some(&candidate.fields)) {
+                    fields.set(field, record.key.id.as_str());
+                }
+            }
+        }
+        fields
     }
 
     /// Linked when a person said so, else adopted.

@@ -52,6 +52,8 @@ pub struct Bindable {
     pub key: SourceKey,
     /// What [`Reconciler::tokens`](super::Reconciler::tokens) makes of it.
     pub tokens: BTreeSet<String>,
+    /// The tokens of those whose ids a customer in Pivotal carries beside its own, as it was found there.
+    pub tied: BTreeSet<String>,
     /// The entity it speaks of so far.
     pub entity: Option<EntityId>,
     /// That entity's Pivotal object: while it has one, the record stays where it is (design: stored mapping comes first).
@@ -179,6 +181,8 @@ pub enum Wanted {
     },
     /// No: it never fitted, or no longer fits, the selection. In words, naming the rule.
     NotSelected(String),
+    /// No: another contact of the same customer has its address by now, and is there already. In words, naming that one.
+    Replaced(String),
     /// No: every record of it is gone at the source, first seen so at this time.
     Gone(Timestamp),
     /// Not decidable: a rule failed, or a person must decide. In words.

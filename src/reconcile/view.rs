@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Facts, Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp};
+use crate::domain::{Facts, Fields, Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp};
 
 use super::billing;
-use super::identity::key_order;
+use super::identity::{carried, key_order};
 use super::types::Subject;
 
 /// The records of an entity that count, in key order: still there, and not left out by a person. A record that another one says was merged into it does not
@@ -56,6 +56,15 @@ impl<'a> View<'a> {
             }),
             Role::Person | Role::Subscription => records.into_iter().next(),
         }
+    }
+
+    /// The record of an account stream whose id stands on the entity's customer: the one whose id was found there, for it may be
+    /// all that tied them, and a store that is lost finds it there again; else the primary one.
+    pub(super) fn on_customer(&self, stream: Stream, found: Option<&Fields>) -> Option<&'a Record> {
+        let carried = found.map(carried).unwrap_or_default();
+        let is_account = |record: &&Record| matches!(record.facts, Facts::Account(_));
+        let kept = self.of(stream).into_iter().filter(is_account).find(|record| carried.contains(&record.key));
+        kept.or_else(|| self.primary(stream).filter(is_account))
     }
 
     /// The subscriptions that pay under one account record.

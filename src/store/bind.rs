@@ -31,8 +31,7 @@ struct Moved<'a> {
     entity: Option<i64>,
     problem: Option<&'a str>,
     rift: Option<&'a str>,
-    rival_stream: Option<&'a str>,
-    rival_id: Option<&'a str>,
+    rivals: Option<Vec<(&'a str, &'a str)>>,
 }
 
 /// What a call of `bind` comes to.
@@ -43,7 +42,7 @@ struct Moves<'a> {
     dirty: BTreeSet<i64>,
     /// Entities that lost a record.
     left: BTreeSet<i64>,
-    /// What each of those lost.
+    /// What each of those lost, of what stands for an object: figures follow it.
     leavers: Vec<(i64, Named<'a>)>,
     /// Records that changed their entity.
     moved: Vec<Named<'a>>,
@@ -258,9 +257,9 @@ fn work_out<'a>(
         if *old != entity {
             moves.dirty.extend(old.iter().chain(&entity));
             moves.left.extend(old);
-            moves.leavers.extend(old.map(|old| (old, Named::from(&b.key))));
             moves.moved.push(Named::from(&b.key));
             if b.key.stream.role() == Role::Account {
+                moves.leavers.extend(old.map(|old| (old, Named::from(&b.key))));
                 moves.dependents.push(format!("of:{}", b.key));
             }
         } else if *problem != b.problem || rift.as_ref() != b.rift.as_ref().map(|(_, why)| why) {
@@ -274,15 +273,14 @@ fn work_out<'a>(
             moves.dirty.extend(b.parent.map(|p| p.0));
         }
         let Named { stream, id } = Named::from(&b.key);
-        let rival = b.rift.as_ref().map(|(rival, _)| Named::from(rival));
+        let name = |key: &'a SourceKey| (key.stream.as_str(), key.id.as_str());
         moves.rows.push(Moved {
             stream,
             id,
             entity,
             problem: b.problem.as_deref(),
             rift: b.rift.as_ref().map(|(_, why)| why.as_str()),
-            rival_stream: rival.as_ref().map(|rival| rival.stream),
-            rival_id: rival.as_ref().map(|rival| rival.id),
+            rivals: b.rift.as_ref().map(|(rivals, _)| rivals.iter().map(name).collect()),
         });
     }
     Ok(moves)
@@ -292,7 +290,7 @@ async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(),
     let rows = json(&moves.rows)?;
     sqlx::query!(
         "UPDATE record SET entity_id = j.value ->> '$.entity', problem = j.value ->> '$.problem', touched = 0,
-             rift = j.value ->> '$.rift', rival_stream = j.value ->> '$.rival_stream', rival_id = j.value ->> '$.rival_id'
+             rift = j.value ->> '$.rift', rivals = j.value ->> '$.rivals'
          FROM json_each(?) j
          WHERE record.stream = j.value ->> '$.stream' AND record.external_id = j.value ->> '$.id'",
         rows

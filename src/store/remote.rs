@@ -1,10 +1,12 @@
 //! What Pivotal held when it was last walked: the base of adoption.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::error::Trouble;
 use super::{RemoteQuery, RemoteRow, Store, StoreError, json, rows, time};
-use crate::domain::{EntityId, ExternalId, Fields, Kind, PivotalId, Timestamp, Value};
+use crate::domain::{EntityId, ExternalId, Fields, Kind, Mirror, PivotalId, Timestamp, Value};
 use crate::ports::RemoteObject;
 
 #[derive(Serialize)]
@@ -136,6 +138,45 @@ impl Store {
                     .fetch_optional(self.read())
                     .await?;
             Ok(found.map(PivotalId::new))
+        })
+        .await
+    }
+
+    /// What was last written to, or found on, the objects of those of these entities that have one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn mirrors(&self, entities: &[EntityId]) -> Result<HashMap<EntityId, Mirror>, StoreError> {
+        if entities.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.told(async {
+            let ids = json(&entities.iter().map(|entity| entity.0).collect::<Vec<_>>())?;
+            let found = sqlx::query!(
+                r#"SELECT n.id AS "id!", n.pivotal_id AS "pivotal_id!", n.display_id, n.pivotal_parent, n.origin AS "origin!",
+                          n.state AS "state!", n.written, n.found
+                   FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value
+                   WHERE n.pivotal_id IS NOT NULL AND n.origin IS NOT NULL AND n.state IS NOT NULL"#,
+                ids
+            )
+            .fetch_all(self.read())
+            .await?;
+            let fields = |text: Option<String>| -> Result<Fields, Trouble> {
+                Ok(text.as_deref().map(|text| rows::parse("entity", text)).transpose()?.unwrap_or_default())
+            };
+            let mirrors = found.into_iter().map(|row| {
+                let mirror = Mirror {
+                    id: PivotalId::new(row.pivotal_id),
+                    display_id: row.display_id,
+                    parent: row.pivotal_parent.map(PivotalId::new),
+                    origin: rows::word("entity", &row.origin)?,
+                    state: rows::word("entity", &row.state)?,
+                    written: fields(row.written)?,
+                    found: fields(row.found)?,
+                };
+                Ok((EntityId(row.id), mirror))
+            });
+            mirrors.collect()
         })
         .await
     }

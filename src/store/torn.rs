@@ -21,8 +21,8 @@ pub struct TornRow {
     pub entity: EntityId,
     /// What people call that.
     pub name: String,
-    /// Its customer in Pivotal.
-    pub pivotal_id: PivotalId,
+    /// Its customer in Pivotal; nothing before that was taken over.
+    pub pivotal_id: Option<PivotalId>,
 }
 
 impl Store {
@@ -77,20 +77,21 @@ impl Store {
         .await
     }
 
-    /// Every record that stays with a live customer while the one it looks like one account with has a customer too, or is to
-    /// have one, in key order.
+    /// Every record that stays with a customer while one it looks like one account with has a customer too, or is to have one,
+    /// in key order.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn torn(&self) -> Result<Vec<TornRow>, StoreError> {
         self.told(async {
             let found = sqlx::query!(
-                r#"SELECT r.stream, r.external_id, r.rift AS "rift!", n.id AS "id!", n.name, n.pivotal_id AS "pivotal_id!"
+                r#"SELECT r.stream, r.external_id, r.rift AS "rift!", n.id AS "id!", n.name, n.pivotal_id
                    FROM record r INDEXED BY record_torn CROSS JOIN entity n ON n.id = r.entity_id
-                   CROSS JOIN record s ON s.stream = r.rival_stream AND s.external_id = r.rival_id
-                   CROSS JOIN entity m ON m.id = s.entity_id
-                   WHERE r.rift IS NOT NULL AND r.state = 'live' AND n.state = 'live' AND n.pivotal_id IS NOT NULL
-                     AND m.id <> n.id AND (m.state = 'live' OR m.wanted = 'yes')
+                   WHERE r.rift IS NOT NULL AND r.state = 'live' AND (n.pivotal_id IS NULL OR n.state = 'live')
+                     AND EXISTS (SELECT 1 FROM json_each(r.rivals) j
+                         CROSS JOIN record s ON s.stream = j.value ->> 0 AND s.external_id = j.value ->> 1
+                         CROSS JOIN entity m ON m.id = s.entity_id
+                         WHERE m.id <> n.id AND (m.state = 'live' OR m.wanted = 'yes'))
                    ORDER BY r.stream, r.external_id"#
             )
             .fetch_all(self.read())
@@ -101,7 +102,7 @@ impl Store {
                     why: row.rift,
                     entity: EntityId(row.id),
                     name: row.name,
-                    pivotal_id: PivotalId::new(row.pivotal_id),
+                    pivotal_id: row.pivotal_id.map(PivotalId::new),
                 })
             });
             torn.collect()
@@ -117,9 +118,9 @@ impl Store {
         self.told(async {
             Ok(sqlx::query_scalar!(
                 r#"SELECT r.rift AS "rift!" FROM record r WHERE r.entity_id = ?1 AND r.rift IS NOT NULL
-                   UNION SELECT r.rift FROM record s CROSS JOIN record r INDEXED BY record_torn
-                       ON r.rival_stream = s.stream AND r.rival_id = s.external_id AND r.rift IS NOT NULL
-                   WHERE s.entity_id = ?1 ORDER BY 1"#,
+                   UNION SELECT r.rift FROM record r INDEXED BY record_torn CROSS JOIN json_each(r.rivals) j
+                       CROSS JOIN record s ON s.stream = j.value ->> 0 AND s.external_id = j.value ->> 1
+                   WHERE r.rift IS NOT NULL AND s.entity_id = ?1 ORDER BY 1"#,
                 entity.0
             )
             .fetch_all(self.read())
@@ -156,14 +157,18 @@ impl Store {
     }
 }
 
-/// Customers keep in mind which record went last and left their object to nobody: entity, and the record's name.
+/// Customers keep in mind which account record went last and left their object to nobody: entity, and the record's name. What
+/// the record pays by may still be on its way after it.
 pub(super) async fn leave(tx: &mut SqliteConnection, left: &str) -> Result<(), Trouble> {
+    let streams = streams_of(Role::Account)?;
     sqlx::query!(
         "UPDATE entity SET left_stream = j.value ->> '$[1].stream', left_id = j.value ->> '$[1].id', dirty = 1
-         FROM json_each(?) j
+         FROM json_each(?1) j
          WHERE entity.id = j.value ->> 0 AND entity.object = 'customer' AND entity.pivotal_id IS NOT NULL
-           AND NOT EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id)",
-        left
+           AND NOT EXISTS (SELECT 1 FROM record r
+                           WHERE r.entity_id = entity.id AND r.stream IN (SELECT value FROM json_each(?2)))",
+        left,
+        streams
     )
     .execute(tx)
     .await?;

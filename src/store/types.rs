@@ -101,8 +101,8 @@ pub struct Bound {
     pub parent: Option<EntityId>,
     /// An ambiguity, in words.
     pub problem: Option<String>,
-    /// The record it looks like one account with though it stays with another, and why, in words.
-    pub rift: Option<(SourceKey, String)>,
+    /// The records it looks like one account with though it stays with another, and why, in words.
+    pub rift: Option<(Vec<SourceKey>, String)>,
 }
 
 /// What one look at an entity led to.

@@ -172,6 +172,34 @@ async fn a_hubspot_contact_that_comes_later_takes_its_place_and_gives_it_back_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_known_contact_that_takes_the_billing_address_stands_alone() {
+    for scope in [EmailScope::Workspace, EmailScope::Customer] {
+        let desk = Desk::with(ON).await;
+        desk.sandbox.pivotal().switches.email_scope = scope;
+        let (acme, payer) = (desk.company("Acme", "acme.com"), desk.payer("Acme", "office@acme.com"));
+        let ann = person(&desk, &acme, "Ann", "ann@acme.com");
+        desk.ends(0, "sync").await;
+        let both = [one("ann@acme.com", "Ann Lee", "CFO"), one("office@acme.com", "Acme", "Billing")];
+        assert_eq!(contacts(&desk), both);
+        let write = |email| desk.sandbox.hubspot().set_property(ObjectType::Contact, id(&ann), "email", email).unwrap();
+        write("office@acme.com");
+        // Pivotal may want the address free before she can have it.
+        let said = desk.run(&["sync", "--json"]).await;
+        assert_eq!(said.json["operations"]["held"], json!(0), "{}", said.text);
+        desk.ends(0, "sync").await;
+        assert_eq!(contacts(&desk), [one("office@acme.com", "Ann Lee", "CFO")]);
+        let why = desk.ends(0, &format!("why {}", billing(&payer))).await.text;
+        assert!(why.contains(&format!("{ann} has the same address")), "{why}");
+        desk.is_quiet().await;
+        write("ann@acme.com");
+        desk.ends(0, "sync").await;
+        desk.ends(0, "sync").await;
+        assert_eq!(contacts(&desk), both);
+        desk.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_lets_a_person_in_lets_her_take_the_place_too() {
     let desk = Desk::with(ON).await;
     let acme = desk.company("Acme", "acme.com");

@@ -193,6 +193,14 @@ impl Desk {
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap_or_default()
     }
 
+    /// Loses the store and all it knew.
+    pub fn lose_store(&self) {
+        for file in ["state.db", "state.db-wal", "state.db-shm"] {
+            let _ = std::fs::remove_file(self.folder.path().join(file));
+        }
+        assert!(!self.store().exists());
+    }
+
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("state.db")
     }

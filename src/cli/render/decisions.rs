@@ -39,6 +39,14 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
                 "  {left} of the same account still makes a customer; `pivotal-sync ignore {left}` leaves that out, too"
             );
         }
+        if !decided.along.is_empty() {
+            let along: Vec<String> = decided.along.iter().map(|key| visible(&key.to_string())).collect();
+            let along = along.join(" and ");
+            let _ = writeln!(
+                out,
+                "  {along} is the same customer in Pivotal and is left out with it: nothing more is written to that customer"
+            );
+        }
         if !decided.others.is_empty() {
             let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
             let others = others.join(" and ");

@@ -72,7 +72,13 @@ fn section(out: &mut String, title: &str) {
 fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     let StoryEntity { entity, name, look_at, written_at, .. } = story;
     let place = match &entity.mirror {
-        None => "not in Pivotal".to_owned(),
+        None => match &told.carrier {
+            None => "not in Pivotal".to_owned(),
+            Some(row) => {
+                let number = row.display_id.map_or_else(String::new, |number| format!(" {number}"));
+                format!("in Pivotal as {}{number} ({}), which carries its id and was not taken over", row.kind, row.id)
+            }
+        },
         Some(mirror) => {
             let number = mirror.display_id.map_or_else(String::new, |number| format!(" {number}"));
             let origin = match mirror.origin {
@@ -127,9 +133,12 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
         if is_there && vanished(told).is_none() {
             fate(out, told);
         }
+        if told.carrier.is_some() {
+            let _ = writeln!(out, "  it stays in Pivotal as it is");
+        }
     };
     match now {
-        Some(Wanted::NotSelected(why)) => no(out, why),
+        Some(Wanted::NotSelected(why) | Wanted::Replaced(why)) => no(out, why),
         Some(Wanted::Gone(since)) => no(out, &format!("gone at the source since {}", stamp(*since))),
         // What is held stands below.
         Some(Wanted::Held(why)) if is_owed(told, why) => {}

@@ -40,6 +40,7 @@ fn one(told: &Told) -> Json {
             "pivotal_id": m.id, "display_id": m.display_id, "origin": m.origin, "state": m.state,
             "written": m.written.to_api_json(), "written_at": entity.and_then(|e| e.written_at),
         })),
+        "carried_by": told.carrier.as_ref().map(|row| json!({ "pivotal_id": row.id, "display_id": row.display_id })),
         "records": story.records.iter().map(record).collect::<Vec<_>>(),
         "findings": told.findings.iter().map(super::audit::finding_json).collect::<Vec<_>>(),
         "operations": story.operations,
@@ -55,6 +56,7 @@ fn rules(explained: &Explained) -> Json {
         .collect();
     let why = match &explained.desired.wanted {
         Wanted::NotSelected(why)
+        | Wanted::Replaced(why)
         | Wanted::Held(why)
         | Wanted::Doubled(why)
         | Wanted::LeftBehind(why)

@@ -36,7 +36,7 @@ fn told() -> Told {
         ],
         fate: None,
     };
-    Told { story: story(), explained: Some(explained), findings: vec![], account: None, roof: None }
+    Told { story: story(), explained: Some(explained), findings: vec![], account: None, roof: None, carrier: None }
 }
 
 fn story() -> Story {

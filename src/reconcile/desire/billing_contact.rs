@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a contact of the source that knows people has the same address, under the same customer | that one stands, and the billing contact is not wanted: its reason names who stands |
 //! | such a contact comes later | it takes the billing contact's place, object and all: binding asks [`Reconciler::takes_place_of`] |
+//! | a contact that is there already changes its address to this one | the billing contact goes, if it was created here, and the address with it |
 //! | such a contact goes | its object goes first (grace included); then the billing contact appears |
 //! | several paying customers of one account with one address | one contact: of the one that has it already, else of the lowest id |
 //! | the address changes, or its customer is deleted | as for every contact |

@@ -1,7 +1,7 @@
 use super::super::super::sample::{at, child, contact, gone, jane, live, mirror, reconciler, rule, stripe};
-use super::super::super::types::Wanted;
+use super::super::super::types::{Known, Wanted};
 use super::*;
-use crate::domain::{Choice, Chosen, ExternalId, Fields, Gone, Kind, Origin, Value};
+use crate::domain::{Choice, Chosen, ExternalId, Fields, Gone, Kind, Origin, Value, Verb};
 
 fn billed() -> Reconciler {
     reconciler(|settings| settings.contacts.billing.enabled = true)
@@ -90,7 +90,7 @@ fn rules_for_it_see_their_customer_alone() {
 }
 
 /// Who stands beside a billing contact, whether each has an object, whether it has one itself, and who stands instead.
-type Case = (Vec<(super::super::super::types::Known, bool)>, bool, Option<&'static str>);
+type Case = (Vec<(Known, bool)>, bool, Option<&'static str>);
 
 #[test]
 fn who_stands_for_an_address() {
@@ -102,13 +102,14 @@ fn who_stands_for_an_address() {
     let mut ignored = live(jane());
     ignored.chosen = Some(Chosen { choice: Choice::Ignore, decided_at: at("2026-05-01") });
     let merged = Gone::Merged { into: ExternalId::new("9") };
-    let table: [Case; 15] = [
+    let table: [Case; 17] = [
         (vec![], false, None),
         (vec![(live(jane()), false)], false, Some("hubspot:contact:7")),
         (vec![(live(jane()), true)], false, Some("hubspot:contact:7")),
         (vec![(live(jane()), true)], true, Some("hubspot:contact:7")),
         // Whose object is still there keeps the address until it is not.
         (vec![(away(Gone::Deleted), true)], false, Some("hubspot:contact:7")),
+        (vec![(away(Gone::Deleted), true)], true, Some("hubspot:contact:7")),
         (vec![(away(Gone::Deleted), false)], false, None),
         (vec![(away(merged), false)], false, None),
         (vec![(unselected, false)], false, None),
@@ -120,6 +121,7 @@ fn who_stands_for_an_address() {
         (vec![(beside("cus_2"), false)], false, None),
         (vec![(beside("cus_2"), true)], false, Some("stripe:contact:cus_2")),
         (vec![(beside("cus_0"), false)], true, None),
+        (vec![(beside("cus_0"), true)], true, Some("stripe:contact:cus_0")),
     ];
     for (number, (siblings, settled, expected)) in table.into_iter().enumerate() {
         let mut subject = child(Kind::Contact, mine(&reconciler));
@@ -128,13 +130,35 @@ fn who_stands_for_an_address() {
             subject.entity.mirror = Some(mirror(Origin::Created, Fields::from([("email", "jane@acme.com".into())])));
         }
         let desired = reconciler.desire(&subject, at("2026-06-01"));
-        let why = match &desired.wanted {
-            Wanted::NotSelected(why) => Some(why.clone()),
-            Wanted::Yes(_) => None,
+        let is_there = |sibling: &Sibling| sibling.settled && sibling.known.counts();
+        let (why, replaced) = match &desired.wanted {
+            Wanted::NotSelected(why) => (Some(why.clone()), false),
+            Wanted::Replaced(why) => (Some(why.clone()), true),
+            Wanted::Yes(_) => (None, false),
             other => panic!("{number}: {other:?}"),
         };
         assert_eq!(why, expected.map(|key| format!("{key} has the same address")), "case {number}");
+        // Both are in Pivotal: only then is there one too many.
+        assert_eq!(replaced, why.is_some() && settled && subject.siblings.iter().any(is_there), "case {number}");
     }
+}
+
+#[test]
+fn a_billing_contact_whose_address_another_one_has_goes_if_it_was_created_here() {
+    let reconciler = billed();
+    let owed = |origin, stands: Known| {
+        let mut subject = child(Kind::Contact, mine(&reconciler));
+        subject.siblings = vec![Sibling { known: stands, settled: true }];
+        subject.entity.mirror = Some(mirror(origin, Fields::from([("email", "jane@acme.com".into())])));
+        let desired = reconciler.desire(&subject, at("2026-06-01"));
+        let decision = reconciler.decide(&subject, &desired, None, None, at("2026-06-01"));
+        decision.operations.iter().map(|operation| (operation.verb(), operation.is_ready())).collect::<Vec<_>>()
+    };
+    assert_eq!(owed(Origin::Created, live(jane())), [(Verb::Delete, true)]);
+    assert_eq!(owed(Origin::Adopted, live(jane())), []);
+    assert_eq!(owed(Origin::Linked, live(jane())), []);
+    // Who is about to go does not take the address along.
+    assert_eq!(owed(Origin::Created, gone(jane(), Gone::Deleted, "2026-05-01")), []);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 use crate::domain::{Facts, Record, Role, Stream};
 
 use super::super::context::Scope;
-use super::super::types::{Desired, Subject, Wanted};
+use super::super::types::{Desired, Sibling, Subject, Wanted};
 use super::super::{Reconciler, double, identity};
 use super::Start;
 use super::billing_contact::is_billing;
@@ -68,7 +68,10 @@ fn wanted(reconciler: &Reconciler, subject: &Subject, start: &Start<'_>, record:
     if is_billing(&record.key)
         && let Some(other) = reconciler.stands_instead(subject, record, start.exists())
     {
-        return no(format!("{other} has the same address"));
+        let why = format!("{other} has the same address");
+        let there = |sibling: &Sibling| sibling.settled && sibling.known.counts() && sibling.known.record.key == other;
+        let is_there = start.exists() && subject.siblings.iter().any(there);
+        return (if is_there { Wanted::Replaced(why) } else { Wanted::NotSelected(why) }, Vec::new());
     }
     if let Some(problem) = start.problem(speaks) {
         return (Wanted::Held(problem.to_owned()), Vec::new());

@@ -1,6 +1,6 @@
 //! Accounts become customers.
 
-use crate::domain::{Facts, Fields, Role, Stream, Timestamp, Value};
+use crate::domain::{Fields, Mirror, Role, Stream, Timestamp, Value};
 
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
@@ -62,7 +62,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
             if fields.get("name").is_none() && !is_told {
                 notes.push("customers.fields.name yields no name; name is left as it is".to_owned());
             }
-            always_sent(&mut fields, &start.view);
+            always_sent(&mut fields, &start.view, subject);
             if let Some(deal) = onboarding::newest_deal(reconciler, &start.view, now) {
                 fields.set("hubspot_deal_id", deal.id.as_str());
             }
@@ -72,10 +72,11 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
 }
 
 /// The ids that a lost store is rebuilt by (design section 5).
-fn always_sent(fields: &mut Fields, view: &View<'_>) {
+fn always_sent(fields: &mut Fields, view: &View<'_>, subject: &Subject) {
+    let found = subject.entity.mirror.as_ref().map(Mirror::as_found);
     for stream in Stream::ALL {
         if let Some(name) = stream.customer_field() {
-            let id = view.primary(stream).filter(|record| matches!(record.facts, Facts::Account(_)));
+            let id = view.on_customer(stream, found.as_ref());
             fields.set(name, id.map_or(Value::Null, |record| Value::text(record.key.id.as_str())));
         }
     }
