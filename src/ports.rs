@@ -132,6 +132,12 @@ pub trait Source: Send + Sync {
     /// Proves credentials, scopes and property names, reading only.
     async fn check(&self) -> Vec<Finding>;
 
+    /// Names that rules read and the source does not know, each with what to do about it. Asked before a daemon is ready: a
+    /// misspelt name is not to come out at night.
+    async fn unknown(&self) -> Result<Vec<(String, String)>, ApiError> {
+        Ok(Vec::new())
+    }
+
     /// What was spent so far.
     fn spent(&self) -> Spent;
 }

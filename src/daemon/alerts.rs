@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::domain::{ErrorReport, Report, RunKind, RunStatus, Timestamp};
+use crate::domain::{ErrorReport, RunKind, RunStatus, Timestamp};
 use crate::http::is_loopback;
 use crate::store::{Store, StoreError};
 
@@ -203,14 +203,9 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     Some(troubles)
 }
 
-/// Good enough for a heartbeat: it read every source and left nothing undone but what waits for a person, and with it the
-/// children of what waits.
+/// Good enough for a heartbeat: everything was read and done. What waits for a person is no success, as the exit code says, too.
 fn is_good(run: &Finished) -> bool {
-    let Ok(report) = &run.outcome else { return false };
-    let Report { status, streams, operations, error, .. } = report;
-    let ended = matches!(status, RunStatus::Complete | RunStatus::Partial) && error.is_none();
-    let read = streams.values().all(|counts| counts.error.is_none());
-    ended && read && (operations.owed == 0 || operations.held + operations.quarantined > 0)
+    run.outcome.as_ref().is_ok_and(|report| report.status == RunStatus::Complete && report.error.is_none())
 }
 
 fn words(error: &ErrorReport) -> String {

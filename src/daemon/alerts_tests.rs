@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use super::*;
 use crate::daemon::{Asker, Audit, Brought};
-use crate::domain::{OperationCounts, RunId, Stream, StreamCounts};
+use crate::domain::{OperationCounts, Report, RunId, Stream, StreamCounts};
 
 /// Somebody who is told.
 #[derive(Default)]
@@ -187,8 +187,8 @@ async fn the_heart_beats_after_good_runs_only() {
     let waiting = OperationCounts { owed: 2, held: 1, ..Default::default() };
     for (run, beats) in [
         (good(), 1),
-        (held(2), 1),
-        (ended(RunStatus::Partial, waiting, None), 1),
+        (held(2), 0),
+        (ended(RunStatus::Partial, waiting, None), 0),
         (ended(RunStatus::Partial, owed, None), 0),
         (ended(RunStatus::Partial, OperationCounts::default(), Some("401")), 0),
         (ended(RunStatus::Interrupted, OperationCounts::default(), None), 0),

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Serialize;
@@ -19,6 +20,9 @@ use super::{Errand, UnderWay, socket};
 
 /// The longest line that is read: an answer with a plan of a million operations.
 const LINE_MOST: usize = 1 << 30;
+
+/// How long a daemon that is well may take to say who it is.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running daemon, found.
 #[derive(Debug)]
@@ -51,7 +55,9 @@ impl Caller {
                 Err(_) => continue,
             }
             let client = client(&path)?;
-            let hello: Hello = read(client.get(url(wire::HELLO)).send().await).await?;
+            let hello = read(client.get(url(wire::HELLO)).send().await);
+            let Ok(hello) = tokio::time::timeout(HELLO_WITHIN, hello).await else { return Err(silent(&path)) };
+            let hello: Hello = hello?;
             if is_ours(&hello, &settings.store.path) {
                 return Ok(Some(Self { client, hello }));
             }
@@ -154,6 +160,13 @@ async fn read<T: DeserializeOwned>(sent: reqwest::Result<Response>) -> Result<T,
 
 fn report(kind: &str, message: String, hint: &str) -> ErrorReport {
     ErrorReport { kind: kind.to_owned(), message, hint: hint.to_owned() }
+}
+
+fn silent(path: &Path) -> ErrorReport {
+    let message = format!("the daemon at {} does not answer", path.display());
+    let hint = "it may be stuck: systemd restarts it within minutes, or `systemctl restart pivotal-sync` does at once; `journalctl -u \
+                pivotal-sync` tells what it did last";
+    report("daemon", message, hint)
 }
 
 fn denied(path: &Path) -> ErrorReport {

@@ -91,6 +91,27 @@ pub struct Finished {
     pub brought: Brought,
 }
 
+impl Finished {
+    /// Without the plan and what else it brought, which may be the larger part of a daemon's memory.
+    pub(super) fn in_short(&self) -> Self {
+        let outcome = match &self.outcome {
+            Ok(report) => Ok(report.without_plan()),
+            Err(error) => Err(error.clone()),
+        };
+        let so_far = self.so_far.as_ref().map(|report| Box::new(report.without_plan()));
+        Self {
+            by: self.by,
+            errand: self.errand.clone(),
+            at: self.at,
+            outcome,
+            so_far,
+            details: self.details.clone(),
+            rate_per_minute: self.rate_per_minute,
+            brought: Brought::default(),
+        }
+    }
+}
+
 /// How a run gets on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "lowercase")]

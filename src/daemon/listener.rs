@@ -1,18 +1,23 @@
 //! A listener that outlives its callers: so many connections at once, a head that must come in time, and an end that does not
 //! wait for ever.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::socket::Peer;
 
 /// Connections served at once; the others wait to be accepted.
 const CONNECTIONS: usize = 64;
@@ -23,8 +28,42 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// The pause after a failed accept: when files run out, the next try at once would fail as well.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
+/// Where callers come in.
+pub trait Entrance: Send + Sync {
+    /// What is spoken over.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next caller.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// What answers that caller; told who it is, where that can be known.
+    fn answering(router: &Router, _stream: &Self::Stream) -> Router {
+        router.clone()
+    }
+}
+
+impl Entrance for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Entrance for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+
+    fn answering(router: &Router, stream: &UnixStream) -> Router {
+        router.clone().layer(Extension(ConnectInfo(Peer(stream.peer_cred().ok()))))
+    }
+}
+
 /// Serves until `stop`, then lets the answers under way end.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve<E: Entrance>(listener: E, router: Router, stop: CancellationToken) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -35,7 +74,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = connection(stream, router.clone(), stop.clone());
+                let router = E::answering(&router, &stream);
+                let connection = connection(stream, router, stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -55,13 +95,15 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 
 type Place = tokio::sync::OwnedSemaphorePermit;
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, Place)> {
+async fn accept<E: Entrance>(listener: &E, room: &Arc<Semaphore>) -> io::Result<(E::Stream, Place)> {
     let place = room.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    Ok((listener.next().await?, place))
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection<S>(stream: S, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = TowerToHyperService::new(router);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);

@@ -118,7 +118,7 @@ fn ended(last: &Finished, zone: Tz) -> String {
 
 fn counts(report: &Report) -> String {
     if report.kind == RunKind::Plan {
-        return format!(": {} operations planned", report.plan.len());
+        return format!(": {} operations planned", report.operations.all());
     }
     match (report.operations.in_words(), report.status) {
         (named, RunStatus::Complete) if named.is_empty() => ": nothing to do".to_owned(),

@@ -5,10 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
 use tokio::net::unix::UCred;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +14,11 @@ use crate::config::Settings;
 
 use super::DaemonError;
 use super::answers::{Desk, router};
+use super::listener::serve;
 use super::peer::Own;
 
 /// Read and written by the daemon's user and group.
 const MODE: u32 = 0o660;
-
-/// What a client that does not read keeps the daemon from its end.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// In the folder systemd makes for the service.
 const NAME: &str = "control.sock";
@@ -91,30 +86,11 @@ pub(super) fn listen(path: PathBuf) -> Result<Listening, DaemonError> {
 #[derive(Debug, Clone)]
 pub(super) struct Peer(pub Option<UCred>);
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok())
-    }
-}
-
 impl Listening {
     /// Answers until `over`, and a little longer for who is still being told.
     pub(super) async fn serve(self, desk: Desk, over: CancellationToken) {
         let Self { listener, path, own } = self;
-        let service = router(desk, own).into_make_service_with_connect_info::<Peer>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(over.clone().cancelled_owned());
-        let late = async {
-            over.cancelled().await;
-            tokio::time::sleep(FAREWELL).await;
-        };
-        tokio::select! {
-            served = async { serving.await } => {
-                if let Err(error) = served {
-                    tracing::error!(%error, "the control socket broke");
-                }
-            }
-            () = late => tracing::debug!("a client of the control socket did not go"),
-        }
+        serve(listener, router(desk, own), over).await;
         // Gone already: somebody tidied up.
         let _ = std::fs::remove_file(path);
     }

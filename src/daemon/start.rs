@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::watch;
@@ -12,7 +13,8 @@ use crate::app::{App, AppError};
 use crate::config::{Schedule, Settings};
 use crate::domain::{ErrorReport, Fault, RunKind, RunStatus};
 use crate::engine::EngineError;
-use crate::ports::Target;
+use crate::ports::{Source, Target};
+use crate::reconcile::RuleProblem;
 use crate::store::{Store, StoreError};
 
 use super::hand::{AUDIT_MARK, Crew, FULL_MARK, Fresh, SYNC_MARK, kept_mark};
@@ -26,6 +28,9 @@ use super::{Asker, Errand, Hello, Trigger, socket};
 
 /// Reads configuration and credentials anew, from where they were read at the start.
 pub type Reload = Arc<dyn Fn() -> Result<App, ErrorReport> + Send + Sync>;
+
+/// How long a source may take to say which names it knows before a start goes on without.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes this installation's jitter its own.
 const SEED: &str = "schedule_seed";
@@ -116,10 +121,17 @@ impl Opened {
 
     /// Asks Pivotal whose key this is: nothing is ready before that is known.
     pub(super) async fn prove(&self, stop: &CancellationToken) -> Result<(), DaemonError> {
+        let proved = async {
+            self.crew.engine.prove().await?;
+            match unknown_names(&self.crew.engine.sources).await {
+                unknown if unknown.is_empty() => Ok(()),
+                unknown => Err(AppError::Rules(unknown).into()),
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(DaemonError::Stopped),
-            proved = self.crew.engine.prove() => Ok(proved.map(drop)?),
+            proved = proved => proved,
         }
     }
 
@@ -185,6 +197,13 @@ pub(super) fn loader(reload: Reload, opened: &Opened, openings: Arc<Openings>) -
                 .map_err(|why| refused("config", why, "mend it and reload again"))?;
             let wired = app.wire().map_err(|error| refused("config", error.to_string(), "mend it and reload again"))?;
             prove_key(&*wired.target, &app.settings.pivotal.workspace).await?;
+            if let Some(RuleProblem { key, message }) = unknown_names(&wired.sources).await.pop() {
+                return Err(refused(
+                    "config",
+                    format!("the rules cannot be used: {key}: {message}"),
+                    "mend it and reload again",
+                ));
+            }
             openings
                 .exchange(app.clone())
                 .await
@@ -200,6 +219,14 @@ fn fixed(old: &Settings, new: &Settings) -> Vec<&'static str> {
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
         .collect()
+}
+
+/// What rules read and a source says it does not know. A source that does not answer in time says nothing against them.
+async fn unknown_names(sources: &[Arc<dyn Source>]) -> Vec<RuleProblem> {
+    let asked = sources.iter().map(|source| tokio::time::timeout(ANSWER_WITHIN, source.unknown()));
+    let answered = futures::future::join_all(asked).await;
+    let named = answered.into_iter().filter_map(|answer| answer.ok()?.ok()).flatten();
+    named.map(|(key, message)| RuleProblem { key, message }).collect()
 }
 
 /// Refuses a key that Pivotal refuses, or that is another workspace's. That Pivotal cannot be reached says nothing against it.

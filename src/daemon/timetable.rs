@@ -18,6 +18,9 @@ use super::{Audit, Errand};
 /// A mark further ahead than this was set by a clock that was wrong.
 const AHEAD_MOST: TimeDelta = TimeDelta::hours(24);
 
+/// The most a slot may be put off: of the night it was meant for nothing else would be left.
+const JITTER_MOST: TimeDelta = TimeDelta::hours(24);
+
 /// Windows that follow each other, before the week is taken to be full of them.
 const WINDOWS_MOST: usize = 100;
 
@@ -97,6 +100,9 @@ impl Timetable {
     /// # Errors
     /// The pattern that cannot be read, and why. The configuration has looked before.
     pub fn new(schedule: &Schedule, seed: &str) -> Result<Self, String> {
+        if schedule.jitter.delta() > JITTER_MOST {
+            return Err(format!("schedule.jitter is {}; more than a day is no jitter", schedule.jitter));
+        }
         Ok(Self {
             zone: schedule.timezone,
             sync: pattern(&schedule.sync)?,

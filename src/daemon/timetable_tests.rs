@@ -255,3 +255,10 @@ proptest! {
         let _: DateTime<Utc> = now;
     }
 }
+
+#[test]
+fn a_jitter_of_more_than_a_day_is_refused() {
+    let jitter = |text: &str| Schedule { jitter: text.parse().unwrap(), ..schedule("UTC", "0 0 3 * * *") };
+    assert!(Timetable::new(&jitter("24h"), "seed").is_ok());
+    assert!(Timetable::new(&jitter("9999h"), "seed").unwrap_err().contains("schedule.jitter"));
+}

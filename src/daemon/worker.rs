@@ -241,8 +241,8 @@ impl<H: Hand> Loop<H> {
         }
         self.hand = Some(hand);
         self.state.run = None;
+        self.state.last = Some(Arc::new(finished.in_short()));
         let finished = Arc::new(finished);
-        self.state.last = Some(finished.clone());
         // The state first: who is answered may look at once.
         self.tell();
         for answer in answers {
@@ -273,6 +273,11 @@ impl<H: Hand> Loop<H> {
                 self.timetable = timetable;
                 self.set_marks(if is_new { Marks { sync: now, full: now, audit: now } } else { self.marks });
                 self.state.refused_configuration = None;
+                // What waited for the end of a window that is gone, or for its turn after a failure that may be mended.
+                let allowed = self.allowed_for_events(now);
+                if let Some((at, _)) = &mut self.again {
+                    *at = allowed.min(*at);
+                }
                 match &mut self.hand {
                     Some(hand) => hand.take(fresh),
                     None => self.fresh = Some(fresh),

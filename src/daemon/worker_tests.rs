@@ -107,10 +107,8 @@ struct Bench {
     task: JoinHandle<Result<Idler, JoinError>>,
 }
 
-const START: &str = "2026-11-25T12:00:00Z";
-
 fn start() -> Timestamp {
-    DateTime::parse_from_rfc3339(START).unwrap().to_utc()
+    "2026-11-25T12:00:00Z".parse().unwrap()
 }
 
 fn schedule() -> Schedule {
@@ -125,8 +123,12 @@ fn schedule() -> Schedule {
     }
 }
 
-/// A loop that began at [`START`], its runs a minute long.
+/// A loop that began at [`start`], its runs a minute long.
 fn bench(schedule: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Bench {
+    bench_then(schedule, schedule, ends)
+}
+
+fn bench_then(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Bench {
     let (door, inside) = Door::new();
     let origin = Instant::now();
     let clock: Clock = Arc::new(move || start() + TimeDelta::from_std(origin.elapsed()).unwrap());
@@ -134,7 +136,7 @@ fn bench(schedule: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Ben
     let hand = Idler { diary: diary.clone(), clock: clock.clone(), takes: Duration::from_secs(60) };
     let timetable = Timetable::new(schedule, "seed").unwrap();
     let (stop, reload, make_way) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let again = timetable.clone();
+    let again = Timetable::new(then, "seed").unwrap();
     let worker = Worker {
         progress: Progress::new(inside.events.clone()),
         inside,
@@ -311,6 +313,18 @@ async fn a_stop_lets_the_run_end_and_tells_who_waits() {
     assert!(answered.await.is_ok() && dropped.await.is_err());
     assert_eq!(diary.lock().unwrap().begun.len(), 1);
     assert_eq!(door.trigger(Trigger::new(Asker::Signal, Errand::Sync)), Err(super::super::Unheard::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_windows_end_comes_when_a_reload_lifts_the_window() {
+    let blackout = vec!["12:00-14:00".parse().unwrap()];
+    let bench = bench_then(&Schedule { blackout, ..schedule() }, &schedule(), Vec::new());
+    bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
+    bench.pass(TimeDelta::minutes(5)).await;
+    bench.reload.notify_one();
+    bench.pass(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.begun(), ["schedule sync Wed 12:05"]);
+    bench.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,6 +127,11 @@ pub struct OperationCounts {
 }
 
 impl OperationCounts {
+    /// All of them.
+    pub const fn all(&self) -> u64 {
+        self.create + self.update + self.delete + self.adopt + self.held + self.quarantined + self.owed
+    }
+
     /// What is not zero: `3 created, 1 held`. Empty when there is nothing.
     pub fn in_words(&self) -> String {
         let named = [
@@ -247,6 +252,28 @@ impl Report {
             error: None,
             audit: None,
             progress: None,
+            plan: Vec::new(),
+            later: Vec::new(),
+        }
+    }
+}
+
+impl Report {
+    /// The same but for the plan, which grows with what there is to do.
+    pub fn without_plan(&self) -> Self {
+        Self {
+            run: self.run,
+            kind: self.kind,
+            status: self.status,
+            streams: self.streams.clone(),
+            operations: self.operations.clone(),
+            requests: self.requests.clone(),
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            notes: self.notes.clone(),
+            error: self.error.clone(),
+            audit: self.audit.clone(),
+            progress: self.progress,
             plan: Vec::new(),
             later: Vec::new(),
         }

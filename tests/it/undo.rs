@@ -102,7 +102,7 @@ async fn a_first_load_is_taken_back_children_first_and_does_not_come_again_unask
     }
     assert_eq!((desk.writes(), desk.customers()), (0, 1));
     let why = desk.ends(0, &format!("why {beta}")).await.text;
-    assert!(why.contains("undone by a person (run 1)") && why.contains("not in Pivotal"), "{why}");
+    assert!(why.contains("undone by a person (run 1)") && why.contains("was not taken over"), "{why}");
     desk.ends(0, "approve --all").await;
     desk.ends(0, "sync").await;
     assert_eq!((desk.customers(), contacts(&desk), desk.says(&beta, "name")), (2, 1, json!("Beta")));

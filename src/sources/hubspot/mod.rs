@@ -218,6 +218,20 @@ impl Source for Hubspot {
         self.notes.take()
     }
 
+    async fn unknown(&self) -> Result<Vec<(String, String)>, ApiError> {
+        let mut unknown = Vec::new();
+        for shape in &self.shapes {
+            match self.known(shape).await {
+                Ok(_) => {}
+                Err(ApiError { field: Some(field), message, fault: Fault::Invalid, .. }) => {
+                    unknown.push((field, message))
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unknown)
+    }
+
     async fn check(&self) -> Vec<Finding> {
         self.findings().await
     }

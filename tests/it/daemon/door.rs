@@ -153,8 +153,12 @@ async fn nonsense_at_the_socket_is_refused_and_the_daemon_goes_on() {
         assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"), "{said}");
     }
     // Half a request and silence hold nobody up, not even the stop.
-    let mut silent = UnixStream::connect(socket(&rig)).unwrap();
-    silent.write_all(b"POST /v1/ru").unwrap();
+    let half = |_| {
+        let mut silent = UnixStream::connect(socket(&rig)).unwrap();
+        silent.write_all(b"POST /v1/ru").unwrap();
+        silent
+    };
+    let _silent: Vec<UnixStream> = (0..100).map(half).collect();
     assert_eq!(asked(&rig, &["sync"]).0, Some(0));
     assert_eq!(host.stop().0.code(), Some(0));
 }
