@@ -72,6 +72,15 @@ async fn soak(nights: u32) -> Outcome<()> {
     for (kind, status, number) in ends {
         show(&format!("kept runs: {kind} {status}"), &number.to_string());
     }
+    let open: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT state, coalesce(why, reason), count(*) FROM operation
+         WHERE state IN ('planned', 'held', 'quarantined', 'owed') GROUP BY 1, 2 LIMIT 5",
+    )
+    .fetch_all(&store)
+    .await?;
+    for (state, why, number) in open {
+        show(&format!("{state}, {number} times"), &why);
+    }
     store.close().await;
     Command::new("kill").args(["-TERM", &daemon.0.id().to_string()]).status()?;
     show("the daemon ended with", &daemon.0.wait()?.to_string());
@@ -80,7 +89,7 @@ async fn soak(nights: u32) -> Outcome<()> {
         Ok((told(&folder, &["plan", "--json"])?, told(&folder, &["audit", "--deep", "--dry-run", "--json"])?))
     })
     .await??;
-    let planned = plan["plan"].as_array().cloned().unwrap_or_default();
+    let planned = plan["plan"].as_array().cloned().ok_or_else(|| format!("no plan: {plan}"))?;
     show("operations a plan finds", &planned.len().to_string());
     for operation in planned.iter().take(5) {
         show("", &format!("{} {} {}", operation["op"], operation["ref"], operation["reason"]));
