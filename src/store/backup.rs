@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError};
+use crate::failpoint;
 
 impl Store {
     /// Writes a sound copy of the store to `to`, replacing a file that is there: whole in itself (no WAL beside it), readable by
@@ -16,7 +17,9 @@ impl Store {
         let made = self.copy(&part).await.and_then(|()| {
             let failed = |error| StoreError::from_io(to, error);
             File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
+            failpoint::pass("before the copy takes its name");
             std::fs::rename(&part, to).map_err(failed)?;
+            failpoint::pass("after the copy took its name");
             // The name, too, shall outlast a loss of power.
             let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
@@ -35,9 +38,11 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(part).map_err(|error| StoreError::from_io(part, error))?;
+        failpoint::pass("before the copy");
         let name = part.to_string_lossy().into_owned();
         let copied = async { Ok(sqlx::query("VACUUM INTO ?").bind(name).execute(self.read()).await?) };
         self.told(copied).await?;
+        failpoint::pass("after the copy");
         super::open::check(part).await
     }
 }

@@ -1,5 +1,5 @@
 //! The real process killed with SIGKILL at every distinct step of a run (before and after each commit, each request, the
-//! migrations) and at random moments; and each time nothing is doubled, nothing lost, and the next run ends in step.
+//! migrations, a backup) and at random moments; and each time nothing is doubled, nothing lost, and the next run ends in step.
 //!
 //! `CRASHES=n cargo test crash_matrix` kills n times, however long that takes; without it the time is limited.
 
@@ -89,9 +89,13 @@ impl World {
     }
 
     async fn kill_at(&self, moment: Moment) -> Fate {
+        self.kill(self.words(), moment).await
+    }
+
+    async fn kill(&self, words: &[&str], moment: Moment) -> Fate {
         let reached = self.rig.folder.path().join("reached");
         let _ = std::fs::remove_file(&reached);
-        let mut command: Command = self.rig.command(self.words());
+        let mut command: Command = self.rig.command(words);
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         if let Moment::Step(step) = moment {
             command.env("FAILPOINT", step.to_string()).env("FAILPOINT_REACHED", &reached);
@@ -224,6 +228,26 @@ async fn killed_at_every_step_and_at_random_moments_it_always_ends_in_step() {
         world.ends_well(&format!("{:?} killed at {moments:?}", works[at])).await;
     }
     assert!(kills >= KILLS_LEAST.min(wanted));
+}
+
+/// Killed at every step of a backup: the store is sound, and under the copy's name is the copy of before or a new one, never a part.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_is_killed_leaves_the_store_and_the_copy_of_before() {
+    let world = World::of(Work::Day, false).await;
+    let copy = world.rig.folder.path().join("copy.db");
+    let words = ["backup", copy.to_str().unwrap()];
+    assert_eq!(world.finish(&words).await.status.code(), Some(0));
+    let mut kills = 0;
+    for step in 1.. {
+        if world.kill(&words, Moment::Step(step)).await == Fate::Ended {
+            break;
+        }
+        kills += 1;
+        assert_eq!(quick_check(&copy).await, "ok", "step {step}");
+    }
+    assert!(kills >= 4, "{kills}");
+    world.ends_well("a backup was killed").await;
+    assert_eq!(world.finish(&words).await.status.code(), Some(0));
 }
 
 const fn gcd(a: u64, b: u64) -> u64 {
