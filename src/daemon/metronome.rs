@@ -68,7 +68,8 @@ async fn beat(mut told: watch::Receiver<Option<Timestamp>>, ticked: Arc<Notify>)
         }
         let Some(at) = due.filter(|at| *told.borrow() == Some(*at) && until(*at) <= LEAD) else { continue };
         match tokio::task::spawn_blocking(move || strike(until(at))).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => tracing::debug!("the scheduler did not strike; the main loop goes by its own sleep"),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the scheduler could not be wound up; the main loop goes by its own sleep")
             }
@@ -88,8 +89,8 @@ fn until(at: Timestamp) -> Duration {
     (at - Utc::now()).to_std().unwrap_or_default()
 }
 
-/// Comes back once that much time is over.
-fn strike(left: Duration) -> Result<(), JobSchedulerError> {
+/// Comes back once that much time is over: whether the scheduler said so, or patience ran out.
+fn strike(left: Duration) -> Result<bool, JobSchedulerError> {
     let runtime =
         runtime::Builder::new_current_thread().enable_time().build().map_err(|_| JobSchedulerError::CantInit)?;
     runtime.block_on(async {
@@ -100,9 +101,7 @@ fn strike(left: Duration) -> Result<(), JobSchedulerError> {
         let whole = Duration::from_secs(left.as_secs() + 1);
         scheduler.add(Job::new_one_shot(whole, move |_, _| tell.notify_one())?).await?;
         scheduler.start().await?;
-        // Not heard in time is not heard: who waits goes by another clock then.
-        let _ = tokio::time::timeout(PATIENCE, struck.notified()).await;
-        Ok(())
+        Ok(tokio::time::timeout(PATIENCE, struck.notified()).await.is_ok())
     })
 }
 
@@ -113,11 +112,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scheduler_strikes_once_its_time_is_over_and_leaves_nothing_behind() {
-        let begun = std::time::Instant::now();
-        strike(Duration::ZERO).unwrap();
-        // Not by running out of patience.
-        assert!(begun.elapsed() < PATIENCE);
+    fn the_scheduler_strikes_once_its_time_is_over() {
+        assert!(strike(Duration::ZERO).unwrap());
     }
 
     #[tokio::test]
