@@ -273,7 +273,7 @@ impl Engine {
                     }
                     Verdict::Stop => {
                         self.leave(shared, std::mem::take(&mut armed.rest), settle);
-                        let settled = unread(&armed.operation, &error);
+                        let settled = unread(&error);
                         armed.settle(settle, Heard::from(&error), settled);
                         shared.fail(error.into());
                         None

@@ -42,15 +42,15 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
         }
         Fault::Stopped => Settled::Unsent(said),
         Fault::Throttled { .. } | Fault::Unreachable => Settled::Owed(said),
-        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse if creates => Settled::Unknown(said),
-        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Owed(said),
+        // A change as well: should nobody want it any more at the next run, nobody would see that it was made.
+        Fault::Unavailable | Fault::TimedOut | Fault::KeyInUse => Settled::Unknown(said),
     })
 }
 
-/// How a write ends whose failure stops the run. A create that was answered 2xx in an unknown shape was carried out.
-pub(super) fn unread(operation: &Operation, error: &ApiError) -> Settled {
+/// How a write ends whose failure stops the run. One that was answered 2xx in an unknown shape was carried out.
+pub(super) fn unread(error: &ApiError) -> Settled {
     let carried_out = error.status.is_some_and(|status| (200..300).contains(&status));
-    if carried_out && matches!(operation.action, Action::Create { .. }) {
+    if carried_out {
         return Settled::Unknown(error.to_string());
     }
     Settled::Owed(error.to_string())

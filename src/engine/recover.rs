@@ -1,15 +1,19 @@
 //! What a crash or a lost answer left unknown is settled before anything else is written.
 //!
-//! A PATCH or DELETE needs nothing: the difference still stands, and the next plan sends it afresh. A POST may have made an
-//! object: within Pivotal's 24 hours the very same bytes under the same key tell (pivotal-api.md 8); after that the key is
-//! fresh again, so Pivotal is looked at instead, and the next plan adopts what is found.
+//! A POST may have made an object: within Pivotal's 24 hours the very same bytes under the same key tell (pivotal-api.md 8);
+//! after that the key is fresh again, so Pivotal is looked at instead, and the next plan adopts what is found. Of a PATCH or
+//! DELETE the object itself tells. To send it again would not do: by now nobody may want it any more, and a difference that
+//! nobody sees would stay.
 
 use std::collections::HashSet;
 
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::{Action, ApiError, EntityId, Fault, MirrorState, Operation, Parent, Standing};
-use crate::ports::{Heard, Writer};
+use crate::domain::{
+    Action, ApiError, Change, Changes, EntityId, Fault, Fields, Mirror, MirrorState, Operation, Parent, PivotalId,
+    Standing, Value,
+};
+use crate::ports::{Answer, Heard, Writer};
 use crate::store::{OpenAttempt, Settled, Settlement};
 
 use super::outcome::{Verdict, consequence, written};
@@ -49,13 +53,12 @@ impl Engine {
                         ),
                     )
                 }
-                _ => (
-                    Heard::default(),
-                    Settled::Owed("its answer was lost; what still differs is sent afresh".to_owned()),
-                ),
+                Action::Update { id, .. } | Action::Delete { id } | Action::Adopt { id, .. } => {
+                    (Heard::default(), self.look_what_became_of(&attempt.action, id).await?)
+                }
             };
             match &outcome.1 {
-                Settled::Written { .. } => {
+                Settled::Written { .. } | Settled::Deleted => {
                     run.report.operations.count(attempt.action.verb());
                     run.done.push(attempt.action.clone());
                 }
@@ -112,6 +115,33 @@ impl Engine {
         }
     }
 
+    /// How a change of an object ended, by what the object says now.
+    async fn look_what_became_of(&self, operation: &Operation, id: &PivotalId) -> Result<Settled, EngineError> {
+        let mut mirrors = self.store.mirrors(&[operation.entity]).await?;
+        let mirror = mirrors.remove(&operation.entity);
+        if !is_as_planned(operation, mirror.as_ref()) {
+            return Ok(Settled::Owed("its answer was lost; the object was written to, or let go, since".to_owned()));
+        }
+        match self.or_stop(self.target.get(operation.kind, id)).await? {
+            Ok(object) => {
+                self.store.save_remote(std::slice::from_ref(&object), Utc::now()).await?;
+                if was_carried_out(&operation.changes(), &object.fields) {
+                    let answer = Answer { object: Some(object), heard: Heard::default() };
+                    return Ok(written(operation, mirror.as_ref(), &answer));
+                }
+                Ok(Settled::Owed("its answer was lost; Pivotal says that it was not carried out".to_owned()))
+            }
+            Err(error) if error.fault == Fault::NotFound && matches!(operation.action, Action::Delete { .. }) => {
+                Ok(Settled::Deleted)
+            }
+            Err(error) if error.fault == Fault::NotFound => {
+                Ok(Settled::Owed("its answer was lost; Pivotal says that it is not there".to_owned()))
+            }
+            Err(error) if error.fault.is_passing() => Ok(Settled::Unknown(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn look_before_repeating(&self, attempt: &OpenAttempt) -> Result<(), EngineError> {
         if let Action::Create { parent: Some(Parent::Known(customer)), .. } = &attempt.action.action {
             self.read_children(attempt.action.kind, customer).await?;
@@ -129,6 +159,29 @@ fn settlement(attempt: &OpenAttempt, (heard, outcome): (Heard, Settled)) -> Sett
         outcome,
         now: Utc::now(),
     }
+}
+
+/// Whether nothing else was written since: only then does what the object says tell of this write.
+fn is_as_planned(operation: &Operation, mirror: Option<&Mirror>) -> bool {
+    let live = mirror.filter(|mirror| mirror.state == MirrorState::Live);
+    match (&operation.action, live) {
+        (Action::Adopt { .. }, None) => mirror.is_none(),
+        (Action::Update { id, changes }, Some(mirror)) => {
+            let before =
+                |(field, change): (&String, &Change)| *mirror.written.get(field).unwrap_or(&Value::Null) == change.from;
+            mirror.id == *id && changes.0.iter().all(before)
+        }
+        (Action::Delete { id }, Some(mirror)) => mirror.id == *id,
+        _ => false,
+    }
+}
+
+/// A PATCH is carried out as a whole: then nothing says any more what it said before. What Pivotal wrote in its own way says
+/// neither the one nor the other, what somebody typed meanwhile as well.
+fn was_carried_out(changes: &Changes, shown: &Fields) -> bool {
+    let says = |field: &String, value: &Value| shown.get(field).unwrap_or(&Value::Null) == value;
+    changes.0.iter().any(|(field, change)| says(field, &change.to))
+        && !changes.0.iter().any(|(field, change)| says(field, &change.from))
 }
 
 /// What may have been made already is not made again before that is known.
