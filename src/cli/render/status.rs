@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
 use crate::daemon::{Daemon, Facts};
-use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Timestamp};
+use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Span, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::audit::{finding_json, findings, put_back};
@@ -196,7 +196,10 @@ fn how_far(run: &RunRow) -> String {
         Doing::Writing => {
             let left = operations.saturating_sub(tried);
             let time = per_minute.filter(|_| left > 0).map_or_else(String::new, |rate| {
-                format!(", about {} to go at {} a minute", time_for(left, rate), count(u64::from(rate)))
+                // Of the minute under way, what was written is spent.
+                let minutes = time_for(operations, rate).0.saturating_sub(time_for(tried, rate).0);
+                let time = if minutes.is_zero() { "under 1m".to_owned() } else { format!("about {}", Span(minutes)) };
+                format!(", {time} to go at {} a minute", count(u64::from(rate)))
             });
             format!(": written {} of {}{time}", count(tried), count(operations))
         }
