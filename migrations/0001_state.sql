@@ -109,7 +109,7 @@ CREATE TABLE entity (
     written_at    TEXT,
     found         TEXT,                        -- JSON: what of it was there when it was taken over; what still says so was not set here
     kept          TEXT,                        -- JSON: field -> [value]: what Pivotal answered of it when that was not what was written, or was not written at all
-    refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for
+    refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for; when, and how often in a row
     approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
     undone        TEXT,                        -- JSON: what a person had taken back, not to be done again unasked
     slug          TEXT AS (written ->> '$.slug') VIRTUAL, -- the slug as last written

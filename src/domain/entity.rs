@@ -1,5 +1,6 @@
 //! The one real thing behind one Pivotal object, and our mirror of that object.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{Approval, Changes, EntityId, Fields, Kind, PivotalId, SourceKey, Timestamp, Undone};
@@ -110,7 +111,7 @@ impl MirrorState {
     }
 }
 
-/// An operation Pivotal refused for good rests until what it would send differs.
+/// An operation Pivotal refused rests until what it would send differs, or until Pivotal may well answer otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
     /// Fingerprint of the body that was refused.
@@ -123,6 +124,27 @@ pub struct Quarantine {
     /// Who that is, where it is known: once it gives that up, the operation is tried again unasked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
+    /// When it was refused last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How often this same body was refused in a row.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub times: u32,
+}
+
+// Serde asks for a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(times: &u32) -> bool {
+    *times == 0
+}
+
+impl Quarantine {
+    /// Whether it is sent again though nothing here differs: somebody may have mended it in Pivotal meanwhile. The first time
+    /// after a day, then after two, four and every seven, less a few hours so that a nightly run does not miss it by a minute.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let days = 1_i64.checked_shl(self.times.saturating_sub(1)).map_or(7, |days| days.clamp(1, 7));
+        self.at.is_some_and(|at| now - at >= TimeDelta::days(days) - TimeDelta::hours(4))
+    }
 }
 
 /// Who has the address that another one asked for.

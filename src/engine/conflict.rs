@@ -106,7 +106,13 @@ impl Engine {
              `pivotal-sync approve {key}` sends it again"
         );
         let holder = holder.zip(address).map(|(entity, a)| Holder { entity, address: a.to_lowercase() });
-        Ok(Settled::Contested(Quarantine { fingerprint: fingerprint_of(operation), reason, held: true, holder }))
+        Ok(Settled::Contested(Quarantine {
+            fingerprint: fingerprint_of(operation),
+            reason,
+            held: true,
+            holder,
+            ..Quarantine::default()
+        }))
     }
 
     /// Who has the slug or the email: Pivotal's news first, then everything ever walked.

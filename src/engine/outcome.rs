@@ -36,8 +36,11 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
         }
         Fault::Invalid => {
             let fingerprint = fingerprint_of(operation);
-            let reason =
-                format!("{said}. Once that is mended, `pivotal-sync retry {}` tries it again", operation.subject);
+            let reason = format!(
+                "{said}. Once that is mended, `pivotal-sync retry {}` tries it again at once; unasked it is tried in a day, \
+                 then less often",
+                operation.subject
+            );
             Settled::Refused(Quarantine { fingerprint, reason, ..Quarantine::default() })
         }
         Fault::Stopped => Settled::Unsent(said),

@@ -292,6 +292,7 @@ impl Case<'_> {
         }
         if let Some(quarantine) = &self.subject.entity.quarantine
             && quarantine.fingerprint == fingerprint_of(operation)
+            && !quarantine.is_due(self.now)
         {
             let reason = quarantine.reason.clone();
             operation.standing = if quarantine.held { Standing::Held(reason) } else { Standing::Quarantined(reason) };

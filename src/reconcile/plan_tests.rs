@@ -216,7 +216,8 @@ fn what_somebody_else_has_rests_as_held_until_a_person_says_so() {
     let mut subject = mirrored(customer([acme("1")]), Origin::Created, Fields::from([("name", "Old".into())]));
     let fingerprint = fingerprint_of(&decide(&subject).operations[0]);
     let reason = "email_taken".to_owned();
-    subject.entity.quarantine = Some(Quarantine { fingerprint: fingerprint.clone(), reason, held: true, holder: None });
+    subject.entity.quarantine =
+        Some(Quarantine { fingerprint: fingerprint.clone(), reason, held: true, ..Quarantine::default() });
     let held = decide(&subject).operations.remove(0);
     assert_eq!(held.standing, Standing::Held("email_taken".to_owned()));
     subject.entity.approval = crate::domain::Approval([fingerprint].into_iter().collect());

@@ -264,7 +264,9 @@ async fn refuse(tx: &mut SqliteConnection, refused: &[&Row<'_>]) -> Result<(), T
     }
     let text = json(refused)?;
     sqlx::query!(
-        "UPDATE entity SET refused = j.value ->> '$.refused',
+        "UPDATE entity SET refused = json_set(j.value ->> '$.refused', '$.at', j.value ->> '$.now', '$.times',
+                 iif(entity.refused ->> '$.fingerprint' = j.value ->> '$.refused' ->> '$.fingerprint',
+                     COALESCE(entity.refused ->> '$.times', 0), 0) + 1),
              approved = CASE WHEN j.value ->> '$.state' = 'held' THEN NULL ELSE approved END
          FROM json_each(?) j
          WHERE entity.id = j.value ->> '$.entity'",

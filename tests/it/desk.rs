@@ -173,6 +173,16 @@ impl Desk {
         pool.close().await;
     }
 
+    /// So many days pass for what rests because Pivotal refused it.
+    pub async fn rest(&self, days: u32) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let sql = "UPDATE entity SET refused = json_set(refused, '$.at',
+                       strftime('%Y-%m-%dT%H:%M:%fZ', refused ->> '$.at', ?1)) WHERE refused IS NOT NULL";
+        sqlx::query(sql).bind(format!("-{days} days")).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
     /// One value of the store.
     pub async fn query(&self, sql: &'static str) -> String {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.store());

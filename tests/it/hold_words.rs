@@ -86,6 +86,29 @@ async fn two_persons_with_one_address_are_not_told_to_become_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_pivotal_refused_is_tried_again_unasked_once_pivotal_may_take_it() {
+    let desk = Desk::with("[customers.fields]\nstatus = \"company.industry\"\n").await;
+    let beta = desk.company("Beta", "beta.com");
+    desk.person(&beta, "Ann", "ann@beta.com");
+    desk.set(&beta, "industry", "onboarding");
+    desk.sandbox.pivotal().switches.statuses.retain(|status| status != "onboarding");
+    desk.ends(3, "sync").await;
+    // The pauses grow: a day, two days, four, and then a week each.
+    for (days, sent) in [(0, 0), (1, 1), (1, 0), (1, 1), (3, 0), (1, 1), (6, 0), (1, 1), (6, 0), (1, 1)] {
+        desk.rest(days).await;
+        desk.sandbox.log.clear();
+        assert_eq!(desk.ends(3, "sync --json").await.json["operations"]["quarantined"], 1);
+        assert_eq!(desk.writes(), sent, "{days}");
+    }
+    desk.sandbox.pivotal().switches.statuses.push("onboarding".to_owned());
+    desk.ends(3, "sync").await;
+    desk.rest(7).await;
+    assert!(desk.ends(3, "plan --exit-code").await.text.contains("2 requests to Pivotal"));
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.says(&beta, "status"), "onboarding");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_deleted_and_what_pivotal_refused_name_their_commands() {
     let desk = Desk::with("[customers.fields]\nstatus = \"company.industry\"\n").await;
     let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));

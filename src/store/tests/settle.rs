@@ -117,7 +117,19 @@ async fn refused_is_quarantined_until_something_is_written() {
     let (entity, ..) = settle(&scene, Settled::Refused(quarantine.clone())).await;
     assert_eq!(said(&scene).await, "quarantined refused 201 invalid \"domain\" invalid \"domain\"");
     let subject = scene.store.to_look_at(Kind::Customer, false, at(9), None, 9).await.unwrap().remove(0);
-    assert_eq!((subject.entity.quarantine, subject.entity.mirror), (Some(quarantine), None));
+    let first = Quarantine { at: Some(at(5)), ..quarantine.clone() };
+    assert_eq!(
+        (subject.entity.quarantine, subject.entity.mirror),
+        (Some(Quarantine { times: 1, ..first.clone() }), None)
+    );
+    // The same again is counted, another body begins anew.
+    for (fingerprint, times) in [("f1", 2), ("f2", 1)] {
+        let refused = Quarantine { fingerprint: fingerprint.to_owned(), ..quarantine.clone() };
+        let operation = scene.plan(creating(entity, Kind::Customer)).await;
+        scene.store.settle(vec![settlement(None, operation, entity, Settled::Refused(refused.clone()))]).await.unwrap();
+        let subject = scene.store.to_look_at(Kind::Customer, false, at(9), None, 9).await.unwrap().remove(0);
+        assert_eq!(subject.entity.quarantine, Some(Quarantine { times, at: first.at, ..refused }));
+    }
     scene.create(entity, Kind::Customer, "p1").await;
     let subject = scene.store.to_look_at(Kind::Customer, true, at(9), None, 9).await.unwrap().remove(0);
     assert_eq!(subject.entity.quarantine, None);
@@ -139,8 +151,14 @@ async fn who_asked_for_an_address_is_tried_again_once_its_holder_gives_it_up() {
     let holder = scene.account("9").await;
     let holder = crate::domain::Holder { entity: holder, address: "ann@acme.com".to_owned() };
     let entity = holder.entity;
-    let contested =
-        Quarantine { fingerprint: "f1".to_owned(), reason: "taken".to_owned(), held: true, holder: Some(holder) };
+    let contested = Quarantine {
+        fingerprint: "f1".to_owned(),
+        reason: "taken".to_owned(),
+        held: true,
+        holder: Some(holder),
+        at: Some(at(5)),
+        times: 1,
+    };
     let (asks, ..) = settle(&scene, Settled::Contested(contested.clone())).await;
     assert_eq!(said(&scene).await, "held refused 201 taken taken");
     let resting = async || scene.store.subjects(&[asks]).await.unwrap().remove(0).entity.quarantine;
