@@ -66,6 +66,17 @@ impl Errand {
         }
     }
 
+    /// The same without its plan, once that is carried out: it may be the larger part of a daemon's memory.
+    pub(super) fn in_short(self) -> Self {
+        match self {
+            Self::Apply(plan) => Self::Apply(Box::new(SavedPlan { operations: Vec::new(), ..*plan })),
+            Self::Undo { run, seen, guard } => {
+                Self::Undo { run, seen: seen.map(|plan| Box::new(plan.emptied())), guard }
+            }
+            other => other,
+        }
+    }
+
     /// What the store calls such a run.
     pub const fn run_kind(&self) -> RunKind {
         match self {

@@ -78,6 +78,7 @@ impl Hand for Crew {
             }
         };
         let so_far = so_far.map(Box::new);
+        let errand = errand.in_short();
         let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, brought };
         log(&finished);
         self.engine.store.rest().await;

@@ -27,6 +27,7 @@ mod door;
 mod errand;
 mod hand;
 pub mod listener;
+mod memory;
 mod metronome;
 mod openings;
 pub mod outside;

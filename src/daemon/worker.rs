@@ -17,6 +17,7 @@ use crate::domain::{ErrorReport, Timestamp};
 
 use super::again::Ended;
 use super::hand::Hand;
+use super::memory;
 use super::progress::Progress;
 use super::queue::{Order, Queue};
 use super::service::{Service, line};
@@ -249,6 +250,7 @@ impl<H: Hand> Loop<H> {
             // Who went away in the meantime is not waiting any more.
             let _ = answer.send(finished.clone());
         }
+        memory::give_back_soon();
     }
 
     /// Remembers what the timetable was answered by a run, and no more than that.

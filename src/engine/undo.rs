@@ -69,6 +69,21 @@ pub struct CannotUndo {
 }
 
 impl UndoPlan {
+    /// Only whose plan it is.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            run: self.run,
+            operations: Vec::new(),
+            released: Vec::new(),
+            cannot: Vec::new(),
+            held: Vec::new(),
+            marks: Vec::new(),
+            mirrors: HashMap::new(),
+            spent: Vec::new(),
+        }
+    }
+
     /// Whether there is anything to do.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty() && self.released.is_empty()
