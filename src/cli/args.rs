@@ -331,6 +331,7 @@ pub struct BackupArgs {
 
 /// `sandbox`
 #[derive(Debug, Args)]
+#[command(after_help = crate::sandbox::change::WRITTEN)]
 pub struct SandboxArgs {
     /// Same seed, same sample company
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -10,6 +10,24 @@ use super::hubspot::{CompanySeed, ContactSeed, DealSeed, ObjectType};
 use super::pivotal;
 use super::start::Worlds;
 
+/// How each change is written, for whoever rehearses.
+pub const WRITTEN: &str = r#"Changes to make in it, by POST to /_sandbox/change on Pivotal's port:
+  {"change":"new-company","name":"Acme","domain":"acme.com"}
+  {"change":"rename-company","id":"951","name":"Another name"}
+  {"change":"edit-company","id":"951","property":"industry","value":"news"}
+  {"change":"archive-company","id":"951"}
+  {"change":"restore-company","id":"951"}
+  {"change":"merge-companies","winner":"951","loser":"952"}
+  {"change":"move-contact","id":"951","company":"952"}
+  {"change":"edit-contact","id":"951","property":"email","value":"ann@acme.com"}
+  {"change":"archive-contact","id":"951"}
+  {"change":"win-deal","company":"951","name":"Plan A"}
+  {"change":"cancel-subscription","id":"sub_1"}
+  {"change":"delete-stripe-customer","id":"cus_1"}
+  {"change":"edit-customer","id":"1","field":"plan","value":"gold"}
+  {"change":"delete-customer","id":"1"}
+What is in its Pivotal: GET /_sandbox/pivotal/customers, contacts, onboardings; what it was asked: GET /_sandbox/log."#;
+
 /// A person, as the control API takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NewContact {
@@ -232,4 +250,22 @@ fn found(found: bool, id: &str) -> Result<Value, String> {
 
 fn open<World>(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_change_is_told_as_it_is_taken() {
+        let lines = WRITTEN.lines().map(str::trim).filter(|line| line.starts_with('{'));
+        let told: Vec<Change> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: BTreeSet<String> =
+            told.iter().map(|change| format!("{:?}", std::mem::discriminant(change))).collect();
+        let unknown = serde_json::from_str::<Change>(r#"{"change":"no-such"}"#).unwrap_err().to_string();
+        let names: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert_eq!((kinds.len(), told.len()), (names.len(), names.len()), "{unknown}");
+    }
 }
