@@ -76,7 +76,7 @@ pub enum Command {
     History(HistoryArgs),
     /// Compare Pivotal with what was last written there and with the sources; tell what somebody changed
     Audit(AuditArgs),
-    /// Let through what is held, as it stands: all of it, or what you name
+    /// Let through what is held, as it stands: all that guards hold, say, or what you name
     Approve(ApproveArgs),
     /// Try again what Pivotal refused: all of it, or what you name
     Retry(ReleaseArgs),

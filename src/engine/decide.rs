@@ -166,8 +166,8 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     Ok(rows.into_iter().map(told).collect())
 }
 
-/// Lets held operations through as they stand: those of what is named; or all, but for those where a person must say which
-/// object it is.
+/// Lets held operations through as they stand: those of what is named; or all that guards hold, that was undone or that
+/// somebody else's object was in the way of, but none of which each is a question of its own.
 ///
 /// # Errors
 /// [`DecideError`]: then nothing is let through.
@@ -179,9 +179,12 @@ pub async fn approve(store: &Store, references: &[Reference]) -> Result<Released
     for operation in held {
         let anew = lost.get(&operation.entity).map(reconcile::anew);
         let says_nothing = operation.changes.is_empty() && !matches!(operation.verb, Verb::Delete | Verb::Adopt);
-        // Which object something is, nobody says for many at once: it would be made again beside what is there.
-        let is_choice = operation.hold == Some(Hold::Choice) && references.is_empty();
-        if anew.is_none() && (says_nothing || is_choice) {
+        // What guards hold is one question, however many. Which object something is, whether it goes, and whether what a person
+        // deleted comes back, is asked of each.
+        let guarded = matches!(operation.hold, Some(Hold::Guard(_)));
+        let alone = operation.hold == Some(Hold::Choice) || operation.verb == Verb::Delete || anew.is_some();
+        let is_own_question = references.is_empty() && !guarded && alone;
+        if is_own_question || (anew.is_none() && says_nothing) {
             released.left.push(operation);
             continue;
         }

@@ -3,7 +3,7 @@
 use pivotal_sync::sandbox::hubspot::ObjectType;
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::{BY_COMPANY, Desk};
 
 fn id(reference: &str) -> &str {
     reference.rsplit(':').next().unwrap()
@@ -161,4 +161,33 @@ async fn approving_all_never_says_which_of_two_something_is() {
     );
     desk.ends(0, "sync").await;
     assert_eq!(desk.customers(), before - 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approving_all_neither_brings_back_what_a_person_deleted_nor_deletes_what_is_a_question() {
+    let desk = Desk::with("").await;
+    let all = companies(&desk, 12).await;
+    let (_, row) = desk.customer(BY_COMPANY, &all[0]).unwrap();
+    let path = format!("/customers/{}", row["id"].as_str().unwrap());
+    desk.in_pivotal(reqwest::Method::DELETE, &path, json!({})).await;
+    desk.set(&all[0], "name", "Renamed");
+    // Two customers of one company: one is left behind, and whether it goes is asked.
+    desk.ends(0, &format!("link {} {}", all[1], all[2])).await;
+    archive(&desk, &all[8..]);
+    let said = desk.ends(3, "sync").await.text;
+    let before = desk.customers();
+    let said_all = desk.ends(3, "approve --all").await.text;
+    assert!(
+        said_all.contains("4 operations approved") && said_all.contains("2 operations need another decision"),
+        "{said} {said_all}"
+    );
+    let anew = format!("`pivotal-sync approve {} --config config.toml` creates it anew", all[0]);
+    for part in [anew.as_str(), "`pivotal-sync approve pivotal:customer:"] {
+        assert!(said_all.contains(part), "{part}: {said_all}");
+    }
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), before - 4);
+    desk.ends(0, &format!("approve {}", all[0])).await;
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), before - 3);
 }
