@@ -27,6 +27,8 @@ pub(super) enum Shape {
     Whole(i64, i64),
     /// `30s`, `24h`.
     Duration,
+    /// The same, a day at most.
+    WithinADay,
     /// An address of an API.
     Url,
     /// A cron pattern.
@@ -46,6 +48,8 @@ pub(super) enum Shape {
     /// A table of texts.
     Words,
 }
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
 /// The keys with a fixed name, in the order of `config/default.toml`.
 pub(super) const KEYS: &[(&str, Shape)] = &[
@@ -91,7 +95,7 @@ pub(super) const KEYS: &[(&str, Shape)] = &[
     ("schedule.audit", Shape::Cron),
     ("schedule.catch_up", Shape::OneOf(&["once", "skip"])),
     ("schedule.blackout", Shape::Windows),
-    ("schedule.jitter", Shape::Duration),
+    ("schedule.jitter", Shape::WithinADay),
     ("daemon.socket", Shape::File),
     ("customers.where", Shape::Condition),
     ("customers.on_source_delete", Shape::OneOf(&["delete", "archive", "keep"])),
@@ -170,6 +174,7 @@ impl Shape {
             Self::Whole(least, i64::MAX) => format!("a whole number, {least} or more"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration => "a length of time in quotes, like \"30s\", \"5m\", \"24h\" or \"90d\"".to_owned(),
+            Self::WithinADay => "a length of time in quotes, a day at most, like \"10m\" or \"2h\"".to_owned(),
             Self::Url => "an https:// address in quotes (http:// only to this machine)".to_owned(),
             Self::Cron => "a cron pattern of five or six fields (seconds first), like \"0 0 3 * * *\"".to_owned(),
             Self::Timezone => "an IANA time zone, like \"America/New_York\"".to_owned(),
@@ -216,6 +221,10 @@ impl Shape {
         let because = |why: String| Some(format!("\"{text}\" cannot be used: {why}"));
         match self {
             Self::Duration => text.parse::<Span>().err().map(|_| format!("\"{text}\" is no length of time")),
+            Self::WithinADay => match text.parse::<Span>() {
+                Err(_) => Some(format!("\"{text}\" is no length of time")),
+                Ok(span) => (span.0 > DAY).then(|| format!("\"{text}\" is more than a day")),
+            },
             Self::Url => match text.parse::<Url>() {
                 Err(why) => because(why.to_string()),
                 Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => None,

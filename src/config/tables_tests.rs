@@ -57,3 +57,10 @@ fn owners_and_values_that_are_none_say_what_would_be() {
     PIVOTAL_SYNC__CUSTOMERS__VALUES__PLAN: sets no known key; expected customers.values in the configuration file: a table does not fit into a variable
     "#);
 }
+
+#[test]
+fn a_jitter_of_more_than_a_day_is_a_problem_like_any_other() {
+    let problem = load_text(&format!("{LEAST}[schedule]\njitter = '400d'\n"), &[]).unwrap_err();
+    insta::assert_snapshot!(problem, @r#"acme.toml:4: schedule.jitter: "400d" is more than a day; expected a length of time in quotes, a day at most, like "10m" or "2h""#);
+    assert!(load_text(&format!("{LEAST}[schedule]\njitter = '24h'\n"), &[]).is_ok());
+}

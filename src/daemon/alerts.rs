@@ -4,9 +4,10 @@
 //! Nothing here can fail a run: what cannot be told is logged, and told after the next one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::domain::{ErrorReport, RunKind, RunStatus, Timestamp};
 use crate::http::is_loopback;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 use super::{Door, Errand, Finished};
 
@@ -28,7 +29,11 @@ const TRIES: u32 = 2;
 /// Where Slack takes messages in, and its own form of them.
 const SLACK: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 
-/// What is wrong, by what it is about: `run`, a stream's name, `held`, `quarantined`, `owed`. In words, for people.
+/// The trouble with a configuration that was refused; runs neither make nor end it.
+const CONFIGURATION: &str = "configuration";
+
+/// What is wrong, by what it is about: `run`, a stream's name, `held`, `quarantined`, `owed`, `configuration`. In words, for
+/// people.
 type Troubles = BTreeMap<String, String>;
 
 /// What people were told last.
@@ -49,6 +54,8 @@ pub struct Alerts {
     heartbeat: Option<SecretString>,
     webhook: Option<SecretString>,
     client: reqwest::Client,
+    /// What people were told last, while the store could not keep it.
+    told: Mutex<Option<Told>>,
 }
 
 impl Alerts {
@@ -74,7 +81,13 @@ impl Alerts {
         if stays {
             builder = builder.no_proxy().tls_certs_only([]);
         }
-        Ok(Self { workspace: workspace.to_owned(), heartbeat, webhook, client: builder.build()? })
+        Ok(Self {
+            workspace: workspace.to_owned(),
+            heartbeat,
+            webhook,
+            client: builder.build()?,
+            told: Mutex::default(),
+        })
     }
 
     /// Takes in every run that ends behind the door, until `stop`. A run that ends while the one before is told of waits; of
@@ -85,7 +98,14 @@ impl Alerts {
         let mut told: Option<Arc<Finished>> = state.borrow().last.clone();
         async move {
             loop {
-                let last = state.borrow_and_update().last.clone();
+                let (last, refused) = {
+                    let state = state.borrow_and_update();
+                    (state.last.clone(), state.refused_configuration.clone())
+                };
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.configured(&store, refused.as_deref()) => {}
+                }
                 if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
                     tokio::select! {
                         () = stop.cancelled() => return,
@@ -108,15 +128,51 @@ impl Alerts {
         if is_good(run) {
             self.beat().await;
         }
-        if let Err(error) = self.take_in(store, troubles, run.at).await {
+        let after = |before: &Troubles| {
+            let standing = before.get_key_value(CONFIGURATION).map(|(what, words)| (what.clone(), words.clone()));
+            troubles.into_iter().chain(standing).collect()
+        };
+        self.take_in(store, after, run.at).await;
+    }
+
+    /// Takes in whether the configuration on disk was refused.
+    async fn configured(&self, store: &Store, refused: Option<&str>) {
+        let after = |before: &Troubles| {
+            let others = before.iter().filter(|(what, _)| *what != CONFIGURATION);
+            let others = others.map(|(what, words)| (what.clone(), words.clone()));
+            let words = |why: &str| format!("it was refused, and the old one is in use: {why}");
+            others.chain(refused.map(|why| (CONFIGURATION.to_owned(), words(why)))).collect()
+        };
+        self.take_in(store, after, Utc::now()).await;
+    }
+
+    async fn take_in(&self, store: &Store, after: impl FnOnce(&Troubles) -> Troubles, now: Timestamp) {
+        let unkept = self.told().clone();
+        let before = match (unkept, store.fact(FACT).await) {
+            (Some(told), _) => told,
+            // What cannot be read was written by another version: then people are told anew.
+            (None, Ok(text)) => text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            (None, Err(_)) => Told::default(),
+        };
+        let troubles = after(&before.troubles);
+        let told = self.tell_changes(&before, troubles, now).await;
+        // The counts in the words move with every run; only a change is worth a write.
+        let changed = !same(&told.troubles, &before.troubles) || !same(&told.across, &before.across);
+        if !changed && self.told().is_none() {
+            return;
+        }
+        let kept = store.set_fact(FACT, &json!(told).to_string()).await;
+        *self.told() = kept.is_err().then_some(told);
+        if let Err(error) = kept {
             tracing::error!(%error, "what people were told of how things stand could not be kept");
         }
     }
 
-    async fn take_in(&self, store: &Store, troubles: Troubles, now: Timestamp) -> Result<(), StoreError> {
-        // What cannot be read was written by another version: then people are told anew.
-        let before: Told =
-            store.fact(FACT).await?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    fn told(&self) -> MutexGuard<'_, Option<Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tell_changes(&self, before: &Told, troubles: Troubles, now: Timestamp) -> Told {
         let mut told = before.clone();
         if !same(&troubles, &before.troubles) {
             told.since = (!troubles.is_empty()).then(|| before.since.unwrap_or(now));
@@ -128,11 +184,7 @@ impl Alerts {
         {
             told.across.clone_from(&told.troubles);
         }
-        // The counts in the words move with every run; only a change is worth a write.
-        if same(&told.troubles, &before.troubles) && same(&told.across, &before.across) {
-            return Ok(());
-        }
-        store.set_fact(FACT, &json!(told).to_string()).await
+        told
     }
 
     /// Whether it got across; where there is nobody to tell, it did.
@@ -191,13 +243,13 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     }
     let counts = &report.operations;
     for (what, number, words) in [
-        ("held", counts.held, "wait until somebody decides: pivotal-sync status shows them"),
-        ("quarantined", counts.quarantined, "were refused by Pivotal: pivotal-sync status shows them"),
-        ("owed", counts.owed, "could not be done yet: the next run goes on with them"),
+        ("held", counts.held, "somebody has to decide: pivotal-sync status shows"),
+        ("quarantined", counts.quarantined, "Pivotal refused: pivotal-sync status shows"),
+        ("owed", counts.owed, "not done yet, the next run goes on with"),
     ] {
         if number > 0 {
-            let noun = if number == 1 { "operation" } else { "operations" };
-            troubles.insert(what.to_owned(), format!("{number} {noun} {words}"));
+            let (noun, them) = if number == 1 { ("operation", "it") } else { ("operations", "them") };
+            troubles.insert(what.to_owned(), format!("{number} {noun}; {words} {them}"));
         }
     }
     Some(troubles)

@@ -158,11 +158,41 @@ async fn a_restart_repeats_nothing() {
         client: reqwest::Client::builder().no_proxy().build().unwrap(),
         heartbeat: scene.alerts.heartbeat.clone(),
         webhook: scene.alerts.webhook.clone(),
+        told: Default::default(),
     };
     again.finished(&scene.store, &failed("x")).await;
     assert_eq!(scene.ear.heard(), Vec::<Json>::new());
     again.finished(&scene.store, &good()).await;
     assert_eq!(scene.ear.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_store_is_told_once_although_it_can_keep_nothing() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.after(good()).await, Vec::<Json>::new());
+    std::fs::remove_file(scene.store.path()).unwrap();
+    assert_eq!(scene.after(failed("the store is gone")).await.len(), 1);
+    assert_eq!(scene.after(failed("the store is gone")).await, Vec::<Json>::new());
+    assert_eq!(scene.after(good()).await[0]["state"], "ok");
+}
+
+#[tokio::test]
+async fn a_refused_configuration_is_told_once_and_so_is_a_good_one() {
+    let scene = Scene::set().await;
+    let configured = async |refused: Option<&str>| {
+        scene.alerts.configured(&scene.store, refused).await;
+        scene.ear.heard()
+    };
+    assert_eq!(configured(None).await, Vec::<Json>::new());
+    let said = configured(Some("c.toml:3: is not TOML")).await;
+    let words = "it was refused, and the old one is in use: c.toml:3: is not TOML";
+    assert_eq!(said[0]["troubles"], json!({ "configuration": words }));
+    assert_eq!(configured(Some("c.toml:4: is not TOML")).await, Vec::<Json>::new());
+    // Runs neither end it nor are kept from being told.
+    assert_eq!(scene.after(good()).await, Vec::<Json>::new());
+    assert_eq!(scene.after(failed("x")).await[0]["troubles"].as_object().unwrap().len(), 2);
+    assert_eq!(scene.after(good()).await[0]["recovered"], json!(["run"]));
+    assert_eq!(configured(None).await[0]["state"], "ok");
 }
 
 #[tokio::test]

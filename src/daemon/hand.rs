@@ -66,6 +66,7 @@ impl Hand for Crew {
         let begun = Utc::now();
         let done = self.make(by, &errand).await;
         let rate_per_minute = self.engine.target.rate_per_minute();
+        let bare = done.as_ref().err().map(EngineError::bare);
         let (so_far, details) = match &done {
             Ok(_) => (None, Vec::new()),
             Err(error) => (self.engine.store.report_since(begun).await, details(error, &self.secrets)),
@@ -80,7 +81,7 @@ impl Hand for Crew {
         let so_far = so_far.map(Box::new);
         let errand = errand.in_short();
         let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, brought };
-        log(&finished);
+        log(&finished, bare.as_deref());
         self.engine.store.rest().await;
         (self, finished)
     }
@@ -191,12 +192,11 @@ fn details(error: &EngineError, secrets: &Secrets) -> Vec<String> {
 
 /// The engine tells of every run; of one that could not even begin nobody else does. A name that nothing bears is between
 /// whoever typed it and their terminal: it may be somebody's address.
-fn log(finished: &Finished) {
+fn log(finished: &Finished, bare: Option<&str>) {
     if let (Err(error), None) = (&finished.outcome, &finished.so_far)
         && error.kind != "not_found"
     {
         let (by, errand) = (finished.by.as_str(), finished.errand.as_str());
-        let (kind, hint) = (error.kind.as_str(), error.hint.as_str());
-        tracing::error!(asked_by = by, errand, error = kind, hint, "a run could not begin");
+        tracing::error!(asked_by = by, errand, error = bare, hint = error.hint, "a run could not begin");
     }
 }

@@ -109,6 +109,18 @@ impl EngineError {
         }
     }
 
+    /// What happened in words that can hold nobody's name: for the log, where the rest of it may.
+    pub fn bare(&self) -> String {
+        match self {
+            Self::Api(error) => error.bare(),
+            Self::Store(StoreError::BadRow { table, .. }) => format!("a row of table {table} cannot be used"),
+            Self::Store(error) => error.to_string(),
+            Self::NeverRead { stream, .. } => format!("{stream} was never read in full"),
+            Self::NotKept { stream, .. } => format!("a rule reads what was not kept of {stream}"),
+            other => other.kind().to_owned(),
+        }
+    }
+
     /// Where, one line each, when there is more than one place to tell.
     pub fn details(&self) -> &[String] {
         if let Self::Plan(refused) = self { refused.details() } else { &[] }

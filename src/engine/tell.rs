@@ -2,7 +2,7 @@
 //! addresses, and no words of others, which quote both. Those are in the report and in the store. What matters is a field for
 //! machines and in the message, too: the journal shows a person the message alone.
 
-use crate::domain::{ApiError, Operation, Report, Standing, Stream, StreamCounts};
+use crate::domain::{ApiError, Operation, Report, RunKind, Standing, Stream, StreamCounts};
 use crate::store::Settled;
 
 use super::armed::Outcome;
@@ -29,6 +29,36 @@ pub(super) fn began(ask: &Ask) {
 pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
     let Report { status, operations: did, requests, started_at, finished_at, .. } = report;
     let took_ms = finished_at.map(|end| (end - started_at).num_milliseconds());
+    let status = status.as_str();
+    if report.kind == RunKind::Plan {
+        // What it counts would be done, and was not.
+        let planned = did.create + did.update + did.delete + did.adopt;
+        tracing::info!(
+            status,
+            took_ms,
+            planned,
+            held = did.held,
+            quarantined = did.quarantined,
+            hubspot_requests = requests.hubspot,
+            stripe_requests = requests.stripe,
+            pivotal_requests = requests.pivotal,
+            throttled = requests.throttled,
+            "run ended: {status}, {planned} planned, nothing written"
+        );
+    } else {
+        wrote(report, took_ms);
+    }
+    match result {
+        Ok(()) | Err(EngineError::Interrupted) => {}
+        Err(error) => {
+            tracing::error!(error = error.bare(), hint = error.hint(), "the run failed");
+        }
+    }
+    metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
+}
+
+fn wrote(report: &Report, took_ms: Option<i64>) {
+    let Report { status, operations: did, requests, .. } = report;
     let (status, in_words) = (status.as_str(), did.in_words());
     tracing::info!(
         status,
@@ -47,14 +77,6 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
         "run ended: {status}{}",
         if in_words.is_empty() { in_words } else { format!(", {in_words}") }
     );
-    match result {
-        Ok(()) | Err(EngineError::Interrupted) => {}
-        Err(error) => {
-            let what = if let EngineError::Api(error) = error { error.bare() } else { error.kind().to_owned() };
-            tracing::error!(error = what, hint = error.hint(), "the run failed");
-        }
-    }
-    metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
 }
 
 pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {

@@ -121,9 +121,13 @@ impl UndoPlan {
 
     /// What lets all of it through for once, where guards hold it.
     fn lets_through(&self) -> Option<String> {
-        let mut allow: Vec<&str> = self.held.iter().flat_map(|(_, allow)| allow).map(String::as_str).collect();
-        allow.sort_unstable();
-        allow.dedup();
+        // Two guards may ask for the same variable, each as much as it needs.
+        let mut allow: BTreeMap<&str, u64> = BTreeMap::new();
+        for (name, needed) in self.held.iter().flat_map(|(_, allow)| allow).filter_map(|set| set.split_once('=')) {
+            let most = allow.entry(name).or_default();
+            *most = needed.parse().map_or(*most, |needed: u64| needed.max(*most));
+        }
+        let allow: Vec<String> = allow.iter().map(|(name, needed)| format!("{name}={needed}")).collect();
         (!allow.is_empty())
             .then(|| format!("`{} pivotal-sync undo {}` lets as many through for once", allow.join(" "), self.run))
     }

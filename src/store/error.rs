@@ -57,6 +57,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was deleted or exchanged while it was open.
+    #[error("the store {} was deleted or exchanged while it was in use", path.display())]
+    Vanished {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The file, or its folder, may not be written.
     #[error("the store {} cannot be written", path.display())]
     ReadOnly {
@@ -125,6 +131,11 @@ impl StoreError {
             Self::Full { path } => {
                 format!("make room on the file system that holds {}; nothing stored was lost", path.display())
             }
+            Self::Vanished { .. } => {
+                "put it back, or restore a backup there, and restart the daemon (systemctl restart \
+                 pivotal-sync); without one it finds what it made in Pivotal again"
+                    .to_owned()
+            }
             Self::ReadOnly { path } => {
                 format!("let the user that runs this write {} and its folder", path.display())
             }
@@ -173,6 +184,8 @@ pub(super) enum Trouble {
         what: String,
     },
     OpenedForReading,
+    /// Another file is in its place, or none.
+    Vanished,
     /// The writer has ended: the store is closed.
     Closed,
 }
@@ -186,6 +199,7 @@ impl Trouble {
         match self {
             Self::Sql(error) => by_code(path, error),
             Self::BadRow { table, what } => StoreError::BadRow { table, what },
+            Self::Vanished => StoreError::Vanished { path: path.to_owned() },
             Self::OpenedForReading => StoreError::ReadOnly { path: path.to_owned() },
             Self::Closed => StoreError::Query { path: path.to_owned(), source: sqlx::Error::PoolClosed },
         }

@@ -1,12 +1,15 @@
 //! The audit trail around each request, with grouped commits: one task writes; what waits when it is free shares one
 //! transaction and one sync to disk, so that durability does not cost throughput.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use sqlx::sqlite::Sqlite;
 use sqlx::{SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Trouble;
+use super::place::Place;
 use super::settle::settle_all;
 use super::{AttemptId, Intent, OpenAttempt, OperationId, Settlement, Store, StoreError, json, rows, time};
 use crate::domain::{IdempotencyKey, Timestamp};
@@ -36,7 +39,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    pub(super) fn start(pool: SqlitePool, place: Arc<Place>) -> Self {
         let (parts, mut waiting) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let mut batch = Vec::new();
@@ -51,7 +54,7 @@ impl Journal {
                 }
                 let end = batch.iter().position(|part| matches!(part, Part::End(_)));
                 let last = end.map(|at| batch.split_off(at));
-                write_batch(&pool, std::mem::take(&mut batch)).await;
+                write_batch(&pool, &place, std::mem::take(&mut batch)).await;
                 if let Some(Part::End(ended)) = last.and_then(|rest| rest.into_iter().next()) {
                     // Nobody may be waiting any more; either way this is the end.
                     let _ = ended.send(());
@@ -159,7 +162,11 @@ impl Store {
     }
 }
 
-async fn write_batch(pool: &SqlitePool, batch: Vec<Part>) {
+async fn write_batch(pool: &SqlitePool, place: &Place, batch: Vec<Part>) {
+    if place.check().is_err() {
+        batch.into_iter().for_each(|part| answer(part, Err(Trouble::Vanished)));
+        return;
+    }
     if batch.len() > 1
         && let Ok(done) = together(pool, &batch).await
     {

@@ -26,6 +26,7 @@ mod open;
 mod operations;
 mod page;
 mod people;
+mod place;
 mod population;
 mod prune;
 mod pull;
@@ -82,6 +83,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    place: Arc<place::Place>,
     read: SqlitePool,
     /// `None` when opened for reading.
     write: Option<SqlitePool>,
@@ -109,6 +111,7 @@ impl Store {
 
     /// Runs database work and says its trouble with the file's name.
     async fn told<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, StoreError> {
+        self.inner.place.check().map_err(|trouble| trouble.at(&self.inner.path))?;
         work.await.map_err(|trouble| trouble.at(&self.inner.path))
     }
 }

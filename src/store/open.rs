@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::error::by_code;
 use super::journal::Journal;
+use super::place::Place;
 use super::{Inner, Store, StoreError};
 use crate::failpoint;
 
@@ -51,9 +52,10 @@ impl Store {
         }
         // SQLite opens a file that may not be written for reading, and says so only at the first write: here.
         sqlx::query("UPDATE fact SET value = value WHERE false").execute(&write).await.map_err(|e| by_code(path, e))?;
-        let journal = Journal::start(write.clone());
-        let inner =
-            Inner { path: path.to_owned(), read, write: Some(write), journal: Some(journal), nudged: Notify::new() };
+        let place = Arc::new(Place::of(path)?);
+        let journal = Journal::start(write.clone(), place.clone());
+        let (path, nudged) = (path.to_owned(), Notify::new());
+        let inner = Inner { path, place, read, write: Some(write), journal: Some(journal), nudged };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -80,7 +82,9 @@ impl Store {
             Schema::None => return Err(StoreError::Missing { path: owned }),
             Schema::Current => {}
         }
-        Ok(Self { inner: Arc::new(Inner { path: owned, read, write: None, journal: None, nudged: Notify::new() }) })
+        let place = Arc::new(Place::of(path)?);
+        let inner = Inner { path: owned, place, read, write: None, journal: None, nudged: Notify::new() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Gives back the memory of the last work: for whoever stays open and has nothing to do.

@@ -67,8 +67,12 @@ impl Desk {
     }
 
     async fn sync(&self, code: i32) -> Run {
+        self.ends(code, "sync").await
+    }
+
+    async fn ends(&self, code: i32, what: &str) -> Run {
         let mut command = Command::new(binary());
-        command.args(["--config", "config.toml", "--log-format", "json", "-vv", "sync", "--json"]);
+        command.args(["--config", "config.toml", "--log-format", "json", "-vv", what, "--json"]);
         command.current_dir(self.folder.path()).env_clear().envs(KEYS).stdin(Stdio::null());
         let Output { status, stdout, stderr } =
             tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
@@ -172,6 +176,14 @@ async fn the_log_says_what_was_decided_and_nobodys_name() {
     for (api, name) in [("HubSpot", "hubspot"), ("Stripe", "stripe"), ("Pivotal", "pivotal")] {
         assert_eq!(report["requests"][name], sent(api) as u64, "{api}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_it_planned_and_not_that_it_was_done() {
+    let plan = Desk::open().await.ends(0, "plan").await;
+    let ended = plan.said("run ended: complete, ")[0];
+    assert!(ended["planned"].as_u64().unwrap() > 0 && ended["created"].is_null(), "{ended}");
+    assert!(ended["message"].as_str().unwrap().ends_with(" planned, nothing written"), "{ended}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -291,14 +291,13 @@ async fn every_guard_that_holds_it_is_named_and_nothing_that_does_not_help() {
     for number in 0..12 {
         let company = desk.company(&format!("Company {number}"), &format!("company{number}.com"));
         desk.person(&company, "Ann", &format!("ann@company{number}.com"));
+        desk.person(&company, "Bob", &format!("bob@company{number}.com"));
     }
     desk.ends(0, "sync").await;
     let said = desk.ends(1, "undo 1 --yes").await;
-    for part in
-        ["PIVOTAL_SYNC__GUARD__MAX_DELETES=12", "PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=100", "pivotal-sync undo 1"]
-    {
-        assert!(said.text.contains(part), "{part}: {}", said.text);
-    }
+    // Both guards want the same variables: each once, with what the greater of them needs.
+    let hint = "`PIVOTAL_SYNC__GUARD__MAX_DELETES=24 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=100 pivotal-sync undo 1";
+    assert!(said.text.contains(hint), "{}", said.text);
     for part in ["approve", "pivotal-sync plan", "pivotal-sync sync"] {
         assert!(!said.text.contains(part), "{part}: {}", said.text);
     }

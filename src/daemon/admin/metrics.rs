@@ -10,6 +10,7 @@ use crate::daemon::DaemonState;
 use crate::domain::{RunStatus, Timestamp};
 use crate::store::RunRow;
 
+use super::readiness;
 use super::snapshot::Snapshot;
 
 /// The process's metrics.
@@ -44,13 +45,15 @@ impl Metrics {
             of_store(snapshot);
         }
         of_daemon(state);
+        let trouble = snapshot.is_none().then_some("it cannot be read");
+        let ready = readiness(state, trouble).iter().all(|check| check.wrong.is_none());
+        gauge!("pivotal_sync_ready").set(f64::from(u8::from(ready)));
         self.0.render()
     }
 }
 
 fn of_daemon(state: &DaemonState) {
     let yes = |name: &'static str, is: bool| gauge!(name).set(f64::from(u8::from(is)));
-    yes("pivotal_sync_ready", state.ready && !state.stopping);
     yes("pivotal_sync_run_in_progress", state.run.is_some());
     yes("pivotal_sync_configuration_refused", state.refused_configuration.is_some());
     gauge!("pivotal_sync_failures_in_a_row").set(f64::from(state.failures_in_a_row));
@@ -111,7 +114,7 @@ fn describe() {
     for (name, what) in [
         ("pivotal_sync_rate_limit_requests", "Requests the API allows in its window, as its last answer said."),
         ("pivotal_sync_rate_limit_remaining_requests", "Requests left in that window."),
-        ("pivotal_sync_ready", "1 when start-up proved configuration, store and Pivotal key."),
+        ("pivotal_sync_ready", "1 when /readyz answers 200: start, store, configuration and last run are good."),
         ("pivotal_sync_store_up", "1 when the store could be read for this answer."),
         ("pivotal_sync_run_in_progress", "1 while a run is under way."),
         ("pivotal_sync_configuration_refused", "1 when the configuration on disk is not the one in use."),

@@ -90,6 +90,34 @@ async fn a_customer_renamed_at_stripe_is_renamed_in_pivotal_at_its_webhook() {
     assert!(!log.contains(STRIPE) && !log.contains("Renamed"), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_store_nothing_is_taken_in_and_nothing_is_written() {
+    let desk = Desk::with("").await;
+    let payer = desk.payer("Payer Ltd", "billing@payer.com");
+    let (host, webhooks) = daemon(&desk);
+    desk.lose_store();
+    let id = payer.rsplit(':').next().unwrap();
+    desk.sandbox.stripe().update_customer(id, |customer| customer.name = Some("Renamed Ltd".to_owned())).unwrap();
+    let event = json!({ "id": "evt_1", "type": "customer.updated", "created": Utc::now().timestamp(),
+        "data": { "object": { "id": id, "object": "customer" } } });
+    assert_eq!(by_stripe(webhooks, event.clone()).await, 503, "Stripe delivers it again");
+    desk.sandbox.log.clear();
+    let said = desk.ends(1, "sync").await.text;
+    assert!(said.contains("was deleted or exchanged while it was in use"), "{said}");
+    assert_eq!((desk.writes(), desk.store().exists()), (0, false));
+    let (_, log) = host.stop();
+    assert!(log.contains("was deleted or exchanged while it was in use"), "{log}");
+
+    // It finds what it made again, and makes nothing twice.
+    let (host, webhooks) = daemon(&desk);
+    assert_eq!(by_stripe(webhooks, event).await, 204);
+    host.stop();
+    assert_eq!(
+        (desk.customers(), desk.customer(BY_PAYER, &payer).unwrap().1["name"].clone()),
+        (1, json!("Renamed Ltd"))
+    );
+}
+
 /// pivotal-api.md 11: events name no actor, so our own writes come back as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_in_pivotal_is_marked_for_the_next_audit_and_our_own_write_is_not() {
