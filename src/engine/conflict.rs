@@ -101,10 +101,18 @@ impl Engine {
             None => "it belongs to somebody else in Pivotal".to_owned(),
         };
         let key = &operation.subject;
-        let reason = format!(
-            "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one rest; \
-             `pivotal-sync approve {key}` sends it again"
-        );
+        let other = shared.plan.iter().find(|other| exchanges(other, operation, holder)).map(|other| &other.subject);
+        let reason = match other {
+            // Pivotal knows each address once, so neither can go first.
+            Some(other) => format!(
+                "{error}; {who}, and wants this one's. Give either another address in Pivotal for the moment; then \
+                 `pivotal-sync approve {key} {other}` sends both again"
+            ),
+            None => format!(
+                "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one \
+                 rest; `pivotal-sync approve {key}` sends it again"
+            ),
+        };
         let holder = holder.zip(address).map(|(entity, a)| Holder { entity, address: a.to_lowercase() });
         Ok(Settled::Contested(Quarantine {
             fingerprint: fingerprint_of(operation),
@@ -156,6 +164,13 @@ impl Engine {
         fields.set("slug", slug.as_str());
         Some(operation)
     }
+}
+
+/// Whether two want each other's address.
+fn exchanges(other: &Operation, operation: &Operation, holder: Option<EntityId>) -> bool {
+    let of = |operation: &Operation| operation.changes().0.remove(EMAIL);
+    let (Some(theirs), Some(ours)) = (of(other), of(operation)) else { return false };
+    Some(other.entity) == holder && theirs.to == ours.from && theirs.from == ours.to
 }
 
 /// Whether an operation takes the address that another one asks for from who has it. Two that want each other's would both

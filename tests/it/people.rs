@@ -6,6 +6,7 @@ use pivotal_sync::sandbox::hubspot::{ContactSeed, ObjectType, World};
 use pivotal_sync::sandbox::pivotal::{self, Clock, EmailScope, Object};
 use serde_json::json;
 
+use super::desk::Desk;
 use super::rig::{Rig, portal, text};
 
 fn join(world: &mut World, company: &str, name: &str, email: &str) -> String {
@@ -150,4 +151,32 @@ async fn who_has_no_address_stays_out_and_a_bad_one_is_told_without_holding_anyb
     let told: Vec<_> = report.notes.iter().filter(|note| note.contains("no mail address")).collect();
     assert_eq!(told.len(), 1, "{:?}", report.notes);
     assert!(rig.sync().await.plan.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_exchange_their_addresses_are_told_what_lets_them() {
+    let desk = Desk::with("").await;
+    desk.sandbox.pivotal().switches.email_scope = EmailScope::Workspace;
+    let acme = desk.company("Acme", "acme.com");
+    let (ann, bob) = (desk.person(&acme, "Ann", "a@acme.com"), desk.person(&acme, "Bob", "b@acme.com"));
+    desk.ends(0, "sync").await;
+    for (person, address) in [(&ann, "b@acme.com"), (&bob, "a@acme.com")] {
+        let id = person.rsplit(':').next().unwrap();
+        desk.sandbox.hubspot().set_property(ObjectType::Contact, id, "email", address).unwrap();
+    }
+    desk.ends(3, "sync").await;
+    let said = desk.ends(3, "status").await.text;
+    assert!(said.contains("and wants this one's. Give either another address in Pivotal for the moment"), "{said}");
+    assert!(said.contains(&format!("pivotal-sync approve {ann} {bob}")), "{said}");
+    let of = |name: &str| {
+        let pivotal = desk.sandbox.pivotal();
+        let contact = pivotal.visible(Object::Contact).find(|row| row.text("name") == Some(name)).unwrap();
+        (contact.id.clone(), contact.text("email").unwrap().to_owned())
+    };
+    let path = format!("/contacts/{}", of("Ann Lee").0);
+    desk.in_pivotal(reqwest::Method::PATCH, &path, json!({ "email": "for@the-moment.com" })).await;
+    desk.ends(0, &format!("approve {ann} {bob}")).await;
+    desk.run(&["sync"]).await;
+    desk.ends(0, "sync").await;
+    assert_eq!((of("Ann Lee").1, of("Bob Lee").1), ("b@acme.com".to_owned(), "a@acme.com".to_owned()));
 }
