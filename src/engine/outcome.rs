@@ -37,8 +37,8 @@ pub(super) fn consequence(operation: &Operation, error: &ApiError) -> Verdict {
         Fault::Invalid => {
             let fingerprint = fingerprint_of(operation);
             let reason = format!(
-                "{said}. Once that is mended, `pivotal-sync retry {}` tries it again at once; unasked it is tried in a day, \
-                 then less often",
+                "{said}. Once that is mended, `pivotal-sync retry {}` tries it again at once; unasked it is tried again, too, a \
+                 day later at first, then less and less often",
                 operation.subject
             );
             Settled::Refused(Quarantine { fingerprint, reason, ..Quarantine::default() })

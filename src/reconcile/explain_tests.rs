@@ -128,7 +128,8 @@ fn what_becomes_of_the_unwanted_is_what_the_plan_would_do() {
     assert_eq!(fate(OnLeave::Archive, "24h", &left()), later(Removal::Archive));
     assert_eq!(fate(OnLeave::Delete, "0s", &left()), Some(Fate::Now(Removal::Delete)));
     assert_eq!(fate(OnLeave::Archive, "0s", &left()), Some(Fate::Now(Removal::Archive)));
-    assert_eq!(fate(OnLeave::Keep, "0s", &left()), Some(Fate::Stays(None)));
+    let Some(Fate::Stays(Some(why))) = fate(OnLeave::Keep, "0s", &left()) else { panic!("it stays") };
+    assert!(why.contains("customers.on_leave = \"keep\""), "{why}");
     let archived = there(left(), Fields::from([("status", "archived".into())]));
     assert_eq!(fate(OnLeave::Archive, "0s", &archived), Some(Fate::Archived));
     let mut adopted = left();

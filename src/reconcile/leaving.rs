@@ -36,7 +36,14 @@ impl Case<'_> {
         }
         let since = self.subject.entity.gone_since.unwrap_or(self.now);
         match self.settings.customers.on_leave {
-            OnLeave::Keep => Decision::default(),
+            OnLeave::Keep => {
+                let message = "no longer selected; as customers.on_leave = \"keep\" says, it stays in Pivotal as it is"
+                    .to_owned();
+                let note = Note { subject: self.desired.subject.clone(), message };
+                // Once, when it leaves.
+                let leaves = self.subject.entity.gone_since.is_none();
+                Decision { notes: leaves.then_some(note).into_iter().collect(), ..Decision::default() }
+            }
             OnLeave::Archive => self.archive(since, why, mirror),
             OnLeave::Delete => self.delete(since, why, mirror),
         }

@@ -1,7 +1,7 @@
 use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, number, parent, reconciler, rule};
 use super::super::{OnLeave, OnSourceDelete, Settings};
 use super::*;
-use crate::domain::{EntityId, Gone, Quarantine, Span};
+use crate::domain::{Entity, EntityId, Gone, Quarantine, Span};
 
 fn now() -> Timestamp {
     at("2026-06-01")
@@ -186,7 +186,10 @@ fn what_comes_back_is_no_longer_archived() {
 fn leaving_the_selection_follows_its_own_policy_after_the_grace() {
     let lead = || company("1", &[("name", "Acme".into()), ("lifecyclestage", "lead".into())]);
     let mut subject = mirrored(customer([lead()]), Origin::Created, in_step());
-    assert_eq!(decide(&subject), Decision::default());
+    let kept = decide(&subject);
+    assert_eq!((kept.operations.len(), kept.later, kept.notes.len()), (0, None, 1), "told as it leaves");
+    let known = Entity { gone_since: Some(at("2026-05-30")), ..subject.entity.clone() };
+    assert_eq!(decide(&Subject { entity: known, ..subject.clone() }), Decision::default(), "and once");
     let delete = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Delete;
     let first = decide_with(delete, &subject, None);
     assert_eq!((told(&first), first.later.map(|later| later.at)), (vec![], Some(at("2026-06-02"))), "the grace begins");

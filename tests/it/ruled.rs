@@ -54,3 +54,17 @@ async fn a_field_that_belongs_to_pivotal_is_set_once_and_never_again() {
     rig.configure("");
     assert_eq!(rig.sync().await.operations.update, 2, "the setting goes, and the source speaks again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_selection_and_stays_is_named_when_it_leaves() {
+    let rig = Rig::with(portal(3, 0)).await;
+    rig.configure("[customers]\non_leave = \"keep\"\n");
+    rig.backfill().await;
+    rig.configure("[customers]\non_leave = \"keep\"\nwhere = \"company.name == 'Company 1'\"\n");
+    let said = async || {
+        let notes = rig.plan().await.notes;
+        notes.into_iter().filter(|note| note.contains("it stays in Pivotal as it is")).count()
+    };
+    assert_eq!((said().await, said().await), (2, 0));
+    assert!(rig.sync().await.plan.is_empty());
+}
