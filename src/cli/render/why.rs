@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::domain::{Change, Changes, Facts, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb};
+use crate::domain::{
+    Change, Changes, Facts, Kind, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb,
+};
 use crate::engine::explain::{Roof, Told};
 use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
 use crate::store::{AttemptRow, FindingRow, OperationRow, StoryEntity, StoryRecord};
@@ -73,6 +75,10 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     let StoryEntity { entity, name, look_at, written_at, .. } = story;
     let place = match &entity.mirror {
         None => match &told.carrier {
+            // Nobody looks for what is not wanted: an older one may be there, from before this store.
+            None if entity.kind == Kind::Onboarding && story.wanted.as_deref() != Some("yes") => {
+                "none was opened by this store, and whether Pivotal has an older one is not looked at".to_owned()
+            }
             None => "not in Pivotal".to_owned(),
             Some(row) => {
                 let number = row.display_id.map_or_else(String::new, |number| format!(" {number}"));
