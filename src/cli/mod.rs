@@ -97,7 +97,8 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
-    Ok(config::load(file, environment())?)
+    // Commands that need no rules work with bad ones; where something else is wrong, all of it is told.
+    Ok(config::load(file, environment()).or_else(|_| session::settings(file))?)
 }
 
 /// Tells why a command failed: on stderr, and with `json` as one object on stdout too.

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppError};
-use crate::config::{self, Secrets};
+use crate::config::{self, ConfigErrors, Secrets, Settings};
 use crate::engine::{EngineError, Event, Watch};
 use crate::reconcile::Reconciler;
 
@@ -17,15 +17,20 @@ use super::{Exit, Failure, Progress, environment, print, progress};
 
 /// Reads the configuration and finds the credentials. Everything that is wrong with either is told at once.
 pub(super) fn app(config: Option<&Path>) -> Result<App, Failure> {
-    let settings = config::load_with_rules(config, environment(), |settings| {
-        Reconciler::new(&settings.reconcile(), settings.pivotal.mrr_unit).err().unwrap_or_default()
-    })?;
+    let settings = settings(config)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secrets = Secrets::find(&settings, environment(), credentials.as_deref())?;
     for warning in &secrets.warnings {
         print::say(&format!("warning: {warning}\n"));
     }
     Ok(App { settings, secrets })
+}
+
+/// The configuration, its rules looked at as well.
+pub(super) fn settings(config: Option<&Path>) -> Result<Settings, ConfigErrors> {
+    config::load_with_rules(config, environment(), |settings| {
+        Reconciler::new(&settings.reconcile(), settings.pivotal.mrr_unit).err().unwrap_or_default()
+    })
 }
 
 /// How long answers under way are waited for after a first signal: well below the 90 s after which systemd kills.
