@@ -102,7 +102,7 @@ CREATE TABLE entity (
     left_id       TEXT,                        -- and its external id
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
     display_id    INTEGER,                     -- the number in Pivotal's pages
-    pivotal_parent TEXT,                       -- cuid of the customer the object lives under
+    pivotal_parent TEXT,                       -- cuid of the customer the object lives under; without a pivotal_id, of the customer it vanished with
     origin        TEXT,                        -- created, adopted, linked
     state         TEXT,                        -- live, deleted, lost
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal

@@ -110,7 +110,7 @@ impl Engine {
         approvals: &HashMap<EntityId, Approval>,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
-        let population = self.population(run).await?;
+        let population = self.population_but(&operations, run).await?;
         let under = |entity: EntityId| mirrors.get(&entity)?.parent.as_ref();
         let urgent = with_urgent(&operations, &self.store.urgent().await?, &under);
         order(&mut operations, &urgent);

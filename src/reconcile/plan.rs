@@ -100,16 +100,19 @@ impl Case<'_> {
         match self.adoption {
             Some(Adoption::Take(candidate)) => one(self.take(fields, candidate)),
             Some(Adoption::Held(why)) => one(torn(self.create(fields, "it may be in Pivotal already".to_owned()), why)),
-            Some(Adoption::Nothing) | None => {
-                let reason = format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject);
-                one(self.create(fields, reason))
-            }
+            Some(Adoption::Nothing) | None => one(self.create(fields, self.newly())),
+        }
+    }
+
+    fn newly(&self) -> String {
+        match self.subject.entity.vanished {
+            Some(_) => "it vanished from Pivotal with its customer".to_owned(),
+            None => format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject),
         }
     }
 
     fn wait(&self, fields: &Fields, why: &str) -> Decision {
-        let mut operation =
-            self.create(fields, format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject));
+        let mut operation = self.create(fields, self.newly());
         operation.standing = Standing::Waiting(why.to_owned());
         one(operation)
     }

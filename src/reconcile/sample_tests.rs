@@ -136,6 +136,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         kind,
         parent: None,
         mirror: None,
+        vanished: None,
         gone_since: None,
         quarantine: None,
         approval: Approval::default(),

@@ -44,6 +44,7 @@ mod two_sources;
 mod undo;
 mod undo_reading;
 mod urgent;
+mod vanished;
 mod waiting;
 mod walks;
 mod why_speed;

@@ -60,6 +60,7 @@ fn story() -> Story {
                 kind: Kind::Customer,
                 parent: None,
                 mirror: Some(mirror),
+                vanished: None,
                 gone_since: None,
                 approval: Default::default(),
                 undone: None,

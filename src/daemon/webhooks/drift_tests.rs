@@ -27,6 +27,7 @@ fn story(written: &[(&str, &str)], attempts: Vec<AttemptRow>) -> Story {
         kind: Kind::Customer,
         parent: None,
         mirror: Some(mirror),
+        vanished: None,
         gone_since: None,
         quarantine: None,
         undone: None,
