@@ -137,6 +137,7 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         parent: None,
         mirror: None,
         vanished: None,
+        shelved: None,
         gone_since: None,
         quarantine: None,
         approval: Approval::default(),

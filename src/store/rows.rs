@@ -178,6 +178,7 @@ pub(super) struct RawEntity {
     pub refused: Option<String>,
     pub approved: Option<String>,
     pub undone: Option<String>,
+    pub shelved: Option<String>,
     pub wanted: Option<String>,
     pub unselected_since: Option<String>,
 }
@@ -210,6 +211,7 @@ impl RawEntity {
             parent: self.parent_id.map(EntityId),
             mirror,
             vanished,
+            shelved: self.shelved,
             gone_since,
             quarantine: self.refused.as_deref().map(|text| parse::<Quarantine>("entity", text)).transpose()?,
             undone: self.undone.as_deref().map(|text| parse("entity", text)).transpose()?,

@@ -220,6 +220,10 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
                              THEN json_patch('{}', j.value ->> '$.mirror.kept')
                          WHEN j.value ->> '$.mirror.kept' IS NULL THEN entity.kept
                          ELSE json_patch(COALESCE(entity.kept, '{}'), j.value ->> '$.mirror.kept') END,
+             -- What Pivotal said before is what the plan asked it for.
+             shelved = CASE WHEN j.value ->> '$.mirror.written' ->> '$.status' IS 'archived'
+                            THEN COALESCE((SELECT o.changes ->> '$.status.from' FROM operation o
+                                           WHERE o.id = j.value ->> '$.operation'), entity.shelved) END,
              -- Another object than the one that was taken back: a person let it be made again, or its source did.
              undone = CASE WHEN entity.pivotal_id IS j.value ->> '$.mirror.pivotal_id' THEN entity.undone END
          FROM json_each(?) j WHERE entity.id = j.value ->> '$.entity'",

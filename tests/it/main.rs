@@ -37,6 +37,7 @@ mod people;
 mod rig;
 mod ruled;
 mod saved_plans;
+mod shelved;
 mod stripe;
 mod told;
 mod truth;

@@ -61,6 +61,7 @@ fn story() -> Story {
                 parent: None,
                 mirror: Some(mirror),
                 vanished: None,
+                shelved: None,
                 gone_since: None,
                 approval: Default::default(),
                 undone: None,

@@ -28,6 +28,7 @@ fn story(written: &[(&str, &str)], attempts: Vec<AttemptRow>) -> Story {
         parent: None,
         mirror: Some(mirror),
         vanished: None,
+        shelved: None,
         gone_since: None,
         quarantine: None,
         undone: None,
