@@ -61,3 +61,7 @@ pub(super) fn meet(settings: &Settings, operation: &mut Operation, mirror: &Mirr
         || format!("{subject} is wanted again, but Pivotal says '{says}' by now, which a person set: it stays so");
     Some(Shelved { written, found, note: (!archives).then(told) })
 }
+
+#[cfg(test)]
+#[path = "shelf_tests.rs"]
+mod tests;
