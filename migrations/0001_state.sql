@@ -102,7 +102,7 @@ CREATE TABLE entity (
     left_id       TEXT,                        -- and its external id
     pivotal_id    TEXT UNIQUE,                 -- the cuid; empty until the object exists
     display_id    INTEGER,                     -- the number in Pivotal's pages
-    pivotal_parent TEXT,                       -- cuid of the customer the object lives under
+    pivotal_parent TEXT,                       -- cuid of the customer the object lives under; without a pivotal_id, of the customer it vanished with
     origin        TEXT,                        -- created, adopted, linked
     state         TEXT,                        -- live, deleted, lost
     written       TEXT,                        -- JSON: the fields as last written (or found, when adopted): our mirror of Pivotal
@@ -111,6 +111,7 @@ CREATE TABLE entity (
     kept          TEXT,                        -- JSON: field -> [value]: what Pivotal answered of it when that was not what was written, or was not written at all
     refused       TEXT,                        -- JSON: fingerprint and reason, while the last operation stands refused; who has what it asked for; when, and how often in a row
     approved      TEXT,                        -- JSON: fingerprints of the held operations a person let through, until they are done
+    shelved       TEXT,                        -- the status Pivotal said before the customer was archived from here: given back when it comes back
     undone        TEXT,                        -- JSON: what a person had taken back, not to be done again unasked
     slug          TEXT AS (written ->> '$.slug') VIRTUAL, -- the slug as last written
     email         TEXT AS (lower(written ->> '$.email')) VIRTUAL -- the address as last written, lower case

@@ -16,6 +16,10 @@ pub struct Entity {
     pub parent: Option<EntityId>,
     /// What we know of its Pivotal object; `None` until one exists.
     pub mirror: Option<Mirror>,
+    /// The customer its object vanished with, while it has no other object (pivotal-api.md 10.1, DELETE).
+    pub vanished: Option<PivotalId>,
+    /// The status Pivotal said of a customer before it was archived from here.
+    pub shelved: Option<String>,
     /// Since when it is unwanted: its last source record was first seen gone, or it was first seen outside the selection.
     pub gone_since: Option<Timestamp>,
     /// Set while the last operation stands refused by Pivotal.

@@ -189,6 +189,11 @@ impl Engine {
             leave(shared.plan, operations, &how, settle);
             return None;
         }
+        if operations.iter().any(|planned| shared.went_along(planned)) {
+            let how = Settled::Waits("its customer is no longer in Pivotal".to_owned());
+            leave(shared.plan, operations, &how, settle);
+            return None;
+        }
         while let Some(planned) = operations.pop_front() {
             let Planned { id: number, at, mirror, .. } = planned;
             let mut operation = shared.plan[at].clone();
@@ -266,7 +271,7 @@ impl Engine {
                         self.following(shared, armed, Heard::from(&error), settled, settle).await
                     }
                     Verdict::Settle(settled) => {
-                        shared.note_rest(armed.operation.entity, &settled);
+                        shared.note_rest(&armed.operation, &settled);
                         leave(shared.plan, std::mem::take(&mut armed.rest), &after(&settled), settle);
                         armed.settle(settle, Heard::from(&error), settled);
                         None

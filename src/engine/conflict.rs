@@ -49,7 +49,7 @@ impl Engine {
         let Some(operation) = instead else {
             let settled = self.contested(shared, &armed.operation, error).await?;
             let mut armed = armed;
-            shared.note_rest(armed.operation.entity, &settled);
+            shared.note_rest(&armed.operation, &settled);
             leave(shared.plan, std::mem::take(&mut armed.rest), &after(&settled), settle);
             armed.settle(settle, Heard::from(error), settled);
             return Ok(None);

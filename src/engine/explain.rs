@@ -33,6 +33,8 @@ pub enum Roof {
     Leaving(Fate),
     /// This daemon deleted it then, and the object vanished with it.
     Deleted(Timestamp),
+    /// Pivotal no longer has it, though it was not deleted from here, and the object vanished with it.
+    Lost,
 }
 
 /// What is known of a name that no record bears.
@@ -133,6 +135,10 @@ async fn roof(
     child: &Entity,
     now: Timestamp,
 ) -> Result<Option<Roof>, StoreError> {
+    if let Some(customer) = &child.vanished {
+        let at = store.deleted_at(customer, child.parent).await?;
+        return Ok(Some(at.map_or(Roof::Lost, Roof::Deleted)));
+    }
     let Some(customer) = child.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref()) else { return Ok(None) };
     let standing = store.standing_for(std::slice::from_ref(customer)).await?;
     let Some(entity) = standing.get(customer) else {

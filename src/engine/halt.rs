@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Action, ApiError, EntityId, Fault, Operation, Parent, PivotalId, RunId};
+use crate::domain::{Action, ApiError, EntityId, Fault, Kind, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
 use crate::store::Settled;
@@ -29,6 +29,8 @@ pub(super) struct Shared<'a> {
     created: Mutex<HashMap<EntityId, PivotalId>>,
     /// Those whose operation was refused or held in this run.
     resting: Mutex<HashSet<EntityId>>,
+    /// Customers that Pivotal was found to have no longer: what lived under them is gone as well.
+    lost: Mutex<HashSet<PivotalId>>,
     halt: Mutex<Halt>,
     /// Whether metadata is left off what is still to be sent.
     no_metadata: AtomicBool,
@@ -56,6 +58,7 @@ impl<'a> Shared<'a> {
             pass,
             created: Mutex::default(),
             resting: Mutex::default(),
+            lost: Mutex::default(),
             halt: Mutex::default(),
             no_metadata: AtomicBool::new(false),
         }
@@ -113,10 +116,26 @@ impl<'a> Shared<'a> {
     }
 
     /// Notes how an operation ended, for those that go under it.
-    pub(super) fn note_rest(&self, entity: EntityId, settled: &Settled) {
+    pub(super) fn note_rest(&self, operation: &Operation, settled: &Settled) {
         if rests(settled) {
-            self.resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(entity);
+            self.resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(operation.entity);
         }
+        let lost = operation.pivotal_id().filter(|_| operation.kind == Kind::Customer);
+        if let (Settled::Lost(_), Some(customer)) = (settled, lost) {
+            self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(customer.clone());
+        }
+    }
+
+    /// Whether an operation is on what vanished with its customer, or goes under a customer that is gone.
+    pub(super) fn went_along(&self, planned: &Planned) -> bool {
+        let lost = self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let under = match &self.plan[planned.at].action {
+            Action::Create { parent: Some(Parent::Known(customer)), .. } => Some(customer),
+            Action::Update { .. } => planned.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref()),
+            Action::Adopt { parent, .. } => parent.as_ref(),
+            Action::Create { .. } | Action::Delete { .. } => None,
+        };
+        under.is_some_and(|customer| lost.contains(customer))
     }
 
     /// How operations are left whose customer was not created.

@@ -1,8 +1,8 @@
 //! What the guards measure by.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::Kind;
+use crate::domain::{Action, EntityId, Kind, Operation};
 use crate::reconcile::{Earlier, Population};
 
 use super::{Engine, EngineError, LOADED, Run};
@@ -18,6 +18,26 @@ impl Engine {
         Ok(population)
     }
 
+    /// The same, with what goes along with the customers that a plan deletes.
+    pub(super) async fn population_but(
+        &self,
+        operations: &[Operation],
+        run: &mut Run,
+    ) -> Result<Population, EngineError> {
+        let goes = |o: &&Operation| o.kind == Kind::Customer && matches!(o.action, Action::Delete { .. });
+        let customers: Vec<EntityId> = operations.iter().filter(goes).map(|o| o.entity).collect();
+        let mut population = self.population(run).await?;
+        if !customers.is_empty() {
+            let living = self.store.living_under(&customers).await?;
+            population.along.extend(living.into_iter().map(|(child, _, customer)| (child, customer)));
+        }
+        // Who moved out by now is still no deletion of its own when this run plans again.
+        if let Some(kept) = &mut run.population {
+            kept.along.clone_from(&population.along);
+        }
+        Ok(population)
+    }
+
     /// What guards held before this run.
     pub(super) async fn earlier(&self, run: &Run) -> Result<Earlier, EngineError> {
         let run = run.report.run;
@@ -28,13 +48,12 @@ impl Engine {
     pub(super) async fn measured(&self) -> Result<Population, EngineError> {
         let live: HashMap<Kind, u64> = self.store.population().await?.into_iter().collect();
         let count = |kind| live.get(&kind).copied().unwrap_or_default();
-        let vanished = self.store.vanished().await?.into_iter().collect();
         Ok(Population {
             customers: count(Kind::Customer),
             contacts: count(Kind::Contact),
             onboardings: count(Kind::Onboarding),
             loaded: self.store.fact(LOADED).await?.is_some(),
-            vanished,
+            along: BTreeMap::new(),
             done: Vec::new(),
         })
     }

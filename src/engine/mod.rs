@@ -43,6 +43,7 @@ mod retain;
 mod run;
 mod saved;
 mod settled;
+mod shelve;
 mod stages;
 mod tell;
 mod torn;

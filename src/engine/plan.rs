@@ -99,7 +99,7 @@ impl Engine {
         draft.operations.extend(torn);
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
         let Drafting { operations, mirrors, approvals, .. } = draft;
-        self.write_down(operations, mirrors, &approvals, run).await
+        self.write_down(operations, mirrors, &approvals, asking, run).await
     }
 
     /// Puts operations in order, has the guards look at them, and stores them as this run's plan.
@@ -108,9 +108,10 @@ impl Engine {
         mut operations: Vec<Operation>,
         mut mirrors: HashMap<EntityId, Mirror>,
         approvals: &HashMap<EntityId, Approval>,
+        asking: Asking,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
-        let population = self.population(run).await?;
+        let population = self.population_but(&operations, run).await?;
         let under = |entity: EntityId| mirrors.get(&entity)?.parent.as_ref();
         let urgent = with_urgent(&operations, &self.store.urgent().await?, &under);
         order(&mut operations, &urgent);
@@ -121,6 +122,7 @@ impl Engine {
         let earlier = self.earlier(run).await?;
         let tripped = self.reconciler.guard(&mut operations, &population, &earlier, &approved);
         self.tell_tripped(&tripped, &operations, run).await?;
+        self.ask_for_statuses(&mut operations, &mut mirrors, asking, run).await?;
         self.tell_who_goes_along(&mut operations).await?;
         self.tell_where_they_move(&mut operations, &mirrors).await?;
         tell::planned(&operations);

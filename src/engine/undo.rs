@@ -18,6 +18,7 @@ use crate::reconcile::{Done, Guard, Past, Wanted, fingerprint_of};
 use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
+use super::plan::Asking;
 use super::{Ask, Engine, EngineError, Event, tell};
 
 /// How a run would be taken back.
@@ -217,7 +218,7 @@ impl Engine {
             // The guards have looked at all of it, within the limits of whoever asked; to hold a part now would tear it.
             let agreed = |operation: &Operation| (operation.entity, Approval([fingerprint_of(operation)].into()));
             let agreed: HashMap<EntityId, Approval> = operations.iter().map(agreed).collect();
-            let planned = self.write_down(operations, mirrors, &agreed, &mut run).await?;
+            let planned = self.write_down(operations, mirrors, &agreed, Asking::Nothing, &mut run).await?;
             self.apply(writer, planned, false, &mut run).await?;
             let ids: Vec<EntityId> = released.iter().map(|released| released.entity).collect();
             let number = self.store.release(run.report.run, &ids).await?;

@@ -43,9 +43,14 @@ pub(super) fn guard(
     let mut tripped = Vec::new();
     // Customers come first: what waits for a held one is no create of its own.
     for kind in Kind::ALL {
+        // Whose customer goes goes with it, moved out before or not.
+        let goes = |o: &&Operation| o.kind == Kind::Customer && o.is_ready() && deletes(o);
+        let going: BTreeSet<EntityId> =
+            operations.iter().filter(goes).chain(&population.done).filter(goes).map(|o| o.entity).collect();
         for brake in [Brake::Removals, Brake::Updates, Brake::Creates] {
-            let vanished = |o: &Operation| deletes(o) && population.vanished.contains(&o.entity);
-            let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving) && !vanished(o);
+            let along =
+                |o: &Operation| deletes(o) && population.along.get(&o.entity).is_some_and(|c| going.contains(c));
+            let ours = |o: &Operation| o.kind == kind && o.is_ready() && brake.is_on(o, &moving) && !along(o);
             let past = Past::of(kind, brake, operations, earlier);
             // What waits for something else meanwhile is no less held.
             let waits = |o: &&mut Operation| o.kind == kind && !o.is_ready() && brake.is_on(o, &moving);

@@ -221,6 +221,21 @@ fn a_plan_made_in_the_middle_of_a_run_counts_on() {
     assert_eq!(held(many(45, Kind::Contact, &create()), population).0, 0);
 }
 
+#[test]
+fn who_moves_out_from_under_a_customer_that_goes_is_no_deletion_of_its_own() {
+    let people = || (100..103).map(|entity| operation(entity, Kind::Contact, delete()));
+    let along = (100..103).map(|child| (EntityId(child), EntityId(1))).collect();
+    let measured = Population { along, ..live(100, 36) };
+    assert_eq!(held(people().collect(), live(100, 36)).0, 3, "3 of 36, were they alone");
+    // Their customer is deleted in the same plan, unless that is held.
+    let with = |customers: usize| many(customers, Kind::Customer, &delete()).into_iter().chain(people()).collect();
+    assert_eq!(held(with(2), measured.clone()).0, 0);
+    assert_eq!(held(with(6), measured.clone()).0, 9);
+    // As well when this run, planning again, has done it already.
+    let done = with(2);
+    assert_eq!(held(many(1, Kind::Contact, &delete()), Population { done, ..measured }).0, 0);
+}
+
 /// Held, or let through and done, by the guard of an earlier run.
 fn earlier(entity: usize, verb: Verb, done: bool) -> Guarded {
     let entity = EntityId(i64::try_from(entity).unwrap());

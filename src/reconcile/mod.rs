@@ -24,6 +24,7 @@ mod plan;
 mod rift;
 mod rules;
 mod settings;
+mod shelf;
 mod slug;
 mod tree;
 mod types;
@@ -49,6 +50,7 @@ pub use order::{order, with_urgent};
 pub use plan::moves;
 pub use rift::Rift;
 pub use settings::*;
+pub use shelf::{Shelved, turns_on_status};
 pub use types::*;
 pub use undo::{Done, Inverse, Past};
 
@@ -270,6 +272,11 @@ impl Reconciler {
         now: Timestamp,
     ) -> Decision {
         plan::Case { settings: &self.settings, subject, desired, adoption, slug, now }.decide()
+    }
+
+    /// Fits an operation that archives a customer or takes that back ([`turns_on_status`]) to what Pivotal says of it.
+    pub fn meet(&self, operation: &mut Operation, mirror: &Mirror, there: &Fields) -> Option<Shelved> {
+        shelf::meet(&self.settings, operation, mirror, there)
     }
 
     /// Holds all operations of a kind and verb of which there are more than `[guard]` allows, but for those `approved` by a

@@ -100,16 +100,19 @@ impl Case<'_> {
         match self.adoption {
             Some(Adoption::Take(candidate)) => one(self.take(fields, candidate)),
             Some(Adoption::Held(why)) => one(torn(self.create(fields, "it may be in Pivotal already".to_owned()), why)),
-            Some(Adoption::Nothing) | None => {
-                let reason = format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject);
-                one(self.create(fields, reason))
-            }
+            Some(Adoption::Nothing) | None => one(self.create(fields, self.newly())),
+        }
+    }
+
+    fn newly(&self) -> String {
+        match self.subject.entity.vanished {
+            Some(_) => "it vanished from Pivotal with its customer".to_owned(),
+            None => format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject),
         }
     }
 
     fn wait(&self, fields: &Fields, why: &str) -> Decision {
-        let mut operation =
-            self.create(fields, format!("new {} {}", self.desired.subject.stream.noun(), self.desired.subject));
+        let mut operation = self.create(fields, self.newly());
         operation.standing = Standing::Waiting(why.to_owned());
         one(operation)
     }
@@ -198,9 +201,12 @@ impl Case<'_> {
         let mut changes = owner::allowed(self.settings, self.kind(), mirror.changes_to(fields));
         let mut reason = differs(&changes);
         // Archiving is this daemon's doing whoever owns the field, and so is taking it back.
-        let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED) && fields.text(STATUS) != Some(ARCHIVED);
+        let archived_here = mirror.written.text(STATUS) == Some(ARCHIVED)
+            && !mirror.is_found(STATUS)
+            && fields.text(STATUS) != Some(ARCHIVED);
         if self.kind() == Kind::Customer && archived_here && !changes.0.contains_key(STATUS) {
-            let to = fields.text(STATUS).unwrap_or(ACTIVE);
+            let before = self.subject.entity.shelved.as_deref().filter(|status| *status != ARCHIVED);
+            let to = before.or(fields.text(STATUS)).unwrap_or(ACTIVE);
             changes.0.insert(STATUS.to_owned(), Change { from: ARCHIVED.into(), to: to.into() });
             reason = "wanted again, so no longer archived".to_owned();
         }

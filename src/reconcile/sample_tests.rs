@@ -136,6 +136,8 @@ pub(super) fn subject(kind: Kind, records: Vec<Known>) -> Subject {
         kind,
         parent: None,
         mirror: None,
+        vanished: None,
+        shelved: None,
         gone_since: None,
         quarantine: None,
         approval: Approval::default(),

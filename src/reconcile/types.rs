@@ -1,6 +1,6 @@
 //! What goes into and comes out of the pure centre.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Binding, Choice, Chosen, Entity, EntityId, Fields, Gone, Guarded, Kind, Later, MrrUnit, Operation, PivotalId,
@@ -231,8 +231,8 @@ pub struct Population {
     pub onboardings: u64,
     /// Whether a first load came to its end: until then there is no number of creates that is too many.
     pub loaded: bool,
-    /// What vanished with a customer that was deleted: to delete it before it is created anew loses nothing.
-    pub vanished: BTreeSet<EntityId>,
+    /// What lives under customers that the plan deletes, each with its customer: it would go along anyway.
+    pub along: BTreeMap<EntityId, EntityId>,
     /// What this run has carried out already: a plan made in its middle counts on from there.
     pub done: Vec<Operation>,
 }

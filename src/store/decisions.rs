@@ -8,7 +8,6 @@ use super::bind::{repoint, retire, touch_sharing};
 use super::error::Trouble;
 use super::nudge::{hasten, hasten_records};
 use super::pull::mark_dirty;
-use super::settle::forget_objects;
 use super::{OperationId, Store, StoreError, json, rows, time, torn};
 use crate::domain::{Approval, Choice, Chosen, EntityId, ExternalId, PivotalId, SourceKey};
 
@@ -248,15 +247,6 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            let lost = sqlx::query_scalar!(
-                r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity c ON c.id = j.value ->> 0 AND c.state = 'lost'
-                   CROSS JOIN entity n ON n.parent_id = c.id
-                   WHERE n.object = 'onboarding' AND n.state = 'live' AND n.pivotal_parent = c.pivotal_id"#,
-                rows
-            )
-            .fetch_all(&mut *tx)
-            .await?;
-            forget_objects(&mut tx, &json(&lost)?).await?;
             super::commit(tx).await
         })
         .await

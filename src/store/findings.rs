@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::error::Trouble;
-use super::settle::lose;
+use super::gone::lose;
 use super::{Store, StoreError, json, rows, time};
 use crate::domain::{EntityId, Fields, Finding, FindingKind, Kind, PivotalId, RunId, Timestamp, Value};
 

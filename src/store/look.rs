@@ -58,7 +58,8 @@ impl Store {
             let entities = sqlx::query_as!(
                 RawEntity,
                 "SELECT n.id, n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                        n.written, n.found, n.refused, n.approved, n.undone, n.wanted, n.unselected_since
+                        n.written, n.found, n.refused, n.approved, n.undone, n.shelved, n.wanted,
+                        n.unselected_since
                  FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value ORDER BY n.id",
                 ids
             )
@@ -103,7 +104,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             "SELECT id, object, parent_id, pivotal_id, display_id, pivotal_parent, origin, state, written, found, refused,
-                    approved, undone, wanted, unselected_since
+                    approved, undone, shelved, wanted, unselected_since
              FROM entity
              WHERE object = ? AND id > ?
                AND (pivotal_id IS NOT NULL OR EXISTS (SELECT 1 FROM record r WHERE r.entity_id = entity.id))
@@ -127,7 +128,7 @@ impl Store {
         Ok(sqlx::query_as!(
             RawEntity,
             r#"SELECT n.id AS "id!", n.object AS "object!", n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent,
-                      n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.wanted,
+                      n.origin, n.state, n.written, n.found, n.refused, n.approved, n.undone, n.shelved, n.wanted,
                       n.unselected_since
                FROM (SELECT * FROM (
                          SELECT id FROM entity e WHERE object = ?1 AND id > ?2 AND (dirty = 1 OR settled = 0)

@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod facts;
 mod findings;
+mod gone;
 mod history;
 mod journal;
 mod lock;

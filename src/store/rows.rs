@@ -178,6 +178,7 @@ pub(super) struct RawEntity {
     pub refused: Option<String>,
     pub approved: Option<String>,
     pub undone: Option<String>,
+    pub shelved: Option<String>,
     pub wanted: Option<String>,
     pub unselected_since: Option<String>,
 }
@@ -190,12 +191,14 @@ impl RawEntity {
 
     pub(super) fn entity(self, gone_since: Option<Timestamp>) -> Result<Entity, Trouble> {
         let missing = || Trouble::bad("entity", format_args!("{} has a pivotal_id but no origin or state", self.id));
+        let parent = self.pivotal_parent.map(PivotalId::new);
+        let vanished = parent.clone().filter(|_| self.pivotal_id.is_none());
         let mirror = match self.pivotal_id {
             None => None,
             Some(id) => Some(Mirror {
                 id: PivotalId::new(id),
                 display_id: self.display_id,
-                parent: self.pivotal_parent.map(PivotalId::new),
+                parent,
                 origin: word("entity", self.origin.as_deref().ok_or_else(missing)?)?,
                 state: word("entity", self.state.as_deref().ok_or_else(missing)?)?,
                 written: self.written.as_deref().map(|text| parse("entity", text)).transpose()?.unwrap_or_default(),
@@ -207,6 +210,8 @@ impl RawEntity {
             kind: kind("entity", &self.object)?,
             parent: self.parent_id.map(EntityId),
             mirror,
+            vanished,
+            shelved: self.shelved,
             gone_since,
             quarantine: self.refused.as_deref().map(|text| parse::<Quarantine>("entity", text)).transpose()?,
             undone: self.undone.as_deref().map(|text| parse("entity", text)).transpose()?,

@@ -6,8 +6,8 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::error::Trouble;
+use super::gone::{delete, lose};
 use super::nudge::calm_down;
-use super::siblings::look_beside_deleted;
 use super::{Settled, Settlement, json, time};
 use crate::domain::{Kept, PivotalId, Value};
 
@@ -220,6 +220,10 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
                              THEN json_patch('{}', j.value ->> '$.mirror.kept')
                          WHEN j.value ->> '$.mirror.kept' IS NULL THEN entity.kept
                          ELSE json_patch(COALESCE(entity.kept, '{}'), j.value ->> '$.mirror.kept') END,
+             -- What Pivotal said before is what the plan asked it for.
+             shelved = CASE WHEN j.value ->> '$.mirror.written' ->> '$.status' IS 'archived'
+                            THEN COALESCE((SELECT o.changes ->> '$.status.from' FROM operation o
+                                           WHERE o.id = j.value ->> '$.operation'), entity.shelved) END,
              -- Another object than the one that was taken back: a person let it be made again, or its source did.
              undone = CASE WHEN entity.pivotal_id IS j.value ->> '$.mirror.pivotal_id' THEN entity.undone END
          FROM json_each(?) j WHERE entity.id = j.value ->> '$.entity'",
@@ -250,7 +254,7 @@ async fn leave_behind(tx: &mut SqliteConnection, written: &str) -> Result<(), Tr
     sqlx::query!(
         "UPDATE entity SET dirty = 1 WHERE dirty = 0 AND pivotal_parent IS NOT NULL AND id IN
              (SELECT n.id FROM json_each(?) j CROSS JOIN entity n ON n.parent_id = j.value ->> '$.entity'
-              WHERE n.pivotal_parent <> j.value ->> '$.mirror.pivotal_id')",
+              WHERE n.state = 'live' AND n.pivotal_parent <> j.value ->> '$.mirror.pivotal_id')",
         written
     )
     .execute(tx)
@@ -293,82 +297,6 @@ async fn release(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trou
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// What the last walk and the last audit showed of these entities' objects is no longer true.
-async fn forget_remote(tx: &mut SqliteConnection, entities: &str) -> Result<(), Trouble> {
-    sqlx::query!("DELETE FROM finding WHERE entity_id IN (SELECT value FROM json_each(?))", entities)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!(
-        "DELETE FROM remote WHERE pivotal_id IN
-             (SELECT n.pivotal_id FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value)",
-        entities
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn lose(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
-    if entities.is_empty() {
-        return Ok(());
-    }
-    let ids = json(entities)?;
-    forget_remote(tx, &ids).await?;
-    sqlx::query!(
-        "UPDATE entity SET state = 'lost' WHERE pivotal_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
-        ids
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE mapping SET state = 'lost' WHERE entity_id IN (SELECT value FROM json_each(?)) AND state = 'live'",
-        ids
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// The mapping keeps the cuid of what was; the entity has none, so that it may be created again. A customer takes its
-/// onboardings along (pivotal-api.md 10.1, DELETE: its children vanish with it); its contacts are moved once it is back.
-async fn delete(tx: &mut SqliteConnection, entities: &[i64]) -> Result<(), Trouble> {
-    if entities.is_empty() {
-        return Ok(());
-    }
-    let gone = json(entities)?;
-    let along = sqlx::query_scalar!(
-        r#"SELECT n.id AS "id!" FROM json_each(?) j CROSS JOIN entity c ON c.id = j.value
-           CROSS JOIN entity n ON n.parent_id = c.id
-           WHERE n.object = 'onboarding' AND n.state = 'live' AND n.pivotal_parent = c.pivotal_id"#,
-        gone
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let entities: Vec<i64> = entities.iter().copied().chain(along).collect();
-    let ids = json(&entities)?;
-    let done = forget_objects(tx, &ids).await?;
-    all_found("entity", done, entities.len())
-}
-
-/// Entities whose objects are no longer in Pivotal have none. Answers how many there were.
-pub(super) async fn forget_objects(tx: &mut SqliteConnection, ids: &str) -> Result<u64, Trouble> {
-    forget_remote(tx, ids).await?;
-    sqlx::query!("UPDATE mapping SET state = 'deleted' WHERE entity_id IN (SELECT value FROM json_each(?))", ids)
-        .execute(&mut *tx)
-        .await?;
-    let done = sqlx::query!(
-        "UPDATE entity SET state = 'deleted', pivotal_id = NULL, display_id = NULL, pivotal_parent = NULL, origin = NULL,
-             written = NULL, found = NULL, kept = NULL, written_at = NULL, refused = NULL, approved = NULL,
-             dirty = 1
-         WHERE id IN (SELECT value FROM json_each(?))",
-        ids
-    )
-    .execute(&mut *tx)
-    .await?;
-    look_beside_deleted(tx, ids).await?;
-    Ok(done.rows_affected())
 }
 
 /// An entity without open operations is owed nothing.

@@ -173,7 +173,7 @@ impl Store {
     async fn story_entities(&self, ids: &str) -> Result<Vec<StoryEntity>, Trouble> {
         let found = sqlx::query!(
             r#"SELECT n.id AS "id!", n.object, n.parent_id, n.pivotal_id, n.display_id, n.pivotal_parent, n.origin, n.state,
-                      n.written, n.found, n.refused, n.approved, n.undone, n.name, n.wanted, n.settled, n.dirty,
+                      n.written, n.found, n.refused, n.approved, n.undone, n.shelved, n.name, n.wanted, n.settled, n.dirty,
                       n.look_at, n.gone_since, n.unselected_since, n.written_at
                FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value"#,
             ids
@@ -195,6 +195,7 @@ impl Store {
                 refused: row.refused,
                 approved: row.approved,
                 undone: row.undone,
+                shelved: row.shelved,
                 wanted: None,
                 unselected_since: row.unselected_since,
             };

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::engine::explain::{Roof, Told};
 use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
-use crate::store::{AttemptRow, FindingRow, OperationRow, StoryEntity, StoryRecord};
+use crate::store::{AttemptRow, FindingRow, MappingRow, OperationRow, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
 use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, brief, paint, stamp, visible};
@@ -75,6 +75,7 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     let StoryEntity { entity, name, look_at, written_at, .. } = story;
     let place = match &entity.mirror {
         None => match &told.carrier {
+            None if entity.vanished.is_some() => was(entity.kind, told.story.mapping.first()),
             // Nobody looks for what is not wanted: an older one may be there, from before this store.
             None if entity.kind == Kind::Onboarding && story.wanted.as_deref() != Some("yes") => {
                 "none was opened by this store, and whether Pivotal has an older one is not looked at".to_owned()
@@ -109,6 +110,8 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     }
     if let Some(at) = vanished(told) {
         let _ = writeln!(out, "  it vanished with its customer, which pivotal-sync deleted on {}", stamp(at));
+    } else if told.roof == Some(Roof::Lost) {
+        let _ = writeln!(out, "  it vanished with its customer, which Pivotal no longer has");
     }
     standing(out, story, told);
     // What rests as held or quarantined says it below.
@@ -167,11 +170,22 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
     }
 }
 
+/// What an object was that is no longer there.
+fn was(kind: Kind, mapping: Option<&MappingRow>) -> String {
+    mapping.map_or_else(
+        || "no longer in Pivotal".to_owned(),
+        |row| {
+            let number = row.display_id.map_or_else(String::new, |number| format!(" {number}"));
+            format!("no longer in Pivotal, was {kind}{number} ({})", row.pivotal_id)
+        },
+    )
+}
+
 /// When an object vanished with its customer.
 fn vanished(told: &Told) -> Option<Timestamp> {
     match told.roof {
         Some(Roof::Deleted(at)) => Some(at),
-        Some(Roof::Leaving(_)) | None => None,
+        Some(Roof::Leaving(_) | Roof::Lost) | None => None,
     }
 }
 
@@ -189,7 +203,7 @@ fn fate(out: &mut String, told: &Told) {
         Some(Roof::Leaving(fate)) => Some(fate).filter(|fate| {
             matches!(fate, Fate::Later(Later { removal: Removal::Delete, .. }) | Fate::Now(Removal::Delete))
         }),
-        Some(Roof::Deleted(_)) | None => None,
+        Some(Roof::Deleted(_) | Roof::Lost) | None => None,
     };
     let own = told.explained.as_ref().and_then(|explained| explained.fate.as_ref());
     let line = match (goes_along.and_then(will), own) {

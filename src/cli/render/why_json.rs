@@ -27,8 +27,9 @@ fn one(told: &Told) -> Json {
         "customer": told.account.as_ref().map(|(name, id)| json!({ "name": name, "pivotal_id": id })),
         "vanished_at": told.roof.as_ref().and_then(|roof| match roof {
             Roof::Deleted(at) => Some(at),
-            Roof::Leaving(_) => None,
+            Roof::Leaving(_) | Roof::Lost => None,
         }),
+        "vanished_with": entity.and_then(|e| e.entity.vanished.as_ref()),
         "later": fate.and_then(|fate| match fate {
             Fate::Later(later) => Some(later),
             Fate::Now(_) | Fate::Archived | Fate::Stays(_) => None,

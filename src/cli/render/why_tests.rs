@@ -60,6 +60,8 @@ fn story() -> Story {
                 kind: Kind::Customer,
                 parent: None,
                 mirror: Some(mirror),
+                vanished: None,
+                shelved: None,
                 gone_since: None,
                 approval: Default::default(),
                 undone: None,

@@ -27,6 +27,8 @@ fn story(written: &[(&str, &str)], attempts: Vec<AttemptRow>) -> Story {
         kind: Kind::Customer,
         parent: None,
         mirror: Some(mirror),
+        vanished: None,
+        shelved: None,
         gone_since: None,
         quarantine: None,
         undone: None,
