@@ -28,6 +28,7 @@ mod hubspot_merges;
 mod hubspot_traps;
 mod left_out;
 mod logs;
+mod merge_choices;
 mod metadata;
 mod named;
 mod nights;
