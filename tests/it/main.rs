@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod ambiguous;
+mod apart;
 mod audit;
 mod audit_turns;
 mod belonging;
