@@ -83,6 +83,9 @@ pub enum Command {
     /// Say which Pivotal object a record is
     Link(LinkArgs),
     /// Say that a record stands alone: neither for the Pivotal object nor with the records it is with now
+    ///
+    /// Of an account that is named as a whole the company's record, or else the first, keeps the customer, and the others stand
+    /// alone.
     Unlink(ChoiceArgs),
     /// Leave a record out; what is in Pivotal stays as it is
     Ignore(ChoiceArgs),
@@ -268,7 +271,7 @@ pub struct LinkArgs {
 /// `unlink` and `ignore`
 #[derive(Debug, Args)]
 pub struct ChoiceArgs {
-    /// A record; or a Pivotal object, a domain or an email, for all records of the one thing it names
+    /// A record; or a Pivotal object, a domain or an email, for the records of the one thing it names
     #[arg(value_name = "REF")]
     pub reference: Reference,
     /// Take the decision back

@@ -122,10 +122,10 @@ impl Engine {
     }
 }
 
-/// What to look for in the last walk for an entity that would be created.
-pub(super) fn query(kind: Kind, subject: &Subject, fields: &Fields) -> Option<RemoteQuery> {
+/// What to look for in the last walk for an entity that would be created; of a child, under the customers beside its own, too.
+pub(super) fn queries(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuery> {
     if let Some(object) = linked_object(subject) {
-        return Some(RemoteQuery::Ids(kind, vec![object]));
+        return vec![RemoteQuery::Ids(kind, vec![object])];
     }
     match kind {
         Kind::Customer => {
@@ -135,15 +135,19 @@ pub(super) fn query(kind: Kind, subject: &Subject, fields: &Fields) -> Option<Re
                     .map(|key| key.id.clone())
                     .collect()
             };
-            Some(RemoteQuery::Customers {
+            vec![RemoteQuery::Customers {
                 hubspot_company_ids: ids("hubspot_company_id"),
                 stripe_customer_ids: ids("stripe_customer_id"),
                 domains: fields.text("domain").map(str::to_lowercase).into_iter().collect(),
-            })
+            }]
         }
         Kind::Contact | Kind::Onboarding => {
-            let parent = subject.parent.as_ref()?.pivotal_id.clone()?;
-            Some(RemoteQuery::Children { kind, parent })
+            let parent = subject.parent.as_ref();
+            let Some((parent, own)) = parent.and_then(|parent| Some((parent, parent.pivotal_id.as_ref()?))) else {
+                return Vec::new();
+            };
+            let roofs = [own].into_iter().chain(&parent.beside);
+            roofs.map(|roof| RemoteQuery::Children { kind, parent: roof.clone() }).collect()
         }
     }
 }

@@ -15,9 +15,14 @@ use crate::store::{DecisionRow, OperationId, OperationRow, Reference, Store, Sto
 
 use super::EngineError;
 
+mod apart;
 mod error;
 
+pub use apart::{take_back, unlink};
 pub use error::DecideError;
+
+/// A record that is named, the object it stands for, and what people call it.
+type NamedRecord = (Option<PivotalId>, StoryRecord, String);
 
 /// Operations decided upon at once.
 const MOST: u32 = 1_000_000;
@@ -37,6 +42,17 @@ pub struct Decided {
     pub left: Vec<SourceKey>,
     /// The records of the same customer in Pivotal that are left out along with this one.
     pub along: Vec<SourceKey>,
+    /// The record of the same account that keeps its customer, though this one is set apart.
+    #[serde(default)]
+    pub kept: Option<SourceKey>,
+}
+
+impl Decided {
+    /// A decision that nothing else is to be said of.
+    fn new(row: DecisionRow, name: String) -> Self {
+        let (others, left, along) = (Vec::new(), Vec::new(), Vec::new());
+        Self { row, name, others, before: None, left, along, kept: None }
+    }
 }
 
 /// What `approve` and `retry` did.
@@ -84,7 +100,7 @@ pub async fn link(
     let row = decision(&record, choice, now);
     let before = before(&store.decisions().await?, &row);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { row, name, others, before, left: Vec::new(), along: Vec::new() })
+    Ok(Decided { others, before, ..Decided::new(row, name) })
 }
 
 /// The object that a record stands for.
@@ -103,20 +119,12 @@ async fn others(store: &Store, object: &PivotalId, but: &SourceKey) -> Result<Ve
     Ok(standing.map(|record| record.key).filter(|key| key != but).collect())
 }
 
-/// Says that records stand alone: not for the object they stand for now, nor with the records they are with.
-///
-/// # Errors
-/// [`DecideError`]: then nothing is decided.
-pub async fn unlink(store: &Store, reference: &Reference, now: Timestamp) -> Result<Vec<Decided>, DecideError> {
-    decide(store, reference, now, |object| Choice::Unlink { pivotal_id: object }).await
-}
-
 /// Leaves records out.
 ///
 /// # Errors
 /// [`DecideError`]: then nothing is decided.
 pub async fn ignore(store: &Store, reference: &Reference, now: Timestamp) -> Result<Vec<Decided>, DecideError> {
-    let mut decided = decide(store, reference, now, |_| Choice::Ignore).await?;
+    let mut decided = write_down(store, records(store, reference).await?, now, |_| Choice::Ignore).await?;
     let ignored: BTreeSet<SourceKey> = decided.iter().map(|decided| decided.row.key.clone()).collect();
     for one in &mut decided {
         (one.along, one.left) = mates(store, &one.row.key, &ignored).await?;
@@ -140,30 +148,6 @@ async fn mates(
         records.map(|record| record.key).filter(|key| !ignored.contains(key)).collect()
     };
     Ok((others(inside), others(outside)))
-}
-
-/// Takes the decisions about records back.
-///
-/// # Errors
-/// [`DecideError`]: then nothing is taken back.
-pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decided>, DecideError> {
-    let named: BTreeMap<SourceKey, String> = match &one(store, reference).await? {
-        // A decision may be about a record that never came.
-        Reference::Record(key) => BTreeMap::from([(key.clone(), String::new())]),
-        other => records(store, other).await?.into_iter().map(|(_, record, name)| (record.key, name)).collect(),
-    };
-    let keys: Vec<SourceKey> = named.keys().cloned().collect();
-    let rows = store.take_back(&keys).await?;
-    let name = |key: &SourceKey| named.get(key).cloned().unwrap_or_default();
-    let told = |row: DecisionRow| Decided {
-        name: name(&row.key),
-        row,
-        others: Vec::new(),
-        before: None,
-        left: Vec::new(),
-        along: Vec::new(),
-    };
-    Ok(rows.into_iter().map(told).collect())
 }
 
 /// Lets held operations through as they stand: those of what is named; or all that guards hold, that was undone or that
@@ -239,18 +223,19 @@ async fn open(store: &Store, state: &'static str, references: &[Reference]) -> R
     Ok(found.into_values().collect())
 }
 
-async fn decide(
+/// Decides the same about records.
+async fn write_down(
     store: &Store,
-    reference: &Reference,
+    records: Vec<NamedRecord>,
     now: Timestamp,
     choice: impl Fn(Option<PivotalId>) -> Choice,
 ) -> Result<Vec<Decided>, DecideError> {
     let known = store.decisions().await?;
     let mut decided = Vec::new();
-    for (object, record, name) in records(store, reference).await? {
+    for (object, record, name) in records {
         let row = decision(&record, choice(object), now);
         let before = before(&known, &row);
-        decided.push(Decided { row, name, others: Vec::new(), before, left: Vec::new(), along: Vec::new() });
+        decided.push(Decided { before, ..Decided::new(row, name) });
     }
     let rows: Vec<DecisionRow> = decided.iter().map(|decided| decided.row.clone()).collect();
     store.decide(&rows).await?;
@@ -282,10 +267,7 @@ async fn one_record(store: &Store, reference: &Reference) -> Result<(StoryRecord
 
 /// The records a reference names that stand for objects, each with the object it stands for and what people call it: a record
 /// names itself, anything else all records of the one thing it means.
-async fn records(
-    store: &Store,
-    reference: &Reference,
-) -> Result<Vec<(Option<PivotalId>, StoryRecord, String)>, DecideError> {
+async fn records(store: &Store, reference: &Reference) -> Result<Vec<NamedRecord>, DecideError> {
     let reference = &one(store, reference).await?;
     let stories = stories(store, reference).await?;
     let several = stories.len() > 1;

@@ -1,6 +1,6 @@
 //! Why a record is, or is not, in Pivotal as it is: what the store holds of it, and what the rules make of that.
 
-use crate::domain::{Entity, ExternalId, Kind, PivotalId, Stream, Timestamp};
+use crate::domain::{Entity, ExternalId, Kind, MirrorState, PivotalId, Stream, Timestamp};
 use crate::reconcile::{Explained, Fate, Reconciler};
 use crate::store::{FindingRow, Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
 
@@ -84,10 +84,15 @@ pub async fn explain(
             let torn = store.torn_about(entity.id).await?;
             explained.evidence.extend(torn.into_iter().filter(|why| !is_told(why)));
         }
-        let account = match entity.parent {
+        let mut account = match entity.parent {
             Some(parent) => store.called(parent).await?,
             None => None,
         };
+        if let Some(home) = home(store, &entity, account.as_ref().and_then(|(_, id)| id.as_ref())).await? {
+            let told = format!("in Pivotal it is under {} ({}), not under its account's customer", home.0, home.1);
+            explained.iter_mut().for_each(|explained| explained.evidence.push(told.clone()));
+            account = Some((home.0, Some(home.1)));
+        }
         let findings = store.findings(Some(entity.id), MOST).await?;
         let roof = roof(store, reconciler, &entity, now).await?;
         let carrier = carrier(store, &entity, &story).await?;
@@ -127,6 +132,23 @@ async fn carrier(store: &Store, entity: &Entity, story: &Story) -> Result<Option
         domains: Vec::new(),
     };
     Ok(store.remote(&[query]).await?.into_iter().flatten().find(|row| row.owner.is_none()))
+}
+
+/// The customer that an object lives under, where that is there and is not its account's.
+async fn home(
+    store: &Store,
+    child: &Entity,
+    account: Option<&PivotalId>,
+) -> Result<Option<(String, PivotalId)>, StoreError> {
+    let mirror = child.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live);
+    let parent = mirror.and_then(|mirror| mirror.parent.as_ref()).filter(|parent| Some(*parent) != account);
+    let Some(customer) = parent else { return Ok(None) };
+    if let Some(entity) = store.standing_for(std::slice::from_ref(customer)).await?.get(customer) {
+        return Ok(store.called(*entity).await?.map(|(name, _)| (name, customer.clone())));
+    }
+    let query = RemoteQuery::Ids(Kind::Customer, vec![customer.clone()]);
+    let found = store.remote(&[query]).await?.into_iter().flatten().find(|row| row.owner.is_none());
+    Ok(found.map(|row| (row.fields.text("name").unwrap_or_default().to_owned(), customer.clone())))
 }
 
 async fn roof(

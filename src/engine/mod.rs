@@ -16,6 +16,7 @@ mod again;
 mod apply;
 mod armed;
 mod audit;
+mod beside;
 mod billing;
 mod bind;
 mod brakes;

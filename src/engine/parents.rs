@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{Action, EntityId, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
+use crate::domain::{Action, EntityId, Fields, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
 use crate::reconcile::{Desired, Home, Known, Leaver, ParentState, Sibling, Subject, Survivor, Wanted};
 use crate::store::{KnownRow, SubjectRow, SurvivorRow};
+
+use super::beside::Beside;
 
 /// What this plan will make of the customers it looked at, for their children.
 #[derive(Default)]
@@ -12,6 +14,8 @@ pub(super) struct Parents {
     fates: HashMap<EntityId, Fate>,
     /// Customers that turned out to be one with another: a person says which stays.
     doubled: HashSet<PivotalId>,
+    /// By account: customers that were kept beside its own, and that nothing here stands for.
+    beside: Beside,
 }
 
 enum Fate {
@@ -24,6 +28,20 @@ enum Fate {
 }
 
 impl Parents {
+    pub(super) fn with(beside: Beside) -> Self {
+        Self { beside, ..Self::default() }
+    }
+
+    /// The customers beside an account's own.
+    pub(super) fn beside(&self, account: EntityId) -> Vec<PivotalId> {
+        self.said_beside(account).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What they say.
+    pub(super) fn said_beside(&self, account: EntityId) -> impl Iterator<Item = (&PivotalId, &Fields)> {
+        self.beside.get(&account).into_iter().flatten()
+    }
+
     pub(super) fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {
         if subject.entity.kind != Kind::Customer {
             return;
@@ -64,7 +82,9 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
         };
         let there = parent.pivotal_id.filter(|_| !matches!(fate, Some(Fate::Anew)));
         let left = parent.state == Some(MirrorState::Deleted);
-        ParentState { entity: parent.entity, wanted: parent.wanted, pivotal_id: there.or(planned), left, blocked }
+        let beside = parents.beside(parent.entity);
+        let (entity, wanted, pivotal_id) = (parent.entity, parent.wanted, there.or(planned));
+        ParentState { entity, wanted, pivotal_id, left, blocked, beside }
     });
     let mut survivors = row.survivors;
     let records = row.records.into_iter().map(|row| known(row, &mut survivors)).collect();
@@ -72,7 +92,8 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     let siblings = siblings.map(|(row, settled)| Sibling { known: known(row, &mut HashMap::new()), settled }).collect();
     let lives_under = row.entity.mirror.as_ref().and_then(|mirror| mirror.parent.as_ref());
     let torn = lives_under.is_some_and(|customer| parents.doubled.contains(customer));
-    let home = match (row.left_out, torn) {
+    let beside = |customer| parent.as_ref().is_some_and(|parent: &ParentState| parent.beside.contains(customer));
+    let home = match (row.left_out || lives_under.is_some_and(beside), torn) {
         (true, _) => Home::LeftOut,
         (false, true) => Home::Torn,
         (false, false) => Home::Free,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::Utc;
 
 use crate::domain::{Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
-use crate::reconcile::{Adoption, Candidate, Decision, Desired, Subject, Wanted, fingerprint_of, order, with_urgent};
+use crate::reconcile::{
+    Adoption, Candidate, Decision, Desired, Subject, Wanted, fingerprint_of, linked_object, order, with_urgent,
+};
 use crate::store::{Look, OperationId};
 
 use super::metadata::Metadata;
@@ -86,7 +88,7 @@ impl Engine {
             operations: Vec::new(),
             mirrors: HashMap::new(),
             approvals: HashMap::new(),
-            parents: Parents::default(),
+            parents: Parents::with(self.beside().await?),
             taken: HashMap::new(),
             slugs: HashSet::new(),
             asking,
@@ -203,7 +205,11 @@ impl Engine {
             (Metadata::Off, desired) => desired.without_metadata(),
             (_, desired) => desired,
         };
-        let desired: Vec<Desired> = subjects.iter().map(desire).collect();
+        let desired = subjects.iter().map(|subject| {
+            let beside = draft.parents.said_beside(subject.entity.id);
+            beside.fold(desire(subject), |desired, (_, said)| desired.without_ids_of(said))
+        });
+        let desired: Vec<Desired> = desired.collect();
         let candidates = self.candidates(kind, &subjects, &desired, draft).await?;
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
@@ -274,9 +280,8 @@ impl Engine {
             if exists(subject) {
                 continue;
             }
-            if let Some(query) = super::adopt::query(kind, subject, fields) {
-                queries.push((number, query));
-            }
+            let queried = super::adopt::queries(kind, subject, fields);
+            queries.extend(queried.into_iter().map(|query| (number, query)));
         }
         if queries.is_empty() {
             return Ok(answers);
@@ -287,7 +292,13 @@ impl Engine {
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         for (number, rows) in numbers.into_iter().zip(self.store.remote(&queries).await?) {
-            answers[number] = Some(rows.into_iter().map(super::adopt::candidate).collect());
+            let subject = &subjects[number];
+            // What a person had kept beside it is not it, unless a person says so.
+            let others = if kind == Kind::Customer { draft.parents.beside(subject.entity.id) } else { Vec::new() };
+            let linked = linked_object(subject);
+            let found = rows.into_iter().map(super::adopt::candidate);
+            let found = found.filter(|found| !others.contains(&found.id) || linked.as_ref() == Some(&found.id));
+            answers[number].get_or_insert_default().extend(found);
         }
         Ok(answers)
     }
@@ -317,7 +328,9 @@ impl Engine {
         }
         for operation in &draft.operations {
             if let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) {
-                self.list_children(id).await?;
+                for customer in draft.parents.beside(operation.entity).iter().chain([id]) {
+                    self.list_children(customer).await?;
+                }
             }
         }
         Ok(())

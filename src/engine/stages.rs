@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::domain::{Action, EntityId, Operation};
-use crate::reconcile::says_something;
+use crate::reconcile::{says_something, that_give_up};
 
 use super::plan::Planned;
 use super::{Engine, Run};
@@ -22,6 +22,7 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
     let mut index: HashMap<EntityId, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut blocked: HashSet<EntityId> = HashSet::new();
+    let first = that_give_up(plan);
     for planned in planned {
         let operation = &plan[planned.at];
         let entity = operation.entity;
@@ -33,7 +34,7 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
             }
             continue;
         }
-        let stage = stage(operation, planned.urgent);
+        let stage = if first.contains(&entity) { FIRST } else { stage(operation, planned.urgent) };
         match index.get(&entity) {
             Some(&at) => {
                 groups[at].stage = groups[at].stage.min(stage);
@@ -49,10 +50,13 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
     groups.into()
 }
 
+/// An id is off the customer that carries it before another takes it on.
+const FIRST: u8 = 0;
+
 /// The urgent first; then parents before children, deletes last and children first among them. A move takes the stage of its
 /// create.
 fn stage(operation: &Operation, urgent: bool) -> u8 {
-    let rank = operation.kind as u8;
+    let rank = FIRST + 1 + operation.kind as u8;
     let within = if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank };
     if urgent { within } else { 20 + within }
 }

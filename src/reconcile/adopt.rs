@@ -167,7 +167,7 @@ impl Search<'_> {
             return Adoption::Nothing;
         }
         let of_a_deal = |candidate: &&&Candidate| notes(candidate).is_some_and(|text| names_a_deal(&text));
-        match free.iter().find(|candidate| !of_a_deal(candidate)) {
+        match free.iter().find(|candidate| !of_a_deal(candidate) && !self.is_beside(candidate)) {
             None => Adoption::Nothing,
             Some(unknown) => Adoption::Held(format!(
                 "{} is open already, and nothing says for which deal. Is it for this one? Yes: {}. No: {}",
@@ -202,9 +202,15 @@ impl Search<'_> {
     fn under_parent(&self, candidate: &Candidate) -> bool {
         let parent = self.subject.parent.as_ref().and_then(|parent| parent.pivotal_id.as_ref());
         match (parent, &candidate.parent) {
-            (Some(mine), Some(its)) => mine == its,
+            (Some(mine), Some(its)) => mine == its || self.is_beside(candidate),
             _ => true,
         }
+    }
+
+    /// Whether it lives under a customer that was kept beside its account's.
+    fn is_beside(&self, candidate: &Candidate) -> bool {
+        let beside = self.subject.parent.as_ref().map(|parent| &parent.beside);
+        beside.zip(candidate.parent.as_ref()).is_some_and(|(beside, its)| beside.contains(its))
     }
 
     /// How a person names a candidate.

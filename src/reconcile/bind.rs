@@ -42,7 +42,14 @@ pub(super) fn rifts(cluster: &[Bindable]) -> Vec<Rift> {
     let cluster = Cluster::new(&records, &footings);
     let places = cluster.place();
     let is_clear = |index: &usize| !matches!(&places[*index], Place::Unclear { .. });
-    let follows = |index: &usize| footings[*index].follows && records[*index].live && !cluster.is_anchor(*index);
+    let ignored = records.iter().filter(|record| record.choice == Some(Choice::Ignore));
+    // Left out along with the record that was: nothing is written to that customer, wherever it belongs.
+    let left_out: BTreeSet<EntityId> =
+        ignored.filter(|record| record.object.is_some()).filter_map(|r| r.entity).collect();
+    let is_in = |record: &Bindable| record.entity.is_none_or(|entity| !left_out.contains(&entity));
+    let follows = |index: &usize| {
+        footings[*index].follows && records[*index].live && !cluster.is_anchor(*index) && is_in(records[*index])
+    };
     let mut told = Vec::new();
     for index in (0..records.len()).filter(follows).filter(is_clear) {
         let found = cluster.said(index);

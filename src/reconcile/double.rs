@@ -40,7 +40,7 @@ pub(super) fn left_behind(subject: &Subject) -> Option<String> {
 }
 
 /// Whether a record was merged into one that is not of this entity, and nothing live of its stream is left here.
-fn lives_elsewhere(known: &Known, subject: &Subject) -> bool {
+pub(super) fn lives_elsewhere(known: &Known, subject: &Subject) -> bool {
     let Some((Gone::Merged { into }, _)) = &known.gone else { return false };
     let stream = known.record.key.stream;
     !subject

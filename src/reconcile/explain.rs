@@ -106,9 +106,9 @@ impl Reconciler {
         Some(match (decision.later, decision.operations.first()) {
             (Some(later), _) => Fate::Later(later),
             (None, Some(operation)) if operation.verb() == Verb::Delete => Fate::Now(Removal::Delete),
-            (None, Some(_)) => Fate::Now(Removal::Archive),
-            (None, None) if mirror.written.text(STATUS) == Some(ARCHIVED) => Fate::Archived,
-            (None, None) => Fate::Stays(decision.notes.pop().map(|note| note.message)),
+            (None, Some(operation)) if operation.changes().0.contains_key(STATUS) => Fate::Now(Removal::Archive),
+            (None, _) if mirror.written.text(STATUS) == Some(ARCHIVED) => Fate::Archived,
+            (None, _) => Fate::Stays(decision.notes.pop().map(|note| note.message)),
         })
     }
 

@@ -9,7 +9,7 @@ use crate::domain::{
 use super::fingerprint::fingerprint_of;
 use super::plan::{ARCHIVED, Case, STATUS, held, shown};
 use super::settings::{OnLeave, OnSourceDelete};
-use super::types::{Decision, Known, Note};
+use super::types::{Decision, Known, Leaver, Note};
 
 impl Case<'_> {
     pub(super) fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
@@ -32,7 +32,7 @@ impl Case<'_> {
         let accounts = || self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
         let spoken_of = accounts().next().is_some() && !accounts().any(Known::is_ignored);
         if self.kind() != Kind::Customer || !spoken_of {
-            return Decision { operations: self.disown(mirror).into_iter().collect(), ..Decision::default() };
+            return self.alone(mirror);
         }
         let since = self.subject.entity.gone_since.unwrap_or(self.now);
         match self.settings.customers.on_leave {
@@ -47,6 +47,21 @@ impl Case<'_> {
             OnLeave::Archive => self.archive(since, why, mirror),
             OnLeave::Delete => self.delete(since, why, mirror),
         }
+    }
+
+    /// It stays in Pivotal as it is, but for ids that are another's. Told once, when that is found: nothing waits for it.
+    fn alone(&self, mirror: &Mirror) -> Decision {
+        let operations: Vec<Operation> = self.disown(mirror).into_iter().collect();
+        let unlinked = self.subject.left.as_ref().filter(|left| left.unlinked && !operations.is_empty());
+        let told = |left: &Leaver| Note {
+            subject: left.key.clone(),
+            message: format!(
+                "was the last to stand for pivotal:customer:{}, which stays in Pivotal without it; delete it there if it is \
+                 of no use",
+                shown(mirror)
+            ),
+        };
+        Decision { operations, notes: unlinked.map(told).into_iter().collect(), ..Decision::default() }
     }
 
     /// What was made of it here goes without a grace: while it is there, who has its address by now cannot be written.
@@ -68,16 +83,6 @@ impl Case<'_> {
         let is_let_through = self.subject.entity.approval.covers(&fingerprint_of(&away));
         let disowned = self.disown(mirror).filter(|_| !is_let_through);
         Decision { operations: disowned.into_iter().chain([away]).collect(), ..Decision::default() }
-    }
-
-    /// Takes the id of the record that went off the customer it left, if it was set here: one id is one customer's.
-    fn disown(&self, mirror: &Mirror) -> Option<Operation> {
-        let left = self.subject.left.as_ref()?;
-        let field = left.key.stream.customer_field()?;
-        let ours = mirror.written.text(field) == Some(left.key.id.as_str()) && !mirror.is_found(field);
-        let changes = mirror.written.changes_to(&Fields::from([(field, Value::Null)]));
-        let action = Action::Update { id: mirror.id.clone(), changes };
-        ours.then(|| self.operation(action, format!("{} no longer stands for it", left.key)))
     }
 
     fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {

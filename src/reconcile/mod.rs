@@ -10,6 +10,7 @@ mod bind;
 mod choice;
 mod context;
 mod desire;
+mod disown;
 mod double;
 mod explain;
 mod fingerprint;
@@ -42,6 +43,7 @@ use crate::domain::{
 
 pub use adopt::{Adoption, linked_object};
 pub use audit::{Drift, DriftVerdict};
+pub use disown::that_give_up;
 pub use explain::{Explained, Fate, RuleTold};
 pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;

@@ -161,7 +161,10 @@ impl Case<'_> {
             let view = View::of_subject(self.subject);
             for (stream, field) in Stream::ALL.into_iter().filter_map(|stream| Some((stream, stream.customer_field()?)))
             {
-                if let Some(record) = view.on_customer(stream, Some(&candidate.fields)) {
+                // What is not to be said at all is on a customer beside it.
+                if fields.0.contains_key(field)
+                    && let Some(record) = view.on_customer(stream, Some(&candidate.fields))
+                {
                     fields.set(field, record.key.id.as_str());
                 }
             }
@@ -270,12 +273,15 @@ impl Case<'_> {
         }
         // A deal is looked at with its customer and does not make one.
         let makes = |known: &Known| known.counts() && known.record.key.stream.role() != Role::Deal;
-        if mirror.origin != Origin::Created || self.subject.records.iter().any(makes) {
-            return self.held(why, Some(mirror));
-        }
-        let delete =
-            self.operation(Action::Delete { id: mirror.id.clone() }, "merged into another at the source".to_owned());
-        one(held(delete, why))
+        let waits = if mirror.origin != Origin::Created || self.subject.records.iter().any(makes) {
+            self.held(why, Some(mirror)).operations
+        } else {
+            let reason = "merged into another at the source".to_owned();
+            vec![held(self.operation(Action::Delete { id: mirror.id.clone() }, reason), why)]
+        };
+        let is_let_through = waits.iter().any(|it| self.subject.entity.approval.covers(&fingerprint_of(it)));
+        let disowned = self.disown(mirror).filter(|_| !is_let_through);
+        Decision { operations: disowned.into_iter().chain(waits).collect(), ..Decision::default() }
     }
 
     /// A person saw what is held, and said yes.

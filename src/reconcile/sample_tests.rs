@@ -158,7 +158,8 @@ pub(super) fn child(kind: Kind, record: Record) -> Subject {
 }
 
 pub(super) fn parent(id: Option<&str>) -> ParentState {
-    ParentState { entity: EntityId(9), wanted: true, pivotal_id: id.map(PivotalId::new), left: false, blocked: None }
+    let (entity, pivotal_id) = (EntityId(9), id.map(PivotalId::new));
+    ParentState { entity, wanted: true, pivotal_id, left: false, blocked: None, beside: Vec::new() }
 }
 
 pub(super) fn mirror(origin: Origin, written: Fields) -> Mirror {

@@ -131,6 +131,8 @@ pub struct ParentState {
     pub left: bool,
     /// Set when the customer cannot be written to: lost, held, refused. In words.
     pub blocked: Option<String>,
+    /// Customers in Pivotal that a person had kept beside it as records of it were merged: whoever lives there stays there.
+    pub beside: Vec<PivotalId>,
 }
 
 /// Something worth telling a person about one entity that stops nothing, e.g. a text that was cut.
@@ -162,6 +164,18 @@ impl Desired {
     pub fn without_metadata(mut self) -> Self {
         if let Wanted::Yes(fields) | Wanted::Waiting { fields, .. } = &mut self.wanted {
             *fields = fields.without_metadata();
+        }
+        self
+    }
+}
+
+impl Desired {
+    /// The same without the ids that another customer carries, which is kept beside this one: one id is one customer's.
+    pub fn without_ids_of(mut self, other: &Fields) -> Self {
+        if let Wanted::Yes(fields) | Wanted::Waiting { fields, .. } = &mut self.wanted {
+            let is_its = |field: &str| other.text(field).is_some() && fields.text(field) == other.text(field);
+            let its: Vec<&'static str> = super::disown::carriers().filter(|field| is_its(field)).collect();
+            fields.0.retain(|field, _| !its.contains(&field.as_str()));
         }
         self
     }

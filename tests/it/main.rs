@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod ambiguous;
+mod apart;
 mod audit;
 mod audit_turns;
 mod belonging;
@@ -28,6 +29,7 @@ mod hubspot_merges;
 mod hubspot_traps;
 mod left_out;
 mod logs;
+mod merge_choices;
 mod metadata;
 mod named;
 mod nights;

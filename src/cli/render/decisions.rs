@@ -32,6 +32,10 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
                 self::said(choice)
             );
         }
+        if let Some(kept) = decided.kept.as_ref().map(|key| visible(&key.to_string())) {
+            let object = decided.row.chosen.choice.object().map_or("the customer", |_| "what is in Pivotal");
+            let _ = writeln!(out, "  {kept} keeps {object}; `pivotal-sync unlink {kept}` sets that apart, too");
+        }
         for left in &decided.left {
             let left = visible(&left.to_string());
             let _ = writeln!(

@@ -1,0 +1,94 @@
+//! One id is one customer's: what a customer was given of records that are another's by now goes off it.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Action, EntityId, Fields, Gone, Kind, Mirror, MirrorState, Operation, Role, SourceKey, Stream, Value,
+};
+
+use super::double::lives_elsewhere;
+use super::identity::key_order;
+use super::plan::Case;
+
+/// The field of a customer that carries the won deal behind its newest onboarding (design: settled points).
+const DEAL: &str = "hubspot_deal_id";
+
+impl Case<'_> {
+    /// Takes off a customer that its records left, or were merged away from, the ids that were set here and are not of a record
+    /// it still has. In their place goes what it carried before such a merge: by that a lost store knows it again.
+    pub(super) fn disown(&self, mirror: &Mirror) -> Option<Operation> {
+        if self.kind() != Kind::Customer || mirror.state != MirrorState::Live {
+            return None;
+        }
+        let why = self.left_by()?;
+        let mut own = Fields::new();
+        for field in carriers() {
+            let carried = mirror.written.text(field).filter(|_| !mirror.is_found(field));
+            if carried.is_some_and(|id| !self.owns(field, id)) {
+                own.set(field, self.merged_away(field).map_or(Value::Null, |key| Value::text(key.id.as_str())));
+            }
+        }
+        let changes = mirror.written.changes_to(&own);
+        (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, why))
+    }
+
+    /// Whether its records went to another customer, in words.
+    fn left_by(&self) -> Option<String> {
+        if let Some(left) = &self.subject.left {
+            return Some(format!("{} no longer stands for it", left.key));
+        }
+        let accounts = self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
+        let away = accounts.filter(|known| lives_elsewhere(known, self.subject)).map(|known| &known.record.key);
+        away.min_by(|a, b| key_order(a, b)).map(|key| format!("{key} was merged into what is another customer"))
+    }
+
+    fn owns(&self, field: &str, id: &str) -> bool {
+        let carries = |stream: Stream| match stream.role() {
+            Role::Deal => field == DEAL,
+            _ => stream.customer_field() == Some(field),
+        };
+        self.subject.records.iter().any(|known| carries(known.record.key.stream) && known.record.key.id.as_str() == id)
+    }
+
+    /// The first of its own records for a field, if all of them were merged away.
+    fn merged_away(&self, field: &str) -> Option<&SourceKey> {
+        let own = self.subject.records.iter().filter(|known| known.record.key.stream.customer_field() == Some(field));
+        let merged = own.filter(|known| matches!(known.gone, Some((Gone::Merged { .. }, _))));
+        merged.map(|known| &known.record.key).min_by(|a, b| key_order(a, b))
+    }
+}
+
+/// The fields of a customer that carry the id of a record.
+pub(super) fn carriers() -> impl Iterator<Item = &'static str> {
+    Stream::ALL.into_iter().filter_map(Stream::customer_field).chain([DEAL])
+}
+
+/// The customers that one of these operations takes an id off, which another of them writes on another customer.
+pub fn that_give_up(operations: &[Operation]) -> BTreeSet<EntityId> {
+    let ready = || operations.iter().filter(|operation| operation.kind == Kind::Customer && operation.is_ready());
+    let gone: Vec<(EntityId, &str, &str)> = ready().flat_map(given_up).collect();
+    if gone.is_empty() {
+        return BTreeSet::new();
+    }
+    let taken: BTreeSet<(&str, &str)> = ready().flat_map(taken_on).collect();
+    gone.into_iter().filter(|(_, field, id)| taken.contains(&(*field, *id))).map(|(entity, ..)| entity).collect()
+}
+
+fn given_up(operation: &Operation) -> Vec<(EntityId, &'static str, &str)> {
+    let Action::Update { changes, .. } = &operation.action else { return Vec::new() };
+    let was = carriers().filter_map(|field| Some((operation.entity, field, changes.0.get(field)?.from.as_text()?)));
+    was.collect()
+}
+
+/// The ids that an operation writes on a customer, each with its field.
+fn taken_on(operation: &Operation) -> Vec<(&'static str, &str)> {
+    let written = |field: &'static str| {
+        let id = match &operation.action {
+            Action::Create { fields, .. } => fields.text(field),
+            Action::Adopt { changes, .. } | Action::Update { changes, .. } => changes.0.get(field)?.to.as_text(),
+            Action::Delete { .. } => None,
+        };
+        Some((field, id?))
+    };
+    carriers().filter_map(written).collect()
+}

@@ -1,0 +1,66 @@
+//! `unlink` of an account that several records make: one of them keeps the customer, and no id is on two.
+
+use pivotal_sync::sandbox::pivotal::Object;
+
+use super::desk::{BY_COMPANY, BY_PAYER, Desk};
+
+fn carrying(desk: &Desk, field: &str, reference: &str) -> usize {
+    let id = reference.rsplit(':').next().unwrap();
+    desk.sandbox.pivotal().visible(Object::Customer).filter(|row| row.text(field) == Some(id)).count()
+}
+
+async fn joined() -> (Desk, String, String, String) {
+    let desk = Desk::with("").await;
+    let company = desk.company("Beacon", "beacon.com");
+    let payer = desk.payer("Beacon Billing", "pay@beacon.com");
+    desk.ends(0, "sync").await;
+    let (customer, _) = desk.customer(BY_COMPANY, &company).unwrap();
+    assert_eq!((desk.customers(), &desk.customer(BY_PAYER, &payer).unwrap().0), (1, &customer));
+    (desk, company, payer, customer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_keeps_the_customer_when_its_account_is_taken_apart_and_the_same_name_undoes_it() {
+    for name in ["beacon.com", "pivotal:customer"] {
+        let (desk, company, payer, customer) = joined().await;
+        let name = if name == "beacon.com" { name.to_owned() } else { customer.clone() };
+        let said = desk.ends(0, &format!("unlink {name}")).await.text;
+        assert!(said.contains(&format!("{payer} (Beacon Billing) stands alone")), "{said}");
+        assert!(said.contains(&format!("{company} keeps")), "{said}");
+        desk.ends(0, "sync").await;
+        assert_eq!(desk.customer(BY_COMPANY, &company).unwrap().0, customer);
+        let apart = desk.customer(BY_PAYER, &payer).unwrap().0;
+        assert_ne!(apart, customer);
+        assert_eq!(
+            (desk.customers(), carrying(&desk, BY_COMPANY, &company), carrying(&desk, BY_PAYER, &payer)),
+            (2, 1, 1)
+        );
+        desk.ends(0, "sync --full").await;
+        desk.is_quiet().await;
+
+        let said = desk.ends(0, &format!("unlink --undo {name}")).await.text;
+        assert!(said.contains(&payer), "{said}");
+        desk.ends(3, "sync").await;
+        assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().0, customer);
+        assert_eq!(carrying(&desk, BY_PAYER, &payer), 1);
+        desk.ends(0, &format!("approve {apart}")).await;
+        desk.ends(0, "sync").await;
+        assert_eq!(desk.customers(), 1);
+        desk.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_all_its_records_leave_carries_none_of_their_ids_and_is_told() {
+    let (desk, company, payer, customer) = joined().await;
+    desk.ends(0, &format!("unlink {company}")).await;
+    desk.ends(0, &format!("unlink {payer}")).await;
+    let said = desk.ends(0, "sync").await.text;
+    assert!(said.contains(&customer), "{said}");
+    assert_eq!((desk.customers(), carrying(&desk, BY_COMPANY, &company), carrying(&desk, BY_PAYER, &payer)), (3, 1, 1));
+    assert!(desk.sandbox.pivotal().duplicates().is_empty());
+    desk.is_quiet().await;
+    // Two decisions: the name of both does not say which is meant.
+    let said = desk.ends(2, "unlink --undo beacon.com").await.text;
+    assert!(said.contains(&company) && said.contains(&payer), "{said}");
+}

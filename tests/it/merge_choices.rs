@@ -1,0 +1,185 @@
+//! The ways out of a merge that left two customers (hubspot-api.md trap 10): whichever a person takes, no id is on two
+//! customers, before or after, and a store that is lost comes back to the same.
+
+use chrono::Utc;
+use pivotal_sync::sandbox::hubspot::{DealSeed, ObjectType};
+use pivotal_sync::sandbox::pivotal::Object;
+
+use super::desk::{BY_COMPANY, BY_PAYER, Desk};
+use super::rig::text;
+
+const DEAL: &str = "hubspot_deal_id";
+
+fn id(reference: &str) -> &str {
+    reference.rsplit(':').next().unwrap()
+}
+
+/// Two companies that are customers, each with a person; the second has won a deal and pays.
+struct Pair {
+    desk: Desk,
+    one: String,
+    two: String,
+    deal: String,
+    payer: String,
+    /// Their customers.
+    first: String,
+    second: String,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let desk = Desk::with("").await;
+        let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]\nenabled = true");
+        std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+        let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
+        desk.person(&one, "Ann", "ann@one.com");
+        desk.person(&two, "Bob", "bob@two.com");
+        let payer = desk.payer("Two Billing", "billing@two.com");
+        let (company, created) = (Some(id(&two).to_owned()), Utc::now() - chrono::TimeDelta::days(3));
+        let properties = text([("dealname", "D"), ("dealstage", "closedwon"), ("closedate", &created.to_rfc3339())]);
+        let deal = desk.sandbox.hubspot().add_deal(DealSeed { properties, company, created });
+        desk.ends(0, "sync").await;
+        let of = |company: &str| desk.customer(BY_COMPANY, company).unwrap().0;
+        let (first, second) = (of(&one), of(&two));
+        let pair = Self { first, second, one, two, deal, payer, desk };
+        assert_eq!(pair.carrying(DEAL, &pair.deal), [pair.second.as_str()]);
+        pair
+    }
+
+    /// The second is merged into the first; answers the survivor.
+    fn merge(&self) -> String {
+        let survivor = self.desk.sandbox.hubspot().merge(ObjectType::Company, id(&self.one), id(&self.two)).unwrap();
+        format!("hubspot:company:{survivor}")
+    }
+
+    /// The customers that carry an id.
+    fn carrying(&self, field: &str, reference: &str) -> Vec<String> {
+        let pivotal = self.desk.sandbox.pivotal();
+        let rows = pivotal.visible(Object::Customer).filter(|row| row.text(field) == Some(id(reference)));
+        rows.map(|row| format!("pivotal:customer:{}", row.display_id)).collect()
+    }
+
+    fn no_id_is_doubled(&self) {
+        let pivotal = self.desk.sandbox.pivotal();
+        assert_eq!(pivotal.duplicates(), Vec::<String>::new());
+        let deals = pivotal.visible(Object::Customer).filter(|row| row.text(DEAL).is_some()).count();
+        assert!(deals <= 1, "{deals}");
+    }
+
+    fn counts(&self) -> [usize; 3] {
+        let pivotal = self.desk.sandbox.pivotal();
+        [Object::Customer, Object::Contact, Object::Onboarding].map(|object| pivotal.visible(object).count())
+    }
+
+    /// In step, and so again and on a full look.
+    async fn is_settled(&self) {
+        for line in ["sync", "sync --full"] {
+            let code = self.desk.run(&line.split(' ').collect::<Vec<_>>()).await.code;
+            assert_eq!(code, 0, "{line}: {}", self.desk.run(&["status"]).await.text);
+            self.no_id_is_doubled();
+        }
+        self.desk.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_doubles_no_id_before_anybody_decides() {
+    let pair = Pair::new().await;
+    let survivor = pair.merge();
+    for line in ["sync", "sync --full", "sync"] {
+        pair.desk.ends(3, line).await;
+        pair.no_id_is_doubled();
+    }
+    assert_eq!(pair.carrying(BY_COMPANY, &survivor), [pair.first.as_str()]);
+    assert_eq!(pair.carrying(BY_COMPANY, &pair.two), [pair.second.as_str()]);
+    assert_eq!(pair.carrying(BY_PAYER, &pair.payer), [pair.second.as_str()]);
+    assert_eq!(pair.carrying(DEAL, &pair.deal), [pair.first.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_keep_the_loser_takes_the_ids_off_the_other_first() {
+    for looked in [true, false] {
+        let pair = Pair::new().await;
+        let survivor = pair.merge();
+        pair.desk.ends(3, "sync").await;
+        pair.desk.ends(0, &format!("link {survivor} {}", pair.second)).await;
+        pair.desk.sandbox.log.clear();
+        if looked {
+            pair.desk.ends(3, "sync").await;
+            pair.no_id_is_doubled();
+            // Given up before it is taken on.
+            let sent: Vec<String> = pair
+                .desk
+                .sandbox
+                .log
+                .entries()
+                .into_iter()
+                .filter(|e| e.api == "pivotal")
+                .filter(|e| e.method == "PATCH")
+                .map(|e| e.path)
+                .collect();
+            let row = pair.desk.customer(BY_COMPANY, &survivor).unwrap().1;
+            assert!(!sent[0].contains(row["id"].as_str().unwrap()), "{sent:?}");
+        }
+        pair.desk.ends(3, "sync").await;
+        assert_eq!(pair.carrying(BY_COMPANY, &survivor), [pair.second.as_str()]);
+        assert_eq!(pair.carrying(DEAL, &pair.deal), [pair.second.as_str()]);
+        let said = pair.desk.ends(3, "status").await.text;
+        let ways = [format!("approve {}", pair.one), format!("ignore {}", pair.one)];
+        assert!(ways.iter().all(|way| said.contains(way)), "{said}");
+        // Both ways out of what is left, as they are printed.
+        pair.desk.ends(0, &ways[usize::from(looked)]).await;
+        pair.desk.ends(0, "sync").await;
+        assert_eq!(pair.counts()[0], 1 + usize::from(looked));
+        pair.is_settled().await;
+        assert_eq!(pair.carrying(BY_COMPANY, &survivor), [pair.second.as_str()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_keep_both_after_keeping_the_loser_leaves_no_id_on_two() {
+    let pair = Pair::new().await;
+    let survivor = pair.merge();
+    pair.desk.ends(3, "sync").await;
+    pair.desk.ends(0, &format!("link {survivor} {}", pair.second)).await;
+    pair.desk.ends(0, &format!("ignore {}", pair.one)).await;
+    pair.is_settled().await;
+    assert_eq!(pair.carrying(BY_COMPANY, &survivor), [pair.second.as_str()]);
+    assert_eq!(pair.counts()[0], 2);
+    let before = pair.counts();
+    pair.rebuilt(before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_and_deals_of_a_customer_that_is_kept_beside_are_not_made_twice() {
+    let pair = Pair::new().await;
+    let survivor = pair.merge();
+    pair.desk.ends(3, "sync").await;
+    pair.desk.ends(0, &format!("ignore {}", pair.two)).await;
+    pair.is_settled().await;
+    let kept = pair.desk.customer(BY_COMPANY, &pair.two).unwrap().1;
+    let said = pair.desk.ends(0, "why bob@two.com --json").await;
+    assert!(said.text.contains(kept["id"].as_str().unwrap()), "{}", said.text);
+    let customer = said.json["found"][0]["customer"]["pivotal_id"].clone();
+    assert_eq!(customer, kept["id"], "{}", said.text);
+    assert_eq!(pair.carrying(BY_COMPANY, &survivor), [pair.first.as_str()]);
+    let before = pair.counts();
+    pair.rebuilt(before).await;
+    let customer = pair.desk.ends(0, "why bob@two.com --json").await.json["found"][0]["customer"]["pivotal_id"].clone();
+    assert_eq!(customer, kept["id"], "after the rebuild");
+}
+
+impl Pair {
+    /// The store is lost and comes back from Pivotal, the sources and the decisions: nothing is made twice.
+    async fn rebuilt(&self, before: [usize; 3]) {
+        self.desk.ends(0, "export decisions --format jsonl --out decisions.jsonl").await;
+        self.desk.lose_store();
+        self.desk.ends(0, "import decisions.jsonl").await;
+        for line in ["backfill", "sync", "sync --full"] {
+            let said = self.desk.run(&line.split(' ').collect::<Vec<_>>()).await;
+            assert_eq!(self.counts(), before, "{line}: {}", said.text);
+            assert_eq!(said.code, 0, "{line}: {}", said.text);
+            self.no_id_is_doubled();
+        }
+    }
+}
