@@ -183,7 +183,10 @@ fn gives_up(other: &Operation, asks: &Operation, holder: Option<EntityId>) -> bo
     let Some(wanted) = ours.0.get(EMAIL) else { return false };
     match (&other.action, theirs.0.get(EMAIL)) {
         (Action::Delete { .. }, _) => holder == Some(other.entity),
-        (Action::Update { .. }, Some(change)) => change.from == wanted.to && change.to != wanted.from,
+        // Of two that want each other's neither gives up first; unless one has by now, and nobody holds it any more.
+        (Action::Update { .. }, Some(change)) => {
+            change.from == wanted.to && (change.to != wanted.from || holder.is_none())
+        }
         _ => false,
     }
 }

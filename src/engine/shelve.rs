@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures::StreamExt;
 use futures::stream::iter;
 
-use crate::domain::{Action, EntityId, Fault, Kind, Mirror, Operation, RunKind};
+use crate::domain::{Action, EntityId, Fault, Kind, Mirror, Operation, RunKind, Standing};
 use crate::reconcile::turns_on_status;
 
 use super::plan::Asking;
@@ -41,6 +41,11 @@ impl Engine {
                 Ok(found) => found,
                 // The write will say so.
                 Err(error) if error.fault == Fault::NotFound => continue,
+                Err(error) if error.fault.is_passing() => {
+                    // One that cannot be asked about stops no other.
+                    operations[at].standing = Standing::Waiting(format!("its status could not be asked for: {error}"));
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             let operation = &mut operations[at];

@@ -87,7 +87,7 @@ async fn a_plan_says_what_waits_out_its_grace() {
     );
     rig.configure("[customers]\non_source_delete = \"archive\"\ndelete_grace = \"0s\"\n");
     let (_, out, _) = typed(&rig, &["plan"]);
-    assert!(out.contains("      status  → archived\n"), "{out}");
+    assert!(out.contains("      status  active → archived\n"), "{out}");
     rig.sync().await;
     let (_, out, _) = typed(&rig, &["why", &reference]);
     assert!(out.contains("it was archived by pivotal-sync, and stays so until it comes back"), "{out}");
