@@ -138,7 +138,8 @@ async fn a_hubspot_contact_with_the_same_address_stands_and_nothing_is_held() {
     // She changes hers: both are contacts. She takes it back: it is hers, since nobody is deleted for it.
     let write = |email| desk.sandbox.hubspot().set_property(ObjectType::Contact, id(&ann), "email", email).unwrap();
     write("ann@acme.com");
-    desk.ends(0, "sync").await;
+    // Both go out at once: where her old address is asked for before she gave it up, the next run asks again.
+    desk.run(&["sync"]).await;
     desk.ends(0, "sync").await;
     let both = [one("ann@acme.com", "Ann Lee", "CFO"), one("office@acme.com", "Acme", "Billing")];
     assert_eq!(contacts(&desk), both);
