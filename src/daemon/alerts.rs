@@ -96,15 +96,20 @@ impl Alerts {
         let mut state = door.status();
         // What ended before a reload was told of then.
         let mut told: Option<Arc<Finished>> = state.borrow().last.clone();
+        // Nothing yet: what stood at the last end may be well by now.
+        let mut known: Option<Option<String>> = None;
         async move {
             loop {
                 let (last, refused) = {
                     let state = state.borrow_and_update();
                     (state.last.clone(), state.refused_configuration.clone())
                 };
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.configured(&store, refused.as_deref()) => {}
+                if known.as_ref() != Some(&refused) {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = self.configured(&store, refused.as_deref()) => {}
+                    }
+                    known = Some(refused);
                 }
                 if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
                     tokio::select! {

@@ -71,7 +71,7 @@ impl Errand {
         match self {
             Self::Apply(plan) => Self::Apply(Box::new(SavedPlan { operations: Vec::new(), ..*plan })),
             Self::Undo { run, seen, guard } => {
-                Self::Undo { run, seen: seen.map(|plan| Box::new(plan.emptied())), guard }
+                Self::Undo { run, seen: seen.map(|plan| Box::new(UndoPlan::of(plan.run))), guard }
             }
             other => other,
         }

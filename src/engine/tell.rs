@@ -29,25 +29,33 @@ pub(super) fn began(ask: &Ask) {
 pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
     let Report { status, operations: did, requests, started_at, finished_at, .. } = report;
     let took_ms = finished_at.map(|end| (end - started_at).num_milliseconds());
-    let status = status.as_str();
-    if report.kind == RunKind::Plan {
-        // What it counts would be done, and was not.
-        let planned = did.create + did.update + did.delete + did.adopt;
-        tracing::info!(
-            status,
-            took_ms,
-            planned,
-            held = did.held,
-            quarantined = did.quarantined,
-            hubspot_requests = requests.hubspot,
-            stripe_requests = requests.stripe,
-            pivotal_requests = requests.pivotal,
-            throttled = requests.throttled,
-            "run ended: {status}, {planned} planned, nothing written"
-        );
-    } else {
-        wrote(report, took_ms);
-    }
+    let (status, in_words) = (status.as_str(), did.in_words());
+    // What a plan counts would be done, and was not.
+    let is_plan = report.kind == RunKind::Plan;
+    let planned = is_plan.then_some(did.create + did.update + did.delete + did.adopt);
+    let wrote = |count: u64| (!is_plan).then_some(count);
+    let in_words = match planned {
+        Some(planned) => format!(", {planned} planned, nothing written"),
+        None if in_words.is_empty() => in_words,
+        None => format!(", {in_words}"),
+    };
+    tracing::info!(
+        status,
+        took_ms,
+        planned,
+        created = wrote(did.create),
+        updated = wrote(did.update),
+        deleted = wrote(did.delete),
+        adopted = wrote(did.adopt),
+        held = did.held,
+        quarantined = did.quarantined,
+        owed = wrote(did.owed),
+        hubspot_requests = requests.hubspot,
+        stripe_requests = requests.stripe,
+        pivotal_requests = requests.pivotal,
+        throttled = requests.throttled,
+        "run ended: {status}{in_words}"
+    );
     match result {
         Ok(()) | Err(EngineError::Interrupted) => {}
         Err(error) => {
@@ -55,28 +63,6 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
         }
     }
     metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
-}
-
-fn wrote(report: &Report, took_ms: Option<i64>) {
-    let Report { status, operations: did, requests, .. } = report;
-    let (status, in_words) = (status.as_str(), did.in_words());
-    tracing::info!(
-        status,
-        took_ms,
-        created = did.create,
-        updated = did.update,
-        deleted = did.delete,
-        adopted = did.adopt,
-        held = did.held,
-        quarantined = did.quarantined,
-        owed = did.owed,
-        hubspot_requests = requests.hubspot,
-        stripe_requests = requests.stripe,
-        pivotal_requests = requests.pivotal,
-        throttled = requests.throttled,
-        "run ended: {status}{}",
-        if in_words.is_empty() { in_words } else { format!(", {in_words}") }
-    );
 }
 
 pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {

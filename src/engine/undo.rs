@@ -70,11 +70,11 @@ pub struct CannotUndo {
 }
 
 impl UndoPlan {
-    /// Only whose plan it is.
+    /// Nothing but whose plan it is.
     #[must_use]
-    pub fn emptied(&self) -> Self {
+    pub fn of(run: RunId) -> Self {
         Self {
-            run: self.run,
+            run,
             operations: Vec::new(),
             released: Vec::new(),
             cannot: Vec::new(),
@@ -286,16 +286,7 @@ impl Engine {
         let customers: Vec<EntityId> =
             pasts.iter().filter(|past| past.entity.kind == Kind::Customer).map(|past| past.entity.id).collect();
         let children = self.store.live_children(&customers).await?;
-        let mut plan = UndoPlan {
-            run,
-            operations: Vec::new(),
-            released: Vec::new(),
-            cannot: Vec::new(),
-            held: Vec::new(),
-            marks: Vec::new(),
-            mirrors: HashMap::new(),
-            spent: Vec::new(),
-        };
+        let mut plan = UndoPlan::of(run);
         // Objects that go, or are nobody's afterwards: they keep no customer.
         let mut leaving: HashSet<PivotalId> = HashSet::new();
         for mut past in pasts {
