@@ -76,7 +76,10 @@ pub enum Command {
     History(HistoryArgs),
     /// Compare Pivotal with what was last written there and with the sources; tell what somebody changed
     Audit(AuditArgs),
-    /// Let through what is held, as it stands: all that guards hold, say, or what you name
+    /// Let through what is held, as it stands: all of it, or what you name
+    ///
+    /// Some questions are answered by name only: which of two something is, a deletion that no guard holds, and whether a
+    /// customer that a person deleted comes back. `--all` lists those, and leaves them.
     Approve(ApproveArgs),
     /// Try again what Pivotal refused: all of it, or what you name
     Retry(ReleaseArgs),
