@@ -48,6 +48,7 @@ CREATE TABLE record (
 CREATE INDEX record_by_entity ON record (entity_id);
 CREATE INDEX record_by_state ON record (stream, state);
 CREATE INDEX record_outdated ON record (stream, facts ->> '$.changes_at') WHERE facts ->> '$.changes_at' IS NOT NULL;
+CREATE INDEX record_survivor ON record (stream, external_id) WHERE facts ->> '$.merged[0]' IS NOT NULL;
 CREATE INDEX record_torn ON record (stream, external_id) WHERE rift IS NOT NULL;
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 

@@ -130,7 +130,9 @@ pub(super) fn queries(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<Rem
     match kind {
         Kind::Customer => {
             let ids = |field: &str| -> Vec<ExternalId> {
-                let keys = subject.records.iter().map(|known| &known.record.key);
+                // A store may have been lost before a merge: then what was merged is still what Pivotal knows it by.
+                let records = subject.records.iter().map(|known| &known.record);
+                let keys = records.flat_map(|record| record.facts.merged().iter().chain([&record.key]));
                 keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field))
                     .map(|key| key.id.clone())
                     .collect()

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{Action, EntityId, Fields, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
+use crate::domain::{Action, EntityId, Kind, MirrorState, Operation, PivotalId, SourceKey, Standing};
 use crate::reconcile::{Desired, Home, Known, Leaver, ParentState, Sibling, Subject, Survivor, Wanted};
-use crate::store::{KnownRow, SubjectRow, SurvivorRow};
+use crate::store::{KnownRow, RemoteRow, SubjectRow, SurvivorRow};
 
 use super::beside::Beside;
 
@@ -34,12 +34,12 @@ impl Parents {
 
     /// The customers beside an account's own.
     pub(super) fn beside(&self, account: EntityId) -> Vec<PivotalId> {
-        self.said_beside(account).map(|(id, _)| id.clone()).collect()
+        self.rows_beside(account).iter().map(|row| row.id.clone()).collect()
     }
 
-    /// What they say.
-    pub(super) fn said_beside(&self, account: EntityId) -> impl Iterator<Item = (&PivotalId, &Fields)> {
-        self.beside.get(&account).into_iter().flatten()
+    /// The same, with what they say.
+    pub(super) fn rows_beside(&self, account: EntityId) -> &[RemoteRow] {
+        self.beside.get(&account).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {

@@ -206,8 +206,8 @@ impl Engine {
             (_, desired) => desired,
         };
         let desired = subjects.iter().map(|subject| {
-            let beside = draft.parents.said_beside(subject.entity.id);
-            beside.fold(desire(subject), |desired, (_, said)| desired.without_ids_of(said))
+            let beside = draft.parents.rows_beside(subject.entity.id).iter().cloned().map(super::adopt::candidate);
+            beside.fold(desire(subject), |desired, other| desired.without_ids_of(&other))
         });
         let desired: Vec<Desired> = desired.collect();
         let candidates = self.candidates(kind, &subjects, &desired, draft).await?;

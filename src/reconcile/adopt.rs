@@ -143,10 +143,11 @@ impl Search<'_> {
                 self.leave_out()
             ));
         }
-        match matching.as_slice() {
-            [] => Adoption::Nothing,
-            [one] => Adoption::Take((*one).clone()),
-            several => self.torn(several, &format!("have the address {email}"), &self.leave_out()),
+        let (beside, own): (Vec<&Candidate>, Vec<&Candidate>) = matching.into_iter().partition(|it| self.is_beside(it));
+        match (own.as_slice(), beside.as_slice()) {
+            ([], []) => Adoption::Nothing,
+            ([one], _) | ([], [one]) => Adoption::Take((*one).clone()),
+            ([], several) | (several, _) => self.torn(several, &format!("have the address {email}"), &self.leave_out()),
         }
     }
 
@@ -182,7 +183,8 @@ impl Search<'_> {
         let names: Vec<String> = several.iter().map(|candidate| self.name(candidate)).collect();
         let links: Vec<String> = several.iter().take(OFFERED).map(|candidate| self.link(candidate)).collect();
         Adoption::Held(format!(
-            "{} {what}, so nobody can say which one is {}. Say which: {}. None of them: {none}",
+            "{} {what}, so nobody can say which one is {}. Say which, and the rest stays in Pivotal as it is: {}. None of \
+             them: {none}",
             names.join(" and "),
             self.key(),
             links.join(" or ")

@@ -170,12 +170,23 @@ impl Desired {
 }
 
 impl Desired {
-    /// The same without the ids that another customer carries, which is kept beside this one: one id is one customer's.
-    pub fn without_ids_of(mut self, other: &Fields) -> Self {
+    /// The same without the ids that another customer carries, which is kept beside this one: one id is one customer's. It is
+    /// told, for a person may want it here.
+    pub fn without_ids_of(mut self, other: &Candidate) -> Self {
         if let Wanted::Yes(fields) | Wanted::Waiting { fields, .. } = &mut self.wanted {
-            let is_its = |field: &str| other.text(field).is_some() && fields.text(field) == other.text(field);
-            let its: Vec<&'static str> = super::disown::carriers().filter(|field| is_its(field)).collect();
-            fields.0.retain(|field, _| !its.contains(&field.as_str()));
+            let its = |field: &str| other.fields.text(field).filter(|id| fields.text(field) == Some(id));
+            let its: Vec<(&'static str, String)> =
+                super::disown::carriers().filter_map(|field| Some((field, its(field)?.to_owned()))).collect();
+            fields.0.retain(|field, _| its.iter().all(|(carried, _)| carried != field));
+            let name =
+                other.display_id.map_or_else(|| other.id.to_string(), |number| format!("pivotal:customer:{number}"));
+            self.notes.extend(its.into_iter().map(|(field, id)| Note {
+                subject: self.subject.clone(),
+                message: format!(
+                    "{field} {id} is on {name}, which stays as it is beside this one; take it off there, and it is written \
+                     here after `pivotal-sync audit` and `pivotal-sync sync --full`"
+                ),
+            }));
         }
         self
     }
