@@ -117,6 +117,22 @@ fn a_contact_is_known_by_its_address_under_its_customer() {
 }
 
 #[test]
+fn a_contact_under_its_own_customer_comes_before_one_under_a_customer_beside_it() {
+    // hubspot-api.md trap 10: the people of a merged company live on where they were.
+    let fields = Fields::from([("email", "jane@acme.com".into())]);
+    let under = |id: &str, parent: &str| Candidate {
+        parent: Some(PivotalId::new(parent)),
+        ..candidate(id, 1, &[("email", "jane@acme.com")])
+    };
+    let mut subject = child(Kind::Contact, jane());
+    subject.parent.as_mut().unwrap().beside = vec![PivotalId::new("cust-7"), PivotalId::new("cust-8")];
+    let (own, beside, other) = (under("a", "cust-9"), under("b", "cust-8"), under("c", "cust-7"));
+    assert_eq!(told(&subject, &fields, std::slice::from_ref(&beside)), "b");
+    assert_eq!(told(&subject, &fields, &[own, beside.clone()]), "a");
+    assert!(told(&subject, &fields, &[beside, other]).starts_with("b and c have the address"));
+}
+
+#[test]
 fn an_onboarding_is_known_by_its_notes() {
     // Design, settled points: onboardings.
     let fields = Fields::from([("notes", "HubSpot deal 5".into())]);
