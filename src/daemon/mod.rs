@@ -16,7 +16,8 @@
 //! | `wire`, `caller` | the socket's words, and how a command speaks them |
 //! | `service` | what systemd is told |
 //! | `admin`, `alerts` | what machines and people are told |
-//! | `outside`, `openings`, `listener` | what of that is open to the outside, and when |
+//! | `outside`, `openings` | what of that is open to the outside, and when |
+//! | `listener`, `places` | how callers are let in, and who makes room |
 
 pub mod admin;
 mod again;
@@ -32,6 +33,7 @@ mod metronome;
 mod openings;
 pub mod outside;
 mod peer;
+mod places;
 mod progress;
 mod queue;
 mod service;

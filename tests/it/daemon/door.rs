@@ -158,7 +158,7 @@ async fn nonsense_at_the_socket_is_refused_and_the_daemon_goes_on() {
         silent.write_all(b"POST /v1/ru").unwrap();
         silent
     };
-    let _silent: Vec<UnixStream> = (0..100).map(half).collect();
+    let _silent: Vec<UnixStream> = (0..200).map(half).collect();
     assert_eq!(asked(&rig, &["sync"]).0, Some(0));
     assert_eq!(host.stop().0.code(), Some(0));
 }
