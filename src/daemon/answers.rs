@@ -149,12 +149,7 @@ async fn run(State(desk): State<Desk>, body: Bytes) -> Result<Response, Refusal>
     let waiting = desk.door.status().borrow().run.clone();
     let (trigger, answer) = Trigger::awaited(Asker::Command, errand);
     desk.door.trigger(trigger).map_err(|unheard| {
-        Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "interrupted",
-            unheard.to_string(),
-            "run the same command again later",
-        )
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "daemon", unheard.to_string(), "run the same command again later")
     })?;
     let told = Told { first: waiting.map(Said::Waiting), events: Some(events), answer: Some(answer) };
     let lines = stream::unfold(told, |mut told| async move {
@@ -211,9 +206,9 @@ fn last_word(answered: Result<Arc<Finished>, oneshot::error::RecvError>) -> Said
     match answered {
         Ok(finished) => Said::Ended(Box::new(Answer::from(&*finished))),
         Err(_) => Said::Dropped(ErrorReport {
-            kind: "interrupted".to_owned(),
+            kind: "daemon".to_owned(),
             message: "the daemon stopped before the run began, or has too many waiting".to_owned(),
-            hint: "run the same command again".to_owned(),
+            hint: "run the same command again later".to_owned(),
         }),
     }
 }

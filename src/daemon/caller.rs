@@ -70,10 +70,12 @@ impl Caller {
     /// # Errors
     /// When the daemon cannot make it, or is gone before it ended. A run that failed is an [`Answer`].
     pub async fn run(&self, errand: Errand, mut told: impl FnMut(Told)) -> Result<Answer, ErrorReport> {
+        let goes_on = errand.goes_on_by_itself();
         let sent = self.post(wire::RUNS, &RunRequest { errand }).send().await;
         let mut response = good(sent.map_err(|error| gone(&error))?).await?;
         let mut pending: Vec<u8> = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| gone(&error))? {
+        // A connection that breaks and one that ends too soon are the same: the daemon died.
+        while let Ok(Some(chunk)) = response.chunk().await {
             pending.extend_from_slice(&chunk);
             if pending.len() > LINE_MOST {
                 break;
@@ -88,7 +90,7 @@ impl Caller {
                 }
             }
         }
-        Err(died())
+        Err(died(goes_on))
     }
 
     /// How things are.
@@ -181,12 +183,20 @@ fn foreign(why: &str) -> ErrorReport {
 
 fn gone(error: &reqwest::Error) -> ErrorReport {
     let message = format!("the running daemon went away: {}", cause(error));
-    report("interrupted", message, "`pivotal-sync status` tells how far it came; run the same command again to go on")
+    report("daemon", message, "`pivotal-sync status` tells how things are; run the same command again once it is back")
 }
 
-fn died() -> ErrorReport {
+/// Nobody interrupted the command, so this is no `interrupted`.
+fn died(goes_on: bool) -> ErrorReport {
     let message = "the running daemon went away before the run ended".to_owned();
-    report("interrupted", message, "`pivotal-sync status` tells how far it came; run the same command again to go on")
+    let hint = if goes_on {
+        "what it had begun goes on when the daemon starts again, which systemd sees to; `pivotal-sync status` tells how far it came, and \
+         `journalctl -u pivotal-sync` what happened"
+    } else {
+        "run the same command again once the daemon is back; `pivotal-sync status` tells how things are, and `journalctl -u \
+         pivotal-sync` what happened"
+    };
+    report("daemon", message, hint)
 }
 
 /// What the system said, without the address, which means nothing to anybody here.

@@ -97,6 +97,11 @@ impl Errand {
         }
     }
 
+    /// Whether the next start goes on with it when the daemon died in the middle.
+    pub(super) const fn goes_on_by_itself(&self) -> bool {
+        matches!(self, Self::Sync | Self::Backfill)
+    }
+
     /// Whether it writes nothing to Pivotal, and so is of no use but to whoever waits for its answer.
     pub const fn only_tells(&self) -> bool {
         match self {
