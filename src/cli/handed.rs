@@ -1,5 +1,7 @@
 //! Commands handed to a running daemon: the same progress, the same output, the same exit codes.
 
+use std::path::Path;
+
 use crate::config::Settings;
 use crate::daemon::{Answer, Asker, Brought, Caller, Errand, Told};
 use crate::domain::{ErrorReport, Report};
@@ -52,6 +54,19 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
     let report =
         outcome.map_err(|error: ErrorReport| Failure::from(error).at(details).after(so_far.map(|report| *report)))?;
     Ok(Some(Handed { report, rate_per_minute, brought }))
+}
+
+/// The store is in use, but no daemon was found to hand the command to: says where it was looked for.
+pub(super) async fn not_found(failure: Failure, config: Option<&Path>) -> Failure {
+    let Ok(settings) = super::settings(config) else { return failure };
+    let tried = Caller::missed(&settings).await;
+    let places = tried.into_iter().map(|(path, why)| format!("no daemon was found at {}: {why}", path.display()));
+    let hint = format!(
+        "{}; if it is a daemon, set daemon.socket in this command's configuration to what the daemon's says: it is then \
+         asked to do this itself",
+        failure.hint
+    );
+    Failure { hint, ..failure }.at(places)
 }
 
 /// The daemon brought something else than what was asked for.

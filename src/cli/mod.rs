@@ -68,7 +68,15 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Some(file) = config {
         print::name_config(file);
     }
-    match cli.command {
+    let is_daemon = matches!(cli.command, Command::Run);
+    match carry_out(cli.command, config).await {
+        Err(failure) if failure.exit == Exit::Locked && !is_daemon => Err(handed::not_found(failure, config).await),
+        done => done,
+    }
+}
+
+async fn carry_out(command: Command, config: Option<&Path>) -> Result<Exit, Failure> {
+    match command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args, config).await,
         Command::Plan(args) => plan::run(&args, config).await,

@@ -1,6 +1,6 @@
 //! How a command speaks with a running daemon.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ impl Caller {
                 Err(error) if error.kind() == ErrorKind::PermissionDenied && settings.daemon.socket.is_some() => {
                     return Err(denied(&path));
                 }
+                // Somebody listens, and more wait to be heard than the system lets wait.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(silent(&path)),
                 Err(_) => continue,
             }
             let client = client(&path)?;
@@ -63,6 +65,16 @@ impl Caller {
             }
         }
         Ok(None)
+    }
+
+    /// Where a daemon was looked for in vain, and what stands in the way there: for who finds the store in use all the same.
+    pub async fn missed(settings: &Settings) -> Vec<(PathBuf, io::Error)> {
+        let mut missed = Vec::new();
+        for path in socket::places(settings) {
+            let error = UnixStream::connect(&path).await.err();
+            missed.push((path, error.unwrap_or_else(|| io::Error::other("the daemon there works on another store"))));
+        }
+        missed
     }
 
     /// Has a run made, and hears of it until it ends.
