@@ -11,7 +11,7 @@
 //! | `metronome` | strikes when something is due |
 //! | `worker` | the main loop |
 //! | `hand` | makes a run with the engine; `progress` hears it |
-//! | `start` | opens what a daemon works with, and reads the configuration anew |
+//! | `start`, `reach` | opens what a daemon works with, and reads the configuration anew |
 //! | `signals`, `socket`, `peer`, `answers`, `webhooks` | who knocks |
 //! | `wire`, `caller` | the socket's words, and how a command speaks them |
 //! | `service` | what systemd is told |
@@ -36,6 +36,7 @@ mod peer;
 mod places;
 mod progress;
 mod queue;
+mod reach;
 mod service;
 mod signals;
 mod socket;

@@ -21,6 +21,8 @@ use super::hand::{AUDIT_MARK, Crew, FULL_MARK, Fresh, SYNC_MARK, kept_mark};
 use super::openings::Openings;
 use super::outside::OutsideError;
 use super::progress::Progress;
+use super::reach::reached;
+use super::service::Service;
 use super::timetable::{Kept, Marks, Timetable};
 use super::wire::itself;
 use super::worker::{Load, Reloaded};
@@ -121,8 +123,14 @@ impl Opened {
 
     /// Asks Pivotal whose key this is: nothing is ready before that is known.
     pub(super) async fn prove(&self, stop: &CancellationToken) -> Result<(), DaemonError> {
+        let mut service = Service::of_environment();
+        let waiting = |error: &EngineError| {
+            let error = error.bare();
+            tracing::warn!(error, "not ready yet; Pivotal is asked again");
+            service.say(&format!("Starting: {error}; asking again").replace(char::is_control, " "));
+        };
         let proved = async {
-            self.crew.engine.prove().await?;
+            reached(|| self.crew.engine.prove(), waiting).await?;
             match unknown_names(&self.crew.engine.sources).await {
                 unknown if unknown.is_empty() => Ok(()),
                 unknown => Err(AppError::Rules(unknown).into()),
