@@ -36,7 +36,7 @@ CREATE TABLE record (
     properties  TEXT NOT NULL,                 -- JSON: the properties that some rule reads
     problem     TEXT,                          -- why it could not be bound, in words: an ambiguity that a person decides
     rift        TEXT,                          -- while it looks like one account with records of other customers and stays where it is: why, in words
-    rivals      TEXT,                          -- JSON: those records, a list of [stream, external id]
+    rivals      TEXT,                          -- JSON: those records, or those it is ambiguous between, a list of [stream, external id]
     unreadable  TEXT,                          -- why the source's last showing of it could not be read; older facts stay valid
     changed_at  TEXT,                          -- when the source last changed it, if it says
     seen_at     TEXT NOT NULL,                 -- when it was last stored here because it differed
@@ -50,6 +50,7 @@ CREATE INDEX record_by_state ON record (stream, state);
 CREATE INDEX record_outdated ON record (stream, facts ->> '$.changes_at') WHERE facts ->> '$.changes_at' IS NOT NULL;
 CREATE INDEX record_survivor ON record (stream, external_id) WHERE facts ->> '$.merged[0]' IS NOT NULL;
 CREATE INDEX record_torn ON record (stream, external_id) WHERE rift IS NOT NULL;
+CREATE INDEX record_doubted ON record (stream, external_id) WHERE problem IS NOT NULL;
 CREATE INDEX record_touched ON record (stream, external_id) WHERE touched = 1;
 
 -- Identity evidence: which records share a domain, an explicit id, an account. Tokens are made by the reconciler.
@@ -97,6 +98,7 @@ CREATE TABLE entity (
     look_at       TEXT,                        -- look again then: when the grace of what left is over
     leaving       TEXT,                        -- what is done then: delete, archive
     wanted        TEXT,                        -- yes, or why it is not wanted in Pivotal; empty until first looked at
+    notes         TEXT,                        -- JSON: what a person should know of it, though nothing waits for it: a list of texts
     gone_since    TEXT,                        -- when its last record was first seen gone; empty while one is there
     unselected_since    TEXT,                        -- when it was first seen outside the selection though a record is there: its grace counts from then
     left_stream   TEXT,                        -- the record that went to another entity last and left its object behind: its stream
@@ -125,6 +127,7 @@ CREATE INDEX entity_live ON entity (object) WHERE state = 'live';
 CREATE INDEX entity_by_parent ON entity (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX entity_by_customer ON entity (pivotal_parent) WHERE pivotal_parent IS NOT NULL;
 CREATE INDEX entity_to_look_at ON entity (object, id) WHERE dirty = 1 OR settled = 0;
+CREATE INDEX entity_noted ON entity (id) WHERE notes IS NOT NULL;
 CREATE INDEX entity_urgent ON entity (id) WHERE urgent = 1;
 CREATE INDEX entity_later ON entity (look_at) WHERE look_at IS NOT NULL;
 

@@ -152,6 +152,12 @@ pub struct Facts {
     pub findings: Vec<FindingRow>,
     /// How many findings stand.
     pub all_findings: u64,
+    /// What a person should know of what is otherwise in order, the first of it.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// How much of that there is.
+    #[serde(default)]
+    pub all_notes: u64,
     /// The newest audit.
     pub last_audit: Option<RunRow>,
     /// Requests a minute the last run could send to Pivotal, for the estimate; nothing when that is not known.
@@ -169,7 +175,10 @@ impl Facts {
     /// # Errors
     /// When the store cannot be read.
     pub async fn of(store: &Store) -> Result<Self, StoreError> {
+        let (notes, all_notes) = store.notes(MOST).await?;
         Ok(Self {
+            notes,
+            all_notes,
             workspace: store.fact("workspace_slug").await?,
             store: store.path().display().to_string(),
             last_run: store.runs(1).await?.pop(),

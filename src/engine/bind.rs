@@ -89,7 +89,7 @@ impl Engine {
             let (place, problem) = match binding {
                 Binding::Join(entity) => (Place::Existing(entity), None),
                 Binding::New(group) => (Place::New(group), None),
-                Binding::Ambiguous { why, .. } => {
+                Binding::Ambiguous { candidates, why } => {
                     let shared = |id: EntityId| cluster.values().filter(|p| p.entity == Some(id)).count() > 1;
                     let place = match was.entity.filter(|id| !shared(*id)) {
                         Some(own) => Place::Existing(own),
@@ -98,10 +98,12 @@ impl Engine {
                             Place::New(next_group)
                         }
                     };
-                    (place, Some(why))
+                    (place, Some((candidates, why)))
                 }
             };
-            let moved = place != was.entity.map_or(Place::Nowhere, Place::Existing) || problem != was.known.problem;
+            let words = problem.as_ref().map(|(_, why)| why);
+            let moved =
+                place != was.entity.map_or(Place::Nowhere, Place::Existing) || words != was.known.problem.as_ref();
             let rift = rifts.remove(&key);
             if moved || rift.is_some() || asked.contains(&key) {
                 bound.push(Bound { key, place, kind: Kind::Customer, parent: None, problem, rift });

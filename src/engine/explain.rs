@@ -5,6 +5,7 @@ use crate::reconcile::{Explained, Fate, Reconciler};
 use crate::store::{FindingRow, Reference, RemoteQuery, RemoteRow, Store, StoreError, Story, StreamState};
 
 use super::parents::{Parents, subject};
+use super::strays::tell_strays;
 
 /// Findings of one entity told at most: a field has one.
 const MOST: u32 = 100;
@@ -78,8 +79,11 @@ pub async fn explain(
             continue;
         };
         let row = store.subjects(&[entity.id]).await?.into_iter().next();
-        let mut explained = row.map(|row| reconciler.explain(&subject(row, &Parents::default()), now));
-        if let Some(explained) = &mut explained {
+        let looked = row.map(|row| subject(row, &Parents::default()));
+        let mut explained = looked.as_ref().map(|looked| reconciler.explain(looked, now));
+        if let (Some(explained), Some(looked)) = (&mut explained, &looked) {
+            let desired = std::slice::from_mut(&mut explained.desired);
+            tell_strays(store, reconciler, std::slice::from_ref(looked), desired).await?;
             let is_told = |why: &String| story.operations.iter().any(|operation| operation.why.as_ref() == Some(why));
             let torn = store.torn_about(entity.id).await?;
             explained.evidence.extend(torn.into_iter().filter(|why| !is_told(why)));

@@ -46,6 +46,7 @@ mod saved;
 mod settled;
 mod shelve;
 mod stages;
+mod strays;
 mod tell;
 mod torn;
 mod undo;

@@ -6,13 +6,14 @@ use chrono::Utc;
 
 use crate::domain::{Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Subject, Wanted, fingerprint_of, linked_object, order, with_urgent,
+    Adoption, Candidate, Decision, Desired, Note, Subject, Wanted, fingerprint_of, linked_object, order, with_urgent,
 };
 use crate::store::{Look, OperationId};
 
 use super::metadata::Metadata;
 use super::parents::{Parents, subject};
 use super::recover::wait_for_lost_answers;
+use super::strays::tell_strays;
 use super::{Engine, EngineError, Event, Run, tell};
 
 /// Entities looked at together: their records, candidates and looks cost a constant number of queries.
@@ -98,7 +99,8 @@ impl Engine {
             self.look_at_all(kind, scope, &mut draft, run).await?;
         }
         let torn = self.torn(scope, &draft.operations).await?;
-        draft.operations.extend(torn);
+        let doubted = self.doubted(scope, &draft.operations).await?;
+        draft.operations.extend(torn.into_iter().chain(doubted));
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
         let Drafting { operations, mirrors, approvals, .. } = draft;
         self.write_down(operations, mirrors, &approvals, asking, run).await
@@ -209,7 +211,8 @@ impl Engine {
             let beside = draft.parents.rows_beside(subject.entity.id).iter().cloned().map(super::adopt::candidate);
             beside.fold(desire(subject), |desired, other| desired.without_ids_of(&other))
         });
-        let desired: Vec<Desired> = desired.collect();
+        let mut desired: Vec<Desired> = desired.collect();
+        tell_strays(&self.store, &self.reconciler, &subjects, &mut desired).await?;
         let candidates = self.candidates(kind, &subjects, &desired, draft).await?;
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
@@ -236,15 +239,15 @@ impl Engine {
                 draft.slugs.extend(slug);
             }
             let Decision { operations, later, notes } = decision;
-            for note in notes.iter().chain(&desired.notes) {
-                run.note(format!("{}: {}", note.subject, note.message));
-            }
+            let told = |note: &Note| format!("{}: {}", note.subject, note.message);
+            notes.iter().chain(&desired.notes).for_each(|note| run.note(told(note)));
             looks.push(Look {
                 entity: subject.entity.id,
                 name: desired.name.clone(),
                 unwanted: unwanted(&desired.wanted),
                 settled: operations.is_empty(),
                 later,
+                notes: desired.notes.iter().map(told).collect(),
             });
             if operations.is_empty() {
                 in_step.push(subject.entity.id);

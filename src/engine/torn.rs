@@ -1,7 +1,9 @@
-//! Records that a person must place: they stay with their customer while their evidence names another company. The customers
-//! themselves go on being updated.
+//! Records that a person must place: they stay with their customer while their evidence names another company, and the
+//! customers themselves go on being updated; or they could be one with several, while no rule selects them alone.
 
-use crate::domain::{Action, Changes, EntityId, Kind, Operation, Standing};
+use std::collections::HashSet;
+
+use crate::domain::{Action, Changes, EntityId, Fields, Kind, Operation, Standing};
 
 use super::plan::Scope;
 use super::{Engine, EngineError};
@@ -35,5 +37,32 @@ impl Engine {
             })
         });
         Ok(operations.collect())
+    }
+
+    /// What stands held for records that could be one with several accounts, where one of those is wanted: who pays nothing now
+    /// may pay tomorrow, and would then be guessed about. What `planned` holds itself needs no second word.
+    pub(super) async fn doubted(&self, scope: Scope<'_>, planned: &[Operation]) -> Result<Vec<Operation>, EngineError> {
+        let known: HashSet<EntityId> = planned.iter().map(|operation| operation.entity).collect();
+        let mut doubted = self.store.doubted().await?;
+        doubted.retain(|row| !known.contains(&row.entity));
+        if let Scope::These(these) = scope {
+            doubted.retain(|row| these.contains(&row.entity));
+        }
+        let (doubted, over): (Vec<_>, Vec<_>) = doubted.into_iter().partition(|row| row.matters);
+        if !over.is_empty() {
+            let over: Vec<EntityId> = over.into_iter().map(|row| row.entity).collect();
+            self.store.clear_open_operations(&over).await?;
+        }
+        let held = doubted.into_iter().map(|row| Operation {
+            entity: row.entity,
+            kind: Kind::Customer,
+            subject: row.key,
+            name: row.name,
+            action: Action::Create { parent: None, fields: Fields::new() },
+            standing: Standing::Held(row.why),
+            hold: None,
+            reason: "cannot be worked out".to_owned(),
+        });
+        Ok(held.collect())
     }
 }

@@ -103,6 +103,8 @@ impl Reconciler {
         let leaves = matches!(desired.wanted, Wanted::Gone(_) | Wanted::NotSelected(_) | Wanted::Replaced(_));
         let mirror = live(subject).filter(|_| leaves)?;
         let mut decision = self.decide(subject, desired, None, None, now);
+        // What is told of it anyway is not why it stays.
+        decision.notes.drain(..desired.notes.len());
         Some(match (decision.later, decision.operations.first()) {
             (Some(later), _) => Fate::Later(later),
             (None, Some(operation)) if operation.verb() == Verb::Delete => Fate::Now(Removal::Delete),

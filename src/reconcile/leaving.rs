@@ -9,7 +9,7 @@ use crate::domain::{
 use super::fingerprint::fingerprint_of;
 use super::plan::{ARCHIVED, Case, STATUS, held, shown};
 use super::settings::{OnLeave, OnSourceDelete};
-use super::types::{Decision, Known, Leaver, Note};
+use super::types::{Decision, Known, Note};
 
 impl Case<'_> {
     pub(super) fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
@@ -49,19 +49,9 @@ impl Case<'_> {
         }
     }
 
-    /// It stays in Pivotal as it is, but for ids that are another's. Told once, when that is found: nothing waits for it.
+    /// It stays in Pivotal as it is, but for ids that are another's.
     fn alone(&self, mirror: &Mirror) -> Decision {
-        let operations: Vec<Operation> = self.disown(mirror).into_iter().collect();
-        let unlinked = self.subject.left.as_ref().filter(|left| left.unlinked && !operations.is_empty());
-        let told = |left: &Leaver| Note {
-            subject: left.key.clone(),
-            message: format!(
-                "was the last to stand for pivotal:customer:{}, which stays in Pivotal without it; delete it there if it is \
-                 of no use",
-                shown(mirror)
-            ),
-        };
-        Decision { operations, notes: unlinked.map(told).into_iter().collect(), ..Decision::default() }
+        Decision { operations: self.disown(mirror).into_iter().collect(), ..Decision::default() }
     }
 
     /// What was made of it here goes without a grace: while it is there, who has its address by now cannot be written.

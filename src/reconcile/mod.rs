@@ -27,6 +27,7 @@ mod rules;
 mod settings;
 mod shelf;
 mod slug;
+mod stray;
 mod tree;
 mod types;
 mod undo;

@@ -262,7 +262,7 @@ fn work_out<'a>(
                 moves.leavers.extend(old.map(|old| (old, Named::from(&b.key))));
                 moves.dependents.push(format!("of:{}", b.key));
             }
-        } else if *problem != b.problem || rift.as_ref() != b.rift.as_ref().map(|(_, why)| why) {
+        } else if problem.as_deref() != words(&b.problem) || rift.as_deref() != words(&b.rift) {
             moves.dirty.extend(&entity);
         }
         if let (Some(id), Role::Person | Role::Deal, true) = (entity, b.key.stream.role(), b.place != Place::Stays) {
@@ -278,12 +278,16 @@ fn work_out<'a>(
             stream,
             id,
             entity,
-            problem: b.problem.as_deref(),
-            rift: b.rift.as_ref().map(|(_, why)| why.as_str()),
-            rivals: b.rift.as_ref().map(|(rivals, _)| rivals.iter().map(name).collect()),
+            problem: words(&b.problem),
+            rift: words(&b.rift),
+            rivals: b.problem.as_ref().or(b.rift.as_ref()).map(|(rivals, _)| rivals.iter().map(name).collect()),
         });
     }
     Ok(moves)
+}
+
+fn words(told: &Option<(Vec<SourceKey>, String)>) -> Option<&str> {
+    told.as_ref().map(|(_, why)| why.as_str())
 }
 
 async fn write_moves(tx: &mut SqliteConnection, moves: &Moves<'_>) -> Result<(), Trouble> {
@@ -376,7 +380,8 @@ pub(super) async fn retire(tx: &mut SqliteConnection, left: &BTreeSet<i64>) -> R
     operations::supersede(&mut *tx, &nobody).await?;
     let nobody = json(&nobody)?;
     sqlx::query!(
-        "UPDATE entity SET dirty = 0, settled = 1, look_at = NULL, leaving = NULL, wanted = 'no record speaks of it any more'
+        "UPDATE entity SET dirty = 0, settled = 1, look_at = NULL, leaving = NULL, notes = NULL,
+             wanted = 'no record speaks of it any more'
          WHERE id IN (SELECT value FROM json_each(?))",
         nobody
     )

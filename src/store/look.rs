@@ -23,6 +23,7 @@ struct LookRow<'a> {
     settled: bool,
     look_at: Option<String>,
     leaving: Option<&'static str>,
+    notes: Option<&'a [String]>,
 }
 
 impl Store {
@@ -278,6 +279,7 @@ impl Store {
                     settled: look.settled,
                     look_at: look.later.map(|later| time::text(later.at)),
                     leaving: look.later.map(|later| later.removal.as_str()),
+                    notes: Some(look.notes.as_slice()).filter(|notes| !notes.is_empty()),
                 })
                 .collect();
             let looks = json(&looks)?;
@@ -296,20 +298,20 @@ impl Store {
             .await?;
             sqlx::query!(
                 "UPDATE entity SET name = l.name, wanted = l.wanted, settled = l.settled, look_at = l.look_at,
-                     leaving = l.leaving, dirty = 0, gone_since = l.gone_since,
+                     leaving = l.leaving, notes = l.notes, dirty = 0, gone_since = l.gone_since,
                      unselected_since = CASE WHEN l.wanted = 'yes' OR l.gone_since IS NOT NULL THEN NULL
                                        ELSE COALESCE(entity.unselected_since, iif(l.leaving IS NULL, NULL, ?3)) END
                  FROM (SELECT value ->> '$.id' AS id, value ->> '$.name' AS name, value ->> '$.wanted' AS wanted,
                               value ->> '$.settled' AS settled, value ->> '$.look_at' AS look_at,
-                              value ->> '$.leaving' AS leaving,
+                              value ->> '$.leaving' AS leaving, value ->> '$.notes' AS notes,
                               (SELECT CASE WHEN min(r.state <> 'live') THEN max(r.gone_at) END FROM record r
                                WHERE r.entity_id = value ->> '$.id' AND r.state <> 'malformed'
                                  AND r.stream IN (SELECT value FROM json_each(?2))) AS gone_since
                        FROM json_each(?1)) l
                  WHERE entity.id = l.id
                    AND (entity.dirty, entity.name, entity.wanted, entity.settled, entity.look_at, entity.leaving,
-                        entity.gone_since)
-                       IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.leaving, l.gone_since)",
+                        entity.notes, entity.gone_since)
+                       IS NOT (0, l.name, l.wanted, l.settled, l.look_at, l.leaving, l.notes, l.gone_since)",
                 looks,
                 deciding,
                 now

@@ -12,6 +12,7 @@
 mod backup;
 mod bind;
 mod decisions;
+mod doubted;
 mod error;
 mod explain;
 mod facts;
@@ -22,6 +23,7 @@ mod journal;
 mod lock;
 mod look;
 mod meant;
+mod noted;
 mod nudge;
 mod open;
 mod operations;

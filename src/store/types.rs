@@ -99,8 +99,8 @@ pub struct Bound {
     pub kind: Kind,
     /// The account of the entity, for contacts and onboardings.
     pub parent: Option<EntityId>,
-    /// An ambiguity, in words.
-    pub problem: Option<String>,
+    /// An ambiguity: the records it could be one account with, and why, in words.
+    pub problem: Option<(Vec<SourceKey>, String)>,
     /// The records it looks like one account with though it stays with another, and why, in words.
     pub rift: Option<(Vec<SourceKey>, String)>,
 }
@@ -118,6 +118,8 @@ pub struct Look {
     pub settled: bool,
     /// What is done once a grace is over, and so when to look again though nothing changes.
     pub later: Option<Later>,
+    /// What a person should know of it as long as it is so, each with the record it is about, in words.
+    pub notes: Vec<String>,
 }
 
 /// A number in the `operation` table.

@@ -99,6 +99,8 @@ fn view() -> StatusView {
         quarantined: vec![operation("Golf\u{1b}[2J", "quarantined", "invalid plan")],
         findings: vec![],
         all_findings: 0,
+        notes: vec![],
+        all_notes: 0,
         last_audit: None,
         rate_per_minute: Some(54),
         in_use: true,

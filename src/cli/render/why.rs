@@ -6,7 +6,7 @@ use crate::domain::{
     Change, Changes, Facts, Kind, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb,
 };
 use crate::engine::explain::{Roof, Told};
-use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
+use crate::reconcile::{Desired, Explained, Fate, RuleTold, Wanted};
 use crate::store::{AttemptRow, FindingRow, MappingRow, OperationRow, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
@@ -29,6 +29,10 @@ fn one(told: &Told) -> String {
     }
     for operation in &story.operations {
         owed(&mut out, operation);
+    }
+    // Where no rule is told, they have no other place.
+    if let Some(explained) = told.explained.as_ref().filter(|explained| explained.selection.is_none()) {
+        notes(&mut out, explained);
     }
     if let Some(explained) = told.explained.as_ref().filter(|explained| !explained.evidence.is_empty()) {
         section(&mut out, "who is who");
@@ -314,8 +318,14 @@ fn rules(out: &mut String, explained: &Explained) {
         let owner = rule.owner.map_or_else(String::new, |owner| format!("; {}", paint(YELLOW, owner)));
         let _ = writeln!(out, "  {:longest$}  {outcome}  {from}{owner}", short(rule));
     }
-    for note in &explained.desired.notes {
-        let _ = writeln!(out, "  {} {}", paint(YELLOW, "note:"), visible(&note.message));
+    notes(out, explained);
+}
+
+fn notes(out: &mut String, explained: &Explained) {
+    let Desired { subject, notes, .. } = &explained.desired;
+    for note in notes {
+        let who = if note.subject == *subject { String::new() } else { format!("{} ", note.subject) };
+        let _ = writeln!(out, "  {} {}", paint(YELLOW, "note:"), visible(&format!("{who}{}", note.message)));
     }
 }
 

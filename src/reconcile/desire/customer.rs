@@ -1,8 +1,9 @@
 //! Accounts become customers.
 
-use crate::domain::{Fields, Mirror, Role, Stream, Timestamp, Value};
+use crate::domain::{Fields, Mirror, MirrorState, Role, Stream, Timestamp, Value};
 
 use super::super::context::Scope;
+use super::super::plan::shown;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
 use super::super::{Reconciler, double};
@@ -31,7 +32,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
     }
     if start.view.role(Role::Account).is_empty() {
         let why = start.unspoken(speaks);
-        return start.end(why, Vec::new());
+        return start.end(why, left_alone(subject).into_iter().collect());
     }
     let rules = &reconciler.customers;
     let scope = Scope::of_account(&start.view);
@@ -69,6 +70,19 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
             start.end(Wanted::Yes(fields), notes)
         }
     }
+}
+
+/// What is told of a customer that a person had its last record set apart from: nothing waits for it, and it is easily
+/// forgotten.
+fn left_alone(subject: &Subject) -> Option<String> {
+    let mirror = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live)?;
+    let left = subject.left.as_ref().filter(|left| left.unlinked)?;
+    Some(format!(
+        "was the last to stand for pivotal:customer:{}, which stays in Pivotal as it is and is no longer written to; delete it \
+         there if it is of no use, or `pivotal-sync unlink --undo {}` takes that back",
+        shown(mirror),
+        left.key
+    ))
 }
 
 /// The ids that a lost store is rebuilt by (design section 5).

@@ -121,7 +121,7 @@ async fn an_ambiguity_is_kept_dirties_its_entity_and_survives_the_same_showing()
     scene.look(entity, None).await;
     let company_key = key(COMPANIES, "1");
     let doubt = Bound {
-        problem: Some("two companies have its domain".to_owned()),
+        problem: Some((Vec::new(), "two companies have its domain".to_owned())),
         ..bound(&company_key, Place::Existing(entity), Kind::Customer)
     };
     scene.store.bind(std::slice::from_ref(&doubt), at(2)).await.unwrap();

@@ -14,10 +14,15 @@ async fn the_dirty_the_unsettled_and_the_due_are_looked_at_in_pages() {
         unwanted: None,
         settled,
         later: due.map(|at| Later { removal: Removal::Delete, at }),
+        notes: if n == 0 { vec![format!("a{n}: x"), format!("a{n}: y")] } else { Vec::new() },
     };
     let looks = [look(0, true, None), look(1, false, None), look(2, true, Some(at(3))), look(3, true, Some(at(99)))];
     scene.store.save_looks(&looks, at(2)).await.unwrap();
     assert_eq!(scene.due(Kind::Customer).await, entities[1..3]);
+    assert_eq!(scene.store.notes(9).await.unwrap(), (vec!["a0: x".to_owned(), "a0: y".to_owned()], 2));
+    assert_eq!(scene.store.notes(1).await.unwrap(), (vec!["a0: x".to_owned()], 2));
+    scene.store.save_looks(&[Look { notes: Vec::new(), ..look(0, true, None) }], at(2)).await.unwrap();
+    assert_eq!(scene.store.notes(9).await.unwrap(), (Vec::new(), 0), "only while it is so");
     let all = scene.store.to_look_at(Kind::Customer, true, at(3), None, 3).await.unwrap();
     assert_eq!(all.iter().map(|r| r.entity.id).collect::<Vec<_>>(), entities[..3]);
     let rest = scene.store.to_look_at(Kind::Customer, true, at(3), Some(entities[2]), 3).await.unwrap();
@@ -104,7 +109,7 @@ async fn the_grace_of_leaving_counts_from_the_first_look_that_saw_it() {
     let leave = |unwanted: Option<&str>, now: i64| {
         let unwanted = unwanted.map(str::to_owned);
         let later = unwanted.as_ref().map(|_| Later { removal: Removal::Archive, at: at(now + 60) });
-        Look { entity, name: "Acme".to_owned(), unwanted, settled: true, later }
+        Look { entity, name: "Acme".to_owned(), unwanted, settled: true, later, notes: Vec::new() }
     };
     let since = async || scene.store.subjects(&[entity]).await.unwrap()[0].entity.gone_since;
     for (unwanted, now, counted) in [
