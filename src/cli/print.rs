@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::Failure;
-use super::render::with_config;
+use super::render::{with_config, within};
 
 /// The configuration that was named when this command was typed.
 static CONFIG: OnceLock<PathBuf> = OnceLock::new();
@@ -23,7 +23,11 @@ fn told(text: &str) -> Cow<'_, str> {
 
 /// Prints to stdout: what was asked for. A reader that went away (`| head`) is no failure.
 pub(super) fn show(text: &str) -> Result<(), Failure> {
-    show_as_is(&told(text))
+    let text = told(text);
+    match width() {
+        Some(columns) => show_as_is(&within(&text, columns)),
+        None => show_as_is(&text),
+    }
 }
 
 /// Prints to stdout what is for programs, to the letter.

@@ -9,10 +9,9 @@ const WITHOUT: [&str; 6] = ["demo", "init", "help", "sandbox", "completions", "m
 /// Leads the one command to type next.
 const NEXT: &str = "next:";
 
-/// The commands of a text that its folded words no longer say: where several records share the words, each has its own.
-pub(super) fn own_commands(text: &str, words: &str) -> Vec<String> {
-    let told: Vec<&str> = quoted(words).map(|(_, command)| command).collect();
-    quoted(text).map(|(_, command)| command).filter(|command| !told.contains(command)).map(str::to_owned).collect()
+/// Where the first command of a text begins, its mark included.
+pub(super) fn first_command(text: &str) -> Option<usize> {
+    quoted(text).next().map(|(at, _)| at - 1)
 }
 
 /// The text with the configuration named in every command that stands between backticks or is the next one to type.
@@ -92,13 +91,5 @@ mod tests {
             with_config("`pivotal-sync sync`", Path::new("/my files/it's.toml")),
             "`pivotal-sync sync --config '/my files/it'\\''s.toml'`"
         );
-    }
-
-    #[test]
-    fn each_record_keeps_the_commands_that_are_its_own() {
-        let text = "lost; `pivotal-sync approve hubspot:company:1` or `pivotal-sync sync`";
-        let words = "lost; `pivotal-sync approve REF` or `pivotal-sync sync`";
-        assert_eq!(own_commands(text, words), ["pivotal-sync approve hubspot:company:1"]);
-        assert!(own_commands(text, text).is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod findings;
 mod fold;
 mod history;
 mod json;
+mod listed;
 mod plan;
 mod report;
 mod runs;
@@ -21,6 +22,7 @@ mod text;
 mod undo;
 mod why;
 mod why_json;
+mod within;
 
 pub use audit::{AuditView, audit_json, render_audit};
 pub use commands::with_config;
@@ -38,6 +40,7 @@ pub use status::{StatusView, render_status, status_json};
 pub use undo::{render_undo, undo_json};
 pub use why::render_why;
 pub use why_json::why_json;
+pub use within::within;
 
 #[cfg(test)]
 mod failure_tests;

@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::{Change, Kind, Leaving, Operation, Removal, Report, Standing, Timestamp, Value, Verb};
 
-use super::commands::own_commands;
 use super::fold::{Folded, fold};
+use super::listed::own_ways;
 use super::text::{
     BOLD, CYAN, DIM, GREEN, MAGENTA, RED, YELLOW, count, counted, fit, paint, stamp, time_for, visible, wrap,
 };
@@ -144,7 +144,7 @@ fn by_kind(out: &mut String, operations: &[Operation], view: &PlanView) {
 fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView) {
     let shown = view.most.unwrap_or(usize::MAX);
     let mut left = shown;
-    for Folded { words, mut members } in fold(members, |operation| why(operation).unwrap_or_default()) {
+    for Folded { words, mut members, apart } in fold(members, |operation| why(operation).unwrap_or_default()) {
         if left > 0 && !words.is_empty() {
             let text = wrap(&visible(&words), view.width.map(|width| width.saturating_sub(2)), 0);
             text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
@@ -160,8 +160,8 @@ fn list(out: &mut String, group: Group, members: &[&Operation], view: &PlanView)
                 told = telling(operation);
             }
             one(out, group, operation, view.width);
-            for command in own_commands(why(operation).unwrap_or_default(), &words) {
-                out.push_str(&format!("      {}\n", paint(DIM, format!("`{}`", visible(&command)))));
+            if apart {
+                own_ways(out, why(operation).unwrap_or_default(), view.width);
             }
             if !at_the_head {
                 because(out, 6, operation, view.width);

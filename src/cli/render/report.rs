@@ -58,7 +58,7 @@ fn waiting(out: &mut String, report: &Report, width: Option<usize>) {
     }
     let waits = |o: &&Operation| matches!(o.standing, Standing::Waiting(_));
     let waiting: Vec<&Operation> = report.plan.iter().filter(waits).collect();
-    for Folded { words, members } in fold(&waiting, |operation| why(operation).unwrap_or_default()) {
+    for Folded { words, members, apart: _ } in fold(&waiting, |operation| why(operation).unwrap_or_default()) {
         let who = match members.as_slice() {
             [one] => format!("{} {} ({})", one.kind, one.name, one.subject),
             many => counted(many.len() as u64, "operation"),

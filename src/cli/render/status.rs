@@ -6,16 +6,14 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::Exit;
 use crate::daemon::{Daemon, Facts};
-use crate::domain::{Doing, Leaving, Progress, Removal, RunStatus, Span, Timestamp};
+use crate::domain::{Doing, Progress, Removal, RunStatus, Span, Timestamp};
 use crate::store::{OperationRow, RunRow, StoreCounts};
 
 use super::audit::{finding_json, findings, put_back};
-use super::commands::own_commands;
-use super::fold::{Folded, fold};
-use super::plan::leaving_one;
+use super::listed::{leaving, list, noted};
 use super::runs::took;
 use super::table::table;
-use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, YELLOW, age, ago, count, counted, paint, time_for, visible, wrap};
+use super::text::{BOLD, DIM, GREEN, MAGENTA, RED, age, ago, count, counted, paint, time_for, visible, wrap};
 
 /// The kind of error of a saved plan that was not applied.
 const REFUSED_PLAN: &str = "plan";
@@ -100,8 +98,9 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     let (waiting, owed): (Vec<OperationRow>, Vec<OperationRow>) = facts.owed.iter().cloned().partition(|row| row.waits);
     list(&mut out, "waiting for something else", "v_pending", &waiting, facts.counts.waiting, width);
     list(&mut out, "owed", "v_pending", &owed, view.sendable(), width);
-    leaving(&mut out, view, width);
+    leaving(&mut out, facts, width);
     audited(&mut out, view, width);
+    noted(&mut out, facts, width);
     let next = match &facts.last_run {
         None => Some("pivotal-sync plan  (shows what a first load would do)"),
         Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
@@ -117,7 +116,8 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     if let Some(next) = next {
         let listed =
             [&facts.held, &facts.approved, &facts.quarantined, &facts.owed].iter().any(|rows| !rows.is_empty());
-        let space = if listed || !facts.later.is_empty() || !facts.findings.is_empty() { "\n" } else { "" };
+        let more = !facts.later.is_empty() || !facts.findings.is_empty() || !facts.notes.is_empty();
+        let space = if listed || more { "\n" } else { "" };
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
@@ -270,67 +270,6 @@ fn estimate(view: &StatusView) -> String {
     }
 }
 
-/// Operations listed under one heading.
-const LISTED: usize = 20;
-/// Operations listed of each reason, where there are more than fit.
-const OF_EACH: usize = 5;
-
-fn list(out: &mut String, title: &str, view: &str, rows: &[OperationRow], all: u64, width: Option<usize>) {
-    if rows.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "\n{}", paint(BOLD, title));
-    let of_each = if rows.len() > LISTED { OF_EACH } else { LISTED };
-    let mut shown = 0;
-    for Folded { words, members } in fold(rows, |row| row.why.as_deref().unwrap_or(&row.reason)) {
-        if shown >= LISTED {
-            break;
-        }
-        for line in wrap(&visible(&words), width.map(|width| width.saturating_sub(2)), 0).lines() {
-            let _ = writeln!(out, "  {}", paint(YELLOW, line));
-        }
-        for row in members.iter().take(of_each.min(LISTED - shown)) {
-            let OperationRow { verb, object, name, subject, .. } = row;
-            let _ = writeln!(out, "  {verb} {object}  {}  {}", visible(name), paint(DIM, visible(subject)));
-            for command in own_commands(row.why.as_deref().unwrap_or(&row.reason), &words) {
-                let _ = writeln!(out, "      {}", paint(DIM, format!("`{}`", visible(&command))));
-            }
-            shown += 1;
-        }
-    }
-    let rest = all.saturating_sub(shown as u64);
-    if rest > 0 {
-        let _ = writeln!(
-            out,
-            "{}",
-            paint(DIM, format!("  … and {} more (view {view} of the store lists all)", count(rest)))
-        );
-    }
-}
-
-fn leaving(out: &mut String, view: &StatusView, width: Option<usize>) {
-    for (removal, all) in [
-        (Removal::Delete, view.facts.counts.waiting_deletions),
-        (Removal::Archive, view.facts.counts.waiting_archivals),
-    ] {
-        let rows: Vec<&Leaving> =
-            view.facts.later.iter().filter(|one| one.later.removal == removal).take(LISTED).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let title = format!("to be {} when the grace is over, unless seen again", removal.done());
-        let _ = writeln!(out, "\n{}", paint(BOLD, title));
-        for Leaving { later, subject, name, .. } in &rows {
-            leaving_one(out, later.at, name, subject, width);
-        }
-        let rest = all.saturating_sub(rows.len() as u64);
-        if rest > 0 {
-            let line = format!("  … and {} more (pivotal-sync plan --json lists all)", count(rest));
-            let _ = writeln!(out, "{}", paint(DIM, line));
-        }
-    }
-}
-
 /// One word for programs. An empty store is in step with nothing.
 fn standing(view: &StatusView) -> &'static str {
     match (&view.facts.last_run, view.exit()) {
@@ -390,6 +329,7 @@ pub fn status_json(view: &StatusView) -> Json {
         "approved": facts.approved,
         "quarantined": facts.quarantined,
         "findings": facts.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "notes": facts.notes,
         "two_writers": view.two_writers(),
         "last_audit": facts.last_audit.as_ref().map(super::runs::run_json),
         "daemon": view.daemon,
