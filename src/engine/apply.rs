@@ -20,7 +20,7 @@ use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
 use super::settled::sends;
-use super::stages::{Group, group};
+use super::stages::{Group, clearing, group};
 use super::{Engine, EngineError, Event, NOT_REACHED, Run};
 
 /// Why an operation that was committed was not sent, though the run goes on.
@@ -67,8 +67,9 @@ impl Engine {
         run.tried = run.done.iter().filter(|operation| sends(operation)).count() as u64;
         self.watch.tell(Event::Applying { done: run.tried, operations, estimate });
         self.begin_to_write(operations, run).await?;
-        let shared = Shared::new(writer, plan, run.report.run, self.stop.child_token());
-        let mut groups = group(plan, planned, run);
+        let clearing = clearing(plan, &planned);
+        let mut groups = group(plan, planned, &clearing, run);
+        let shared = Shared::new(writer, plan, clearing, run.report.run, self.stop.child_token());
         self.prove_metadata(&shared, &mut groups, run).await?;
         let (pass, turns) = (shared.pass.clone(), run.turns);
         let turn = {
@@ -108,7 +109,7 @@ impl Engine {
         mut groups: VecDeque<Group>,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let mut stages: Vec<u8> = groups.iter().map(|g| g.stage).collect();
+        let mut stages: Vec<u16> = groups.iter().map(|g| g.stage).collect();
         stages.dedup();
         for stage in stages {
             let count = groups.iter().take_while(|g| g.stage == stage).count();
@@ -191,6 +192,10 @@ impl Engine {
         }
         if operations.iter().any(|planned| shared.went_along(planned)) {
             let how = Settled::Waits("its customer is no longer in Pivotal".to_owned());
+            leave(shared.plan, operations, &how, settle);
+            return None;
+        }
+        if let Some(how) = operations.iter().find_map(|planned| shared.until_given_up(&shared.plan[planned.at])) {
             leave(shared.plan, operations, &how, settle);
             return None;
         }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Action, ApiError, EntityId, Fault, Kind, Operation, Parent, PivotalId, RunId};
 use crate::ports::Writer;
 
+use crate::reconcile::Clearing;
 use crate::store::Settled;
 
 use super::EngineError;
@@ -22,10 +23,12 @@ const FAILURES_IN_A_ROW: u32 = 5;
 pub(super) struct Shared<'a> {
     pub(super) writer: &'a dyn Writer,
     pub(super) plan: &'a [Operation],
+    /// What must be given up before it is taken on.
+    clearing: Clearing,
     pub(super) run: RunId,
     /// Cancelled when nothing more may leave: the run stops, or this pass makes way for what became urgent.
     pub(super) pass: CancellationToken,
-    /// Customers created in this run, for their children.
+    /// Customers written in this pass: for their children, and for those that take on what they gave up.
     created: Mutex<HashMap<EntityId, PivotalId>>,
     /// Those whose operation was refused or held in this run.
     resting: Mutex<HashSet<EntityId>>,
@@ -50,10 +53,17 @@ impl<'a> Shared<'a> {
         work(&mut self.halt.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    pub(super) fn new(writer: &'a dyn Writer, plan: &'a [Operation], run: RunId, pass: CancellationToken) -> Self {
+    pub(super) fn new(
+        writer: &'a dyn Writer,
+        plan: &'a [Operation],
+        clearing: Clearing,
+        run: RunId,
+        pass: CancellationToken,
+    ) -> Self {
         Self {
             writer,
             plan,
+            clearing,
             run,
             pass,
             created: Mutex::default(),
@@ -155,6 +165,18 @@ impl<'a> Shared<'a> {
             Action::Create { parent: Some(Parent::Planned(entity)), .. } => self.created_by(*entity).is_none(),
             _ => false,
         }
+    }
+
+    /// How an operation is left that would take on an id which another customer was to give up first, and did not.
+    pub(super) fn until_given_up(&self, operation: &Operation) -> Option<Settled> {
+        let giver = self.clearing.before(operation.entity).find(|giver| self.created_by(*giver).is_none())?;
+        let subject = self.plan.iter().find(|other| other.entity == giver).map(|other| other.subject.to_string());
+        let why = format!(
+            "waits for the customer of {} to give up an id that goes to this one: one id is one customer's",
+            subject.unwrap_or_default()
+        );
+        let resting = self.resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Some(if resting.contains(&giver) { Settled::Waits(why) } else { Settled::Owed(why) })
     }
 
     pub(super) fn created_by(&self, entity: EntityId) -> Option<PivotalId> {

@@ -6,7 +6,8 @@ use chrono::Utc;
 
 use crate::domain::{Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
 use crate::reconcile::{
-    Adoption, Candidate, Decision, Desired, Note, Subject, Wanted, fingerprint_of, linked_object, order, with_urgent,
+    Adoption, Candidate, Clearing, Decision, Desired, Note, Subject, Wanted, fingerprint_of, linked_object, order,
+    wait_for_clearing, with_urgent,
 };
 use crate::store::{Look, OperationId};
 
@@ -118,7 +119,9 @@ impl Engine {
         let population = self.population_but(&operations, run).await?;
         let under = |entity: EntityId| mirrors.get(&entity)?.parent.as_ref();
         let urgent = with_urgent(&operations, &self.store.urgent().await?, &under);
-        order(&mut operations, &urgent);
+        let address = |entity: EntityId| mirrors.get(&entity)?.written.text("email").map(str::to_owned);
+        let clearing = Clearing::of(&operations, &address);
+        order(&mut operations, &urgent, &clearing);
         let approved = |operation: &Operation| {
             let approval = approvals.get(&operation.entity);
             approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
@@ -126,6 +129,7 @@ impl Engine {
         let earlier = self.earlier(run).await?;
         let tripped = self.reconciler.guard(&mut operations, &population, &earlier, &approved);
         self.tell_tripped(&tripped, &operations, run).await?;
+        wait_for_clearing(&mut operations);
         self.ask_for_statuses(&mut operations, &mut mirrors, asking, run).await?;
         self.tell_who_goes_along(&mut operations).await?;
         self.tell_where_they_move(&mut operations, &mirrors).await?;

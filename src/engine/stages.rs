@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::domain::{Action, EntityId, Operation};
-use crate::reconcile::{says_something, that_give_up};
+use crate::domain::{Action, EntityId, Mirror, Operation};
+use crate::reconcile::{Clearing, says_something};
 
 use super::plan::Planned;
 use super::{Engine, Run};
@@ -13,16 +13,15 @@ const AHEAD_MOST: usize = 128;
 
 /// All operations of one entity, in order.
 pub(super) struct Group {
-    pub(super) stage: u8,
+    pub(super) stage: u16,
     pub(super) operations: VecDeque<Planned>,
 }
 
 /// Groups by entity, in the plan's order, and sets aside what may not go ahead.
-pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) -> VecDeque<Group> {
+pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, clearing: &Clearing, run: &mut Run) -> VecDeque<Group> {
     let mut index: HashMap<EntityId, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut blocked: HashSet<EntityId> = HashSet::new();
-    let first = that_give_up(plan);
     for planned in planned {
         let operation = &plan[planned.at];
         let entity = operation.entity;
@@ -34,7 +33,8 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
             }
             continue;
         }
-        let stage = if first.contains(&entity) { FIRST } else { stage(operation, planned.urgent) };
+        let first = clearing.level(entity).map(|level| level.min(FIRST - 1));
+        let stage = first.unwrap_or_else(|| stage(operation, planned.urgent));
         match index.get(&entity) {
             Some(&at) => {
                 groups[at].stage = groups[at].stage.min(stage);
@@ -50,15 +50,22 @@ pub(super) fn group(plan: &[Operation], planned: Vec<Planned>, run: &mut Run) ->
     groups.into()
 }
 
-/// An id is off the customer that carries it before another takes it on.
-const FIRST: u8 = 0;
+/// What passes from one object to another is given up in steps before this.
+const FIRST: u16 = 1000;
 
 /// The urgent first; then parents before children, deletes last and children first among them. A move takes the stage of its
 /// create.
-fn stage(operation: &Operation, urgent: bool) -> u8 {
-    let rank = FIRST + 1 + operation.kind as u8;
+fn stage(operation: &Operation, urgent: bool) -> u16 {
+    let rank = 1 + operation.kind as u16;
     let within = if matches!(operation.action, Action::Delete { .. }) { 10 + (9 - rank) } else { rank };
-    if urgent { within } else { 20 + within }
+    FIRST + if urgent { within } else { 20 + within }
+}
+
+/// What of a plan is given up before it is taken on.
+pub(super) fn clearing(plan: &[Operation], planned: &[Planned]) -> Clearing {
+    let mirrors = planned.iter().filter_map(|planned| Some((plan[planned.at].entity, planned.mirror.as_ref()?)));
+    let mirrors: HashMap<EntityId, &Mirror> = mirrors.collect();
+    Clearing::of(plan, &|entity| mirrors.get(&entity)?.written.text("email").map(str::to_owned))
 }
 
 impl Engine {

@@ -14,7 +14,7 @@ use crate::domain::{
     Standing, Timestamp, Undone, Verb,
 };
 use crate::ports::{Spent, Writer};
-use crate::reconcile::{Done, Guard, Past, Wanted, fingerprint_of};
+use crate::reconcile::{Clearing, Done, Guard, Past, Wanted, fingerprint_of};
 use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
@@ -323,7 +323,8 @@ impl Engine {
                 plan.operations.push(operation);
             }
         }
-        crate::reconcile::order(&mut plan.operations, &BTreeSet::new());
+        let clearing = Clearing::of(&plan.operations, &|_| None);
+        crate::reconcile::order(&mut plan.operations, &BTreeSet::new(), &clearing);
         Ok(plan)
     }
 }

@@ -1,10 +1,6 @@
 //! One id is one customer's: what a customer was given of records that are another's by now goes off it.
 
-use std::collections::BTreeSet;
-
-use crate::domain::{
-    Action, EntityId, Fields, Gone, Kind, Mirror, MirrorState, Operation, Role, SourceKey, Stream, Value,
-};
+use crate::domain::{Action, Fields, Gone, Kind, Mirror, MirrorState, Operation, Role, SourceKey, Stream, Value};
 
 use super::double::lives_elsewhere;
 use super::identity::key_order;
@@ -61,34 +57,4 @@ impl Case<'_> {
 /// The fields of a customer that carry the id of a record.
 pub(super) fn carriers() -> impl Iterator<Item = &'static str> {
     Stream::ALL.into_iter().filter_map(Stream::customer_field).chain([DEAL])
-}
-
-/// The customers that one of these operations takes an id off, which another of them writes on another customer.
-pub fn that_give_up(operations: &[Operation]) -> BTreeSet<EntityId> {
-    let ready = || operations.iter().filter(|operation| operation.kind == Kind::Customer && operation.is_ready());
-    let gone: Vec<(EntityId, &str, &str)> = ready().flat_map(given_up).collect();
-    if gone.is_empty() {
-        return BTreeSet::new();
-    }
-    let taken: BTreeSet<(&str, &str)> = ready().flat_map(taken_on).collect();
-    gone.into_iter().filter(|(_, field, id)| taken.contains(&(*field, *id))).map(|(entity, ..)| entity).collect()
-}
-
-fn given_up(operation: &Operation) -> Vec<(EntityId, &'static str, &str)> {
-    let Action::Update { changes, .. } = &operation.action else { return Vec::new() };
-    let was = carriers().filter_map(|field| Some((operation.entity, field, changes.0.get(field)?.from.as_text()?)));
-    was.collect()
-}
-
-/// The ids that an operation writes on a customer, each with its field.
-fn taken_on(operation: &Operation) -> Vec<(&'static str, &str)> {
-    let written = |field: &'static str| {
-        let id = match &operation.action {
-            Action::Create { fields, .. } => fields.text(field),
-            Action::Adopt { changes, .. } | Action::Update { changes, .. } => changes.0.get(field)?.to.as_text(),
-            Action::Delete { .. } => None,
-        };
-        Some((field, id?))
-    };
-    carriers().filter_map(written).collect()
 }

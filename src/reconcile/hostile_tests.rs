@@ -231,7 +231,8 @@ fn pass(
             assert_eq!(told.desired, desired);
         }
     }
-    order(&mut operations, &BTreeSet::new());
+    let clearing = Clearing::of(&operations, &|_| None);
+    order(&mut operations, &BTreeSet::new(), &clearing);
     let population = Population { customers: 20, contacts: 20, onboardings: 20, loaded: true, ..Population::default() };
     let earlier = Earlier { run: RunId(1), guarded: Vec::new() };
     reconciler.guard(&mut operations, &population, &earlier, &|_| false);

@@ -8,6 +8,7 @@ mod audit;
 mod billing;
 mod bind;
 mod choice;
+mod clear;
 mod context;
 mod desire;
 mod disown;
@@ -44,7 +45,7 @@ use crate::domain::{
 
 pub use adopt::{Adoption, linked_object};
 pub use audit::{Drift, DriftVerdict};
-pub use disown::that_give_up;
+pub use clear::{Clearing, wait_for_clearing};
 pub use explain::{Explained, Fate, RuleTold};
 pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;

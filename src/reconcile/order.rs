@@ -2,33 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Action, EntityId, Operation, Parent, PivotalId, Value, Verb};
+use crate::domain::{Action, EntityId, Kind, Operation, Parent, PivotalId, Value, Verb};
 
-use super::disown::that_give_up;
+use super::clear::Clearing;
 use super::identity::key_order;
 
 /// Sorts operations as they must be applied, the same for the same set however it came.
 ///
-/// An id goes off the customer that carries it before another takes it on. Then the urgent entities' go first. Then all that appears or changes, customers before contacts before onboardings, a primary
-/// contact before its colleagues (Pivotal promotes the first; pivotal-api.md 10.2), then by record. Deletes come last,
+/// What is given up goes off one before another takes it on (`clearing`). Then the urgent entities' go first. Then all that
+/// appears or changes, customers before contacts before onboardings, a primary contact before its colleagues (Pivotal promotes the first; pivotal-api.md 10.2), then by record. Deletes come last,
 /// children before parents; but one that is the first half of a move stays right before its create. `urgent` must hold what
 /// the urgent cannot do without: see [`with_urgent`].
-pub fn order(operations: &mut [Operation], urgent: &BTreeSet<EntityId>) {
+pub fn order(operations: &mut [Operation], urgent: &BTreeSet<EntityId>, clearing: &Clearing) {
     let appearing: BTreeSet<EntityId> = operations
         .iter()
         .filter(|operation| matches!(operation.action, Action::Create { .. } | Action::Adopt { .. }))
         .map(|operation| operation.entity)
         .collect();
-    let first = that_give_up(operations);
-    let is_first = |operation: &Operation| operation.verb() == Verb::Update && first.contains(&operation.entity);
+    let step = |operation: &Operation| {
+        let gives = operation.kind == Kind::Contact || operation.verb() == Verb::Update;
+        clearing.level(operation.entity).filter(|_| gives).unwrap_or(u16::MAX)
+    };
     let deletes = |operation: &Operation| matches!(operation.action, Action::Delete { .. });
     let last = |operation: &Operation| deletes(operation) && !appearing.contains(&operation.entity);
     // A stable sort: two operations of one entity and verb keep the order they were decided in.
     operations.sort_by(|a, b| {
         let kinds = if last(a) { b.kind.cmp(&a.kind) } else { a.kind.cmp(&b.kind) };
         let rests = |operation: &Operation| !urgent.contains(&operation.entity);
-        is_first(b)
-            .cmp(&is_first(a))
+        step(a)
+            .cmp(&step(b))
             .then_with(|| rests(a).cmp(&rests(b)))
             .then(last(a).cmp(&last(b)))
             .then(kinds)

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Changes, Fields, Kind, PivotalId, SourceKey, Standing, Stream};
+use crate::domain::{Changes, Fields, PivotalId, SourceKey, Standing, Stream};
 
 fn operation(entity: i64, kind: Kind, id: &str, action: Action) -> Operation {
     let stream = match kind {
@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn whatever_the_input_parents_come_first_and_deletes_last(shuffled in Just(sample()).prop_shuffle()) {
         let mut shuffled = shuffled;
-        order(&mut shuffled, &BTreeSet::new());
+        order(&mut shuffled, &BTreeSet::new(), &Clearing::default());
         prop_assert_eq!(shuffled, sample());
     }
 }
@@ -68,7 +68,7 @@ proptest! {
         let under = |entity: EntityId| (entity == EntityId(7)).then_some(&customers);
         let urgent = with_urgent(&shuffled, &BTreeSet::from([EntityId(9), EntityId(8)]), &under);
         prop_assert_eq!(&urgent, &BTreeSet::from([2, 7, 8, 9].map(EntityId)));
-        order(&mut shuffled, &urgent);
+        order(&mut shuffled, &urgent, &Clearing::default());
         let entities: Vec<i64> = shuffled.iter().map(|operation| operation.entity.0).collect();
         prop_assert_eq!(entities, [2, 9, 7, 8, 1, 4, 3, 3, 5, 6]);
     }

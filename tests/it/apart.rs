@@ -1,6 +1,8 @@
 //! `unlink` of an account that several records make: one of them keeps the customer, and no id is on two.
 
+use pivotal_sync::sandbox::faults::{Effect, Fault};
 use pivotal_sync::sandbox::pivotal::Object;
+use serde_json::json;
 
 use super::desk::{BY_COMPANY, BY_PAYER, Desk};
 
@@ -63,4 +65,59 @@ async fn a_customer_that_all_its_records_leave_carries_none_of_their_ids_and_is_
     // Two decisions: the name of both does not say which is meant.
     let said = desk.ends(2, "unlink --undo beacon.com").await.text;
     assert!(said.contains(&company) && said.contains(&payer), "{said}");
+}
+
+/// A payer goes from one customer to another: where its id stands, and what the first run after that came to.
+async fn passed_on(desk: &Desk, company: &str, payer: &str) -> String {
+    let other = desk.company("Other", "other.com");
+    desk.set(&other, "name", "Other");
+    desk.ends(0, "sync").await;
+    desk.ends(0, &format!("link {payer} {other}")).await;
+    assert_eq!(carrying(desk, BY_PAYER, payer), 1);
+    desk.customer(BY_COMPANY, company).unwrap().1["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_could_not_be_taken_off_one_customer_is_not_written_on_another() {
+    for (effect, owed, quarantined) in [(Effect::Status(500), 2, 0), (Effect::Status(422), 1, 1)] {
+        let (desk, company, payer, _) = joined().await;
+        let path = format!("/api/v1/customers/{}", passed_on(&desk, &company, &payer).await);
+        desk.sandbox.faults.inject(Fault::next("pivotal", effect).on("PATCH", &path).times(50));
+        let said = desk.ends(3, "sync --json").await;
+        let counts = &said.json["operations"];
+        assert_eq!((&counts["owed"], &counts["quarantined"]), (&json!(owed), &json!(quarantined)), "{}", said.text);
+        assert_eq!(carrying(&desk, BY_PAYER, &payer), 1, "on the one that had it");
+        let status = desk.ends(3, "status").await.text;
+        assert!(status.contains(&format!("waits for the customer of {company} to give up an id")), "{status}");
+        // And so it is while that rests.
+        desk.ends(3, "sync").await;
+        assert_eq!(carrying(&desk, BY_PAYER, &payer), 1);
+        desk.sandbox.faults.clear();
+        desk.run(&["retry", "--all"]).await;
+        desk.ends(0, "sync").await;
+        assert_eq!((carrying(&desk, BY_PAYER, &payer), desk.says(&company, BY_PAYER)), (1, json!(null)));
+        desk.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_a_guard_keeps_on_one_customer_is_not_written_on_another() {
+    let desk = Desk::with("[guard]\nmax_updates_percent = 1\nmin_population = 1\n").await;
+    let company = desk.company("Beacon", "beacon.com");
+    let payer = desk.payer("Beacon Billing", "pay@beacon.com");
+    desk.ends(0, "sync").await;
+    desk.ends(0, &format!("unlink {payer}")).await;
+    for (code, line) in [(0, "plan"), (3, "sync"), (3, "status"), (3, "sync --full")] {
+        let said = desk.ends(code, line).await.text;
+        let words = format!("has to go off the customer of {company} first, and that is held");
+        assert!(said.contains(&words), "{line}: {said}");
+        assert_eq!((desk.customers(), carrying(&desk, BY_PAYER, &payer)), (1, 1), "{line}");
+    }
+    desk.ends(0, "approve --all").await;
+    desk.ends(0, "sync").await;
+    assert_eq!(
+        (desk.customers(), carrying(&desk, BY_PAYER, &payer), desk.says(&company, BY_PAYER)),
+        (2, 1, json!(null))
+    );
+    desk.is_quiet().await;
 }

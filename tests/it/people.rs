@@ -182,3 +182,49 @@ async fn two_that_exchange_their_addresses_are_told_what_lets_them() {
     desk.ends(0, "sync").await;
     assert_eq!((of("Ann Lee").1, of("Bob Lee").1), ("b@acme.com".to_owned(), "a@acme.com".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_passes_from_one_to_another_takes_one_run_whoever_comes_first() {
+    // pivotal-api.md 10.2: an address may be unique, under a customer or in the workspace.
+    for scope in [EmailScope::Customer, EmailScope::Workspace] {
+        let desk = Desk::with("").await;
+        desk.sandbox.pivotal().switches.email_scope = scope;
+        let acme = desk.company("Acme", "acme.com");
+        let names = ["Ann", "Bob", "Carl", "Dora"];
+        let people: Vec<String> =
+            names.iter().map(|name| desk.person(&acme, name, &format!("{}@acme.com", name.to_lowercase()))).collect();
+        desk.ends(0, "sync").await;
+        let set = |who: &str, address: &str| {
+            let id = who.rsplit(':').next().unwrap();
+            desk.sandbox.hubspot().set_property(ObjectType::Contact, id, "email", address).unwrap();
+        };
+        // Each gets the next one's, the last one leaves; then the same the other way round.
+        desk.sandbox.hubspot().archive(ObjectType::Contact, people[3].rsplit(':').next().unwrap()).unwrap();
+        for (who, address) in people.iter().zip(["bob@acme.com", "carl@acme.com", "dora@acme.com"]) {
+            set(who, address);
+        }
+        let said = desk.ends(0, "sync --json").await;
+        assert_eq!(said.json["operations"]["update"], 3, "{scope:?}: {}", said.text);
+        for (who, address) in people.iter().zip(["ann@acme.com", "bob@acme.com", "carl@acme.com"]).rev() {
+            set(who, address);
+        }
+        let said = desk.ends(0, "sync --json").await;
+        assert_eq!(said.json["operations"]["update"], 3, "{scope:?}: {}", said.text);
+        let eve = desk.person(&acme, "Eve", "ann@acme.com");
+        set(&people[0], "new@acme.com");
+        desk.sandbox
+            .hubspot()
+            .set_property(ObjectType::Contact, eve.rsplit(':').next().unwrap(), "jobtitle", "X")
+            .unwrap();
+        desk.ends(0, "sync").await;
+        let pivotal = desk.sandbox.pivotal();
+        let mut all: Vec<_> = pivotal
+            .visible(Object::Contact)
+            .map(|row| format!("{} {}", row.text("name").unwrap(), row.text("email").unwrap()))
+            .collect();
+        all.sort();
+        let expected =
+            ["Ann Lee new@acme.com", "Bob Lee bob@acme.com", "Carl Lee carl@acme.com", "Eve Lee ann@acme.com"];
+        assert_eq!(all, expected, "{scope:?}");
+    }
+}
