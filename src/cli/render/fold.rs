@@ -294,8 +294,8 @@ mod tests {
             ),
             (
                 [
-                    "hubspot:company:1 is pivotal:customer:2. To keep it: `pivotal-sync link hubspot:company:1 a`",
-                    "hubspot:company:3 is pivotal:customer:4. To keep it: `pivotal-sync link hubspot:company:3 b`",
+                    "hubspot:company:1 is pivotal:customer:2. To keep it: `pivotal-sync link hubspot:company:1 pivotal:customer:2`",
+                    "hubspot:company:3 is pivotal:customer:4. To keep it: `pivotal-sync link hubspot:company:3 pivotal:customer:4`",
                 ],
                 "hubspot:company:1 is pivotal:customer:2 (and 1 more like it)",
             ),
