@@ -26,18 +26,21 @@ pub(super) async fn caller(settings: &Settings) -> Result<Option<Caller>, Failur
 /// Has the daemon make a run and waits for it. `None` when the person did not want to wait: the run goes on.
 pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<Option<Handed>, Failure> {
     let watch = session::watch(json);
-    let changes = matches!(errand, Errand::Sync);
+    let (changes, shows) = (matches!(errand, Errand::Sync), errand.is_plain_plan());
     let told = |told| match told {
         Told::Event(event) => watch.tell(event),
-        Told::Waiting(run) if !json => {
+        Told::Waiting(run) => {
             let by = if run.by == Asker::Command { "another command".to_owned() } else { run.by.as_str().to_owned() };
             let article = if run.errand.starts_with(['a', 'u']) { "an" } else { "a" };
             // What is to be shown, or was approved as it is, takes in nothing.
-            let takes_in = changes && matches!(run.errand.as_str(), "sync" | "full" | "backfill");
-            let turn = if takes_in { "this is taken in between two of its writes" } else { "this comes after it" };
-            print::say(&format!("the daemon is busy with {article} {} for {by}; {turn}\n", run.errand));
+            let takes_in = (changes || shows) && matches!(run.errand.as_str(), "sync" | "full" | "backfill");
+            let turn = match takes_in {
+                true if shows => "once it writes, what it has left to do is shown",
+                true => "this is taken in between two of its writes",
+                false => "this comes after it",
+            };
+            print::say(&format!("the daemon is busy with {article} {} for {by} ({}); {turn}\n", run.errand, run.stage));
         }
-        Told::Waiting(_) => {}
     };
     // Before the run can begin: from then on Ctrl-C leaves it to the daemon, and says so.
     let stopped = session::told_to_stop();

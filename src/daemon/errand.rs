@@ -102,6 +102,16 @@ impl Errand {
         matches!(self, Self::Sync | Self::Backfill)
     }
 
+    /// Whether it asks for all that is to be done and nothing but to see it: then a run under way can say so by itself.
+    pub const fn is_plain_plan(&self) -> bool {
+        matches!(self, Self::Plan { only: None, offline: false, keep: false })
+    }
+
+    /// Whether it is a run that takes in what is asked for meanwhile. One that is shown, or was approved as it is, does not.
+    pub const fn takes_turns(&self) -> bool {
+        matches!(self, Self::Sync | Self::Full | Self::Backfill)
+    }
+
     /// Whether it writes nothing to Pivotal, and so is of no use but to whoever waits for its answer.
     pub const fn only_tells(&self) -> bool {
         match self {

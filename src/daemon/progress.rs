@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
-use crate::domain::Span;
+use crate::domain::{Report, Span};
 use crate::engine::{Event, Watch};
 
 use super::Stage;
@@ -20,11 +20,41 @@ pub(super) struct Progress {
     /// Events so far: a run that tells nothing any more is stuck.
     told: AtomicU64,
     listeners: broadcast::Sender<Event>,
+    /// Whether somebody waits to see what is left to do.
+    plan_wanted: AtomicBool,
+    /// That, and the requests a minute Pivotal may be sent.
+    plan: Mutex<Option<(Report, Option<u32>)>>,
+    plan_shown: Notify,
 }
 
 impl Progress {
     pub(super) fn new(listeners: broadcast::Sender<Event>) -> Arc<Self> {
-        Arc::new(Self { stage: Mutex::default(), told: AtomicU64::new(0), listeners })
+        Arc::new(Self {
+            stage: Mutex::default(),
+            told: AtomicU64::new(0),
+            listeners,
+            plan_wanted: AtomicBool::new(false),
+            plan: Mutex::default(),
+            plan_shown: Notify::new(),
+        })
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Option<(Report, Option<u32>)>> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the run under way show what it has left to do, when it has its next turn.
+    pub(super) fn want_plan(&self) {
+        self.plan_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns when that was shown.
+    pub(super) async fn plan_shown(&self) {
+        self.plan_shown.notified().await;
+    }
+
+    pub(super) fn take_plan(&self) -> Option<(Report, Option<u32>)> {
+        self.plan().take()
     }
 
     fn stage_now(&self) -> MutexGuard<'_, Stage> {
@@ -34,6 +64,9 @@ impl Progress {
     /// A run begins.
     pub(super) fn reset(&self) {
         *self.stage_now() = Stage::Beginning;
+        // Whoever waited for the run before it has a run of their own now.
+        self.plan_wanted.store(false, Ordering::Relaxed);
+        self.plan().take();
         self.told.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -52,6 +85,15 @@ impl Watch for Progress {
         advance(&mut self.stage_now(), &event);
         // Nobody listens: that is no trouble.
         let _ = self.listeners.send(event);
+    }
+
+    fn wants_plan(&self) -> bool {
+        self.plan_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    fn show_plan(&self, plan: Report, rate_per_minute: Option<u32>) {
+        *self.plan() = Some((plan, rate_per_minute));
+        self.plan_shown.notify_one();
     }
 }
 

@@ -61,6 +61,13 @@ impl Queue {
         self.0.pop_front()
     }
 
+    /// Takes out the plans that ask for nothing but to see what is to be done.
+    pub(super) fn take_plain_plans(&mut self) -> Vec<Order> {
+        let (plans, others) = self.0.drain(..).partition(|order| order.errand.is_plain_plan());
+        self.0 = others;
+        Vec::from(plans)
+    }
+
     /// Takes out what nothing but events asked for. Answers whether there was something.
     pub(super) fn take_events(&mut self) -> bool {
         let before = self.0.len();
@@ -135,6 +142,16 @@ mod tests {
         assert_eq!(order.answers.len(), 2);
         assert!(queue.pop().is_none());
         drop(kept);
+    }
+
+    #[test]
+    fn plain_plans_are_taken_out_and_no_others() {
+        let mut queue = Queue::default();
+        let _answers = (ask(&mut queue, plan(true)), ask(&mut queue, Errand::Sync), ask(&mut queue, plan(false)));
+        let taken = queue.take_plain_plans();
+        assert!(taken.len() == 1 && taken[0].errand.is_plain_plan());
+        assert_eq!([queue.pop(), queue.pop()].map(|order| order.unwrap().errand.as_str()), ["plan", "sync"]);
+        assert!(queue.take_plain_plans().is_empty());
     }
 
     #[test]

@@ -168,11 +168,12 @@ impl<H: Hand> Worker<H> {
             looped.tell();
             let next = looped.state.next.first().map(|slot| slot.at);
             due.send_if_modified(|due| std::mem::replace(due, next) != next);
-            let (stopping, nap) = (looped.state.stopping, looped.nap());
+            let (stopping, nap, progress) = (looped.state.stopping, looped.nap(), looped.progress.clone());
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => looped.begin_to_stop(),
                 ended = maybe(looped.running.as_mut().map(|running| &mut running.task)) => looped.ended(ended?).await,
+                () = progress.plan_shown() => looped.show_plan(),
                 Some(trigger) = looped.inside.heard.recv(), if !stopping => looped.hear(trigger),
                 loaded = maybe(reloading.as_mut()) => {
                     reloading = None;

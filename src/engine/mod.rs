@@ -27,6 +27,7 @@ mod decision;
 mod error;
 pub mod explain;
 mod halt;
+mod left;
 mod look;
 mod measure;
 mod metadata;

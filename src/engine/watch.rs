@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Kind, Stream, Verb};
+use crate::domain::{Kind, Report, Stream, Verb};
 
 /// Something a person who waits wants to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,14 @@ pub enum Event {
 pub trait Watch: Send + Sync {
     /// Something happened.
     fn tell(&self, event: Event);
+
+    /// Whether somebody waits to see what a run under way has still to do.
+    fn wants_plan(&self) -> bool {
+        false
+    }
+
+    /// That, as a plan of its own; and the requests a minute Pivotal may be sent.
+    fn show_plan(&self, _plan: Report, _rate_per_minute: Option<u32>) {}
 }
 
 /// Nobody watches.

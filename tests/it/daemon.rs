@@ -9,3 +9,4 @@ mod events;
 mod host;
 mod lifecycle;
 mod looks_back;
+mod midway;

@@ -1,10 +1,13 @@
 //! What the loop does next, and when: of what is heard, of what is due, of how the last run ended.
 
+use std::sync::Arc;
+
 use crate::domain::{ErrorReport, Timestamp};
 
 use super::super::again::{self, Ended};
+use super::super::queue::Order;
 use super::super::timetable::{Marks, due};
-use super::super::{Asker, Errand, Finished, Trigger};
+use super::super::{Asker, Brought, Errand, Finished, Trigger};
 use super::{Hand, Loop};
 
 impl<H: Hand> Loop<H> {
@@ -36,11 +39,41 @@ impl<H: Hand> Loop<H> {
             return;
         }
         let changes = matches!(trigger.errand, Errand::Sync);
+        let shows = trigger.errand.is_plain_plan();
         if !self.queue.push(trigger) {
             tracing::warn!(asked_by = by, errand, "too many runs wait already; this one was turned away");
         }
-        if changes && matches!(&self.running, Some(running) if takes_in(&running.errand)) {
+        if (changes || shows) && matches!(&self.running, Some(running) if running.errand.takes_turns()) {
+            if shows {
+                self.progress.want_plan();
+            }
             self.make_way.notify_one();
+        }
+    }
+
+    /// Shows what the run under way has left to do to those who wait for a plan.
+    pub(super) fn show_plan(&mut self) {
+        let Some((report, rate_per_minute)) = self.progress.take_plan() else { return };
+        for Order { by, errand, answers, .. } in self.queue.take_plain_plans() {
+            tracing::info!(
+                run = report.run.0,
+                asked_by = by.as_str(),
+                "a plan was asked for: what this run has left to do was shown"
+            );
+            let finished = Arc::new(Finished {
+                by,
+                errand,
+                at: (self.clock)(),
+                outcome: Ok(report.clone()),
+                so_far: None,
+                details: Vec::new(),
+                rate_per_minute,
+                brought: Brought::Nothing,
+            });
+            for answer in answers {
+                // Who went away in the meantime is not waiting any more.
+                let _ = answer.send(finished.clone());
+            }
         }
     }
 
@@ -88,11 +121,6 @@ pub(super) fn does_for(done: &Errand, other: &Errand) -> bool {
         (Errand::Full, Errand::Sync | Errand::Full | Errand::Backfill)
             | (Errand::Sync | Errand::Backfill, Errand::Sync | Errand::Backfill)
     ) || matches!((done, other), (Errand::Audit(one), Errand::Audit(other)) if one == other)
-}
-
-/// Whether a run under way can take in what changed: one that is shown, or was approved as it is, cannot.
-const fn takes_in(errand: &Errand) -> bool {
-    matches!(errand, Errand::Sync | Errand::Full | Errand::Backfill)
 }
 
 /// What kept a run from its good end, as far as somebody should be told.
