@@ -262,3 +262,72 @@ fn a_jitter_of_more_than_a_day_is_refused() {
     assert!(Timetable::new(&jitter("24h"), "seed").is_ok());
     assert!(Timetable::new(&jitter("9999h"), "seed").unwrap_err().contains("schedule.jitter"));
 }
+
+/// A zone, the days around one of its changes, and what a nightly 02:30 comes to there.
+const CHANGES: [(&str, &str, [&str; 4]); 4] = [
+    (
+        "America/New_York",
+        "2026-10-31T00:00:00Z",
+        ["10-31 02:30 EDT", "11-01 02:30 EST", "11-02 02:30 EST", "11-03 02:30 EST"],
+    ),
+    (
+        "America/New_York",
+        "2027-03-13T00:00:00Z",
+        ["03-13 02:30 EST", "03-14 03:00 EDT", "03-15 02:30 EDT", "03-16 02:30 EDT"],
+    ),
+    (
+        "Europe/Berlin",
+        "2026-10-24T00:00:00Z",
+        ["10-24 02:30 CEST", "10-25 02:30 CEST", "10-26 02:30 CET", "10-27 02:30 CET"],
+    ),
+    (
+        "Europe/Berlin",
+        "2027-03-27T00:00:00Z",
+        ["03-27 02:30 CET", "03-28 03:00 CEST", "03-29 02:30 CEST", "03-30 02:30 CEST"],
+    ),
+];
+
+fn four_days(table: &Timetable, from: &str) -> Vec<String> {
+    wall(table, &watched(table, at(from), at(from) + TimeDelta::hours(96), 60))
+}
+
+#[test]
+fn five_fields_and_six_say_the_same_across_every_change() {
+    for (zone, from, expected) in CHANGES {
+        for pattern in ["30 2 * * *", "0 30 2 * * *"] {
+            assert_eq!(four_days(&table(&schedule(zone, pattern)), from), expected, "{zone} {pattern}");
+        }
+    }
+}
+
+#[test]
+fn a_window_over_a_change_ends_by_the_wall_and_drops_no_night() {
+    for (zone, from, nightly) in CHANGES {
+        let blackout = vec!["01:15-03:30".parse().unwrap()];
+        let table = table(&Schedule { blackout, ..schedule(zone, "30 2 * * *") });
+        let ends: Vec<String> =
+            nightly.iter().map(|night| night.replace("02:30", "03:30").replace("03:00", "03:30")).collect();
+        // In the hour that comes twice the slot is in the first, and the window ends after the second.
+        let ends: Vec<String> = ends.iter().map(|end| end.replace("10-25 03:30 CEST", "10-25 03:30 CET")).collect();
+        assert_eq!(four_days(&table, from), ends, "{zone}");
+    }
+}
+
+#[test]
+fn jitter_over_a_change_puts_off_by_less_than_itself_and_drops_no_night() {
+    for (zone, from, nightly) in CHANGES {
+        for jitter in ["45m", "3h"] {
+            let exact = table(&schedule(zone, "30 2 * * *"));
+            let jittered = table(&Schedule { jitter: jitter.parse().unwrap(), ..schedule(zone, "30 2 * * *") });
+            let nights = |table: &Timetable| watched(table, at(from), at(from) + TimeDelta::hours(96), 60);
+            let (exact, jittered) = (nights(&exact), nights(&jittered));
+            assert_eq!((exact.len(), jittered.len()), (nightly.len(), nightly.len()), "{zone} {jitter}");
+            let most: Span = jitter.parse().unwrap();
+            let late: Vec<TimeDelta> = jittered.iter().zip(&exact).map(|(late, exact)| late.1 - exact.1).collect();
+            // Looked at once a minute.
+            let within = TimeDelta::zero()..=most.delta() + TimeDelta::minutes(1);
+            assert!(late.iter().all(|late| within.contains(late)), "{zone} {late:?}");
+            assert!(late.iter().any(|late| *late > TimeDelta::minutes(1)), "{zone} {late:?}");
+        }
+    }
+}
