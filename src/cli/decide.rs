@@ -93,7 +93,8 @@ async fn carry_out(settings: &Settings, decision: Decision) -> Result<Taken, Fai
 /// The store, which must be there: a decision is about what it holds.
 async fn open(settings: &Settings) -> Result<Store, Failure> {
     let path = &settings.store.path;
-    if !path.exists() {
+    // One that may not be looked at is there all the same: opening it says so.
+    if matches!(path.try_exists(), Ok(false)) {
         return Err(StoreError::Missing { path: path.clone() }.into());
     }
     Ok(Store::open(path).await?)
