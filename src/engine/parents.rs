@@ -100,7 +100,7 @@ pub(super) fn subject(row: SubjectRow, parents: &Parents) -> Subject {
     };
     let left = row.left.map(|left| {
         let now = left.now.map(survivor);
-        Leaver { key: left.key, unlinked: left.unlinked, now }
+        Leaver { key: left.key, unlinked: left.unlinked, merged: left.merged, now }
     });
     Subject { entity: row.entity, records, parent, siblings, home, left }
 }

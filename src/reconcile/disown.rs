@@ -46,8 +46,11 @@ impl Case<'_> {
         self.subject.records.iter().any(|known| carries(known.record.key.stream) && known.record.key.id.as_str() == id)
     }
 
-    /// The first of its own records for a field, if all of them were merged away.
+    /// The first of its own records for a field, if all of them were merged away; or the last it had, if that was.
     fn merged_away(&self, field: &str) -> Option<&SourceKey> {
+        if let Some(left) = &self.subject.left {
+            return Some(&left.key).filter(|key| left.merged && key.stream.customer_field() == Some(field));
+        }
         let own = self.subject.records.iter().filter(|known| known.record.key.stream.customer_field() == Some(field));
         let merged = own.filter(|known| matches!(known.gone, Some((Gone::Merged { .. }, _))));
         merged.map(|known| &known.record.key).min_by(|a, b| key_order(a, b))

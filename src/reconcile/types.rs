@@ -93,6 +93,8 @@ pub struct Leaver {
     pub key: SourceKey,
     /// Whether a person said that it is not this customer.
     pub unlinked: bool,
+    /// Whether it was merged into another at its source: its id is nobody else's.
+    pub merged: bool,
     /// The object it stands for now, where that is there already.
     pub now: Option<Survivor>,
 }

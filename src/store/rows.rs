@@ -55,6 +55,8 @@ pub struct LeaverRow {
     pub key: SourceKey,
     /// Whether a person said that it is not that customer.
     pub unlinked: bool,
+    /// Whether it was merged into another at its source.
+    pub merged: bool,
     /// The object it stands for now, where that is there.
     pub now: Option<SurvivorRow>,
 }

@@ -134,7 +134,8 @@ impl Store {
         let found = sqlx::query!(
             r#"SELECT n.id AS "id!", r.stream, r.external_id, m.pivotal_id AS "pivotal_id?", m.display_id,
                       EXISTS (SELECT 1 FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id
-                              AND d.choice = 'unlink' AND d.pivotal_id = n.pivotal_id) AS "unlinked!: bool"
+                              AND d.choice = 'unlink' AND d.pivotal_id = n.pivotal_id) AS "unlinked!: bool",
+                      r.state = 'merged' AS "merged!: bool"
                FROM json_each(?) j CROSS JOIN entity n ON n.id = j.value
                CROSS JOIN record r ON r.stream = n.left_stream AND r.external_id = n.left_id
                LEFT JOIN entity m ON m.id = r.entity_id AND m.state = 'live' AND m.pivotal_id IS NOT NULL
@@ -151,7 +152,7 @@ impl Store {
                 pivotal_id: PivotalId::new(id),
                 display_id: row.display_id,
             });
-            Ok((row.id, LeaverRow { key, unlinked: row.unlinked, now }))
+            Ok((row.id, LeaverRow { key, unlinked: row.unlinked, merged: row.merged, now }))
         });
         leavers.collect()
     }

@@ -206,6 +206,29 @@ impl Pair {
     }
 }
 
+/// What a person linked instead of the survivor: the customer that is left behind keeps the id it is known by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_a_merged_record_left_behind_is_known_again_by_a_rebuild() {
+    let pair = Pair::poor().await;
+    pair.merge();
+    pair.desk.ends(3, "sync").await;
+    pair.desk.ends(0, &format!("link {} {}", pair.two, pair.first)).await;
+    // Its people may not follow yet.
+    let file = pair.desk.folder.path().join("config.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{config}\n[guard]\nmax_deletes = 0\nmin_population = 1\n")).unwrap();
+    let before = pair.counts();
+    pair.desk.ends(3, "sync").await;
+    assert_eq!(pair.counts(), before);
+    assert_eq!(pair.carrying(BY_COMPANY, &pair.two), [pair.second.as_str()]);
+    pair.desk.lose_store();
+    for line in ["backfill", "sync", "sync --full"] {
+        pair.desk.ends(3, line).await;
+        assert_eq!(pair.counts(), before, "{line}");
+        pair.no_id_is_doubled();
+    }
+}
+
 /// A store that is lost while the question stands asks it again: by the ids that were merged, whatever else the two customers
 /// share. What is not chosen stays in Pivotal with its people, and is known again as often as a store is lost.
 #[tokio::test(flavor = "multi_thread")]
