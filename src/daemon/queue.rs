@@ -61,6 +61,11 @@ impl Queue {
         self.0.pop_front()
     }
 
+    /// Whether somebody waits to see what is to be done, and for nothing else.
+    pub(super) fn has_plain_plan(&self) -> bool {
+        self.0.iter().any(|order| order.errand.is_plain_plan() && !order.is_pointless())
+    }
+
     /// Takes out the plans that ask for nothing but to see what is to be done.
     pub(super) fn take_plain_plans(&mut self) -> Vec<Order> {
         let (plans, others) = self.0.drain(..).partition(|order| order.errand.is_plain_plan());
@@ -148,8 +153,9 @@ mod tests {
     fn plain_plans_are_taken_out_and_no_others() {
         let mut queue = Queue::default();
         let _answers = (ask(&mut queue, plan(true)), ask(&mut queue, Errand::Sync), ask(&mut queue, plan(false)));
+        assert!(queue.has_plain_plan());
         let taken = queue.take_plain_plans();
-        assert!(taken.len() == 1 && taken[0].errand.is_plain_plan());
+        assert!(!queue.has_plain_plan() && taken.len() == 1 && taken[0].errand.is_plain_plan());
         assert_eq!([queue.pop(), queue.pop()].map(|order| order.unwrap().errand.as_str()), ["plan", "sync"]);
         assert!(queue.take_plain_plans().is_empty());
     }

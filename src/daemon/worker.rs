@@ -212,6 +212,9 @@ impl<H: Hand> Loop<H> {
             self.again = None;
         }
         self.progress.reset();
+        if errand.takes_turns() && self.queue.has_plain_plan() {
+            self.progress.want_plan();
+        }
         let task = tokio::spawn(hand.carry_out(by, errand.clone()));
         let told = (self.progress.told(), Instant::now());
         self.state.run =

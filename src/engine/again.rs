@@ -123,9 +123,7 @@ impl Engine {
         if asking == Asking::Everything {
             run.turns.news_at = Instant::now();
         }
-        if self.watch.wants_plan() {
-            self.watch.show_plan(self.what_is_left(run).await?, self.target.rate_per_minute());
-        }
+        self.show_what_is_left(run).await?;
         run.forget_undone();
         run.turns.not_before = Instant::now() + (began.elapsed() * (SHARE - 1)).clamp(LEAST_BETWEEN, MOST_BETWEEN);
         Ok(planned)

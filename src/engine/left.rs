@@ -7,9 +7,17 @@ use crate::domain::{Report, RunKind, RunStatus};
 use super::{Engine, EngineError, Run};
 
 impl Engine {
+    /// Shows the plan that a run has just made, if somebody waits for it.
+    pub(super) async fn show_what_is_left(&self, run: &Run) -> Result<(), EngineError> {
+        if self.watch.wants_plan() {
+            self.watch.show_plan(self.what_is_left(run).await?, self.target.rate_per_minute());
+        }
+        Ok(())
+    }
+
     /// The plan that a run has just made for the rest of its way, as a report of its own. It bears the run's number: there is no
     /// other run behind it.
-    pub(super) async fn what_is_left(&self, run: &Run) -> Result<Report, EngineError> {
+    async fn what_is_left(&self, run: &Run) -> Result<Report, EngineError> {
         let Report { run: number, kind, started_at, streams, notes, plan, .. } = &run.report;
         let report = Report {
             streams: streams.clone(),

@@ -183,7 +183,10 @@ impl Engine {
                 return Err(moved.into());
             }
             match approved {
-                None => self.apply_in_turns(writer, planned, ask, &mut run).await?,
+                None => {
+                    self.show_what_is_left(&run).await?;
+                    self.apply_in_turns(writer, planned, ask, &mut run).await?;
+                }
                 // A saved plan is what was approved and nothing else.
                 Some(_) => drop(self.apply(writer, planned, false, &mut run).await?),
             }

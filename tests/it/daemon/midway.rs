@@ -40,3 +40,23 @@ async fn a_plan_asked_for_in_a_long_load_is_shown_while_it_goes_on() {
     assert!(rig.pivotal().duplicates().is_empty());
     assert_eq!(host.stop().0.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_asked_for_while_a_load_still_reads_is_shown_once_that_knows_what_to_do() {
+    let rig = Rig::with(portal(COMPANIES, 0)).await;
+    let mut host = Host::ready(&rig);
+    rig.faults.inject(Fault::next("hubspot", Effect::SlowBody(1000)).on("GET", "/").times(3));
+    rig.faults.inject(Fault::next("pivotal", Effect::SlowBody(1000)).on("POST", "/").times(10_000));
+    let mut load = rig.command(&["backfill", "--json"]).spawn().unwrap();
+    host.hear("STATUS=Running backfill for command: ");
+    let (code, out, said) = asked(&rig, &["plan", "--json"]);
+    assert!(load.try_wait().unwrap().is_none(), "the load goes on");
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    // All of it, but for what a busy machine has written before it heard the question.
+    let left = plan["plan"].as_array().unwrap().len();
+    assert!(code == Some(0) && (1..=COMPANIES).contains(&left), "{left} were left: {said}");
+    rig.faults.clear();
+    let told: Value = serde_json::from_slice(&load.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(told["operations"]["create"], COMPANIES);
+    assert_eq!(host.stop().0.code(), Some(0));
+}
