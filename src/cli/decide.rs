@@ -2,6 +2,7 @@
 //! the next run.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::Utc;
 
@@ -12,6 +13,9 @@ use crate::store::{Reference, Store, StoreError};
 
 use super::render::{decided_json, released_json, render_decided, render_disapproved, render_released};
 use super::{ApproveArgs, ChoiceArgs, Exit, Failure, LinkArgs, ReleaseArgs, handed, print, session};
+
+/// An answer that takes longer is waited for with a word.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Lets held operations through, or takes that back.
 pub(super) async fn approve(settings: &Settings, args: &ApproveArgs) -> Result<Exit, Failure> {
@@ -38,7 +42,17 @@ pub(super) async fn link(args: &LinkArgs, config: Option<&Path>) -> Result<Exit,
     let target = app.target()?;
     let store = open(&app.settings).await?;
     let workspace = &app.settings.pivotal.workspace;
-    let decided = decide::link(&store, &*target, workspace, reference, object, Utc::now()).await;
+    let asking = decide::link(&store, &*target, workspace, reference, object, Utc::now());
+    tokio::pin!(asking);
+    let decided = tokio::select! {
+        biased;
+        decided = &mut asking => decided,
+        () = tokio::time::sleep(SOON) => {
+            // A limit that others use up may keep it for a minute.
+            print::say("waiting for Pivotal: it allows no more requests for the moment, or does not answer\n");
+            asking.await
+        }
+    };
     store.close().await;
     let decided = decided.map_err(|error| match error {
         DecideError::Engine(EngineError::Api(error)) => Failure::of_api(&error, Some(&app.secrets)),

@@ -123,7 +123,8 @@ impl fmt::Display for ApiError {
         if let Some(field) = &self.field {
             write!(f, " (field {field})")?;
         }
-        write!(f, ": {}", self.message)?;
+        // What follows brings its own mark.
+        write!(f, ": {}", self.message.trim_end_matches('.'))?;
         if let Some(id) = &self.request_id {
             write!(f, " [request {id}]")?;
         }

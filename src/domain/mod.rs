@@ -32,7 +32,7 @@ pub use ids::{
     EntityId, ExternalId, IdempotencyKey, Kind, ParseKeyError, PivotalId, Role, RunId, SourceKey, SourceName, Stream,
 };
 pub use keeps::Keeps;
-pub use money::MrrUnit;
+pub use money::{MrrUnit, is_whole};
 pub use operation::{Action, Guarded, Hold, Operation, Parent, Standing, Verb};
 pub use record::{Gone, Pulled, Record};
 pub use report::{

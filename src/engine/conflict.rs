@@ -13,6 +13,7 @@ use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 use super::armed::{Armed, Outcome, after, leave, settle_as};
 use super::halt::Shared;
 use super::outcome::adopted_as_is;
+use super::parents::{Parents, subject};
 use super::{Engine, EngineError};
 
 const EMAIL: &str = "email";
@@ -39,7 +40,7 @@ impl Engine {
                     && agrees(&armed.operation, &owner)
                     && rival(shared.plan, &armed.operation).is_none() =>
             {
-                Some(self.adoption(&armed.operation, owner))
+                Some(self.adoption(&armed.operation, owner).await?)
             }
             Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {
                 self.under_another_slug(&armed.operation)
@@ -142,19 +143,22 @@ impl Engine {
         Ok(rows.into_iter().find(|row| matches(&row.fields, fields)))
     }
 
-    fn adoption(&self, operation: &Operation, owner: RemoteRow) -> Operation {
+    async fn adoption(&self, operation: &Operation, owner: RemoteRow) -> Result<Operation, EngineError> {
         let mut desired = match &operation.action {
             Action::Create { fields, .. } => fields.clone(),
             _ => Fields::new(),
         };
         desired.0.remove("slug");
+        if let Some(row) = self.store.subjects(&[operation.entity]).await?.into_iter().next() {
+            desired = self.reconciler.keep_ids(&subject(row, &Parents::default()), &desired, &owner.fields);
+        }
         let (found, changes) = self.reconciler.take_over(operation.kind, &desired, &owner.fields);
         let (id, display_id, parent): (PivotalId, _, _) = (owner.id, owner.display_id, owner.parent);
-        Operation {
+        Ok(Operation {
             action: Action::Adopt { id, display_id, parent, origin: Origin::Adopted, found, changes },
             reason: format!("{}; it was in Pivotal already", operation.reason),
             ..operation.clone()
-        }
+        })
     }
 
     fn under_another_slug(&self, operation: &Operation) -> Option<Operation> {

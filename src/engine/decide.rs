@@ -45,13 +45,19 @@ pub struct Decided {
     /// The record of the same account that keeps its customer, though this one is set apart.
     #[serde(default)]
     pub kept: Option<SourceKey>,
+    /// The object of the decision as people name it: `pivotal:customer:42`.
+    #[serde(default)]
+    pub object: Option<String>,
+    /// Whether no other record is left to stand for that object.
+    #[serde(default)]
+    pub last: bool,
 }
 
 impl Decided {
     /// A decision that nothing else is to be said of.
     fn new(row: DecisionRow, name: String) -> Self {
         let (others, left, along) = (Vec::new(), Vec::new(), Vec::new());
-        Self { row, name, others, before: None, left, along, kept: None }
+        Self { row, name, others, before: None, left, along, kept: None, object: None, last: false }
     }
 }
 
@@ -96,11 +102,12 @@ pub async fn link(
     })?;
     let choice = Choice::Link { pivotal_id: found.id.clone() };
     let others = others(store, &found.id, &record.key).await?;
+    let shown = found.display_id.map(|number| format!("pivotal:{kind}:{number}"));
     store.save_remote(&[found], now).await?;
     let row = decision(&record, choice, now);
     let before = before(&store.decisions().await?, &row);
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { others, before, ..Decided::new(row, name) })
+    Ok(Decided { others, before, object: shown, ..Decided::new(row, name) })
 }
 
 /// The object that a record stands for.

@@ -4,8 +4,12 @@
 use chrono::SecondsFormat;
 use rust_decimal::Decimal;
 
-use crate::domain::{Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value};
+use crate::domain::{
+    Record, Role, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value, is_whole,
+};
 
+use super::limits::{Form, fit};
+use super::types::Unit;
 use super::view::View;
 
 /// The namespace whose records carry billing figures.
@@ -57,6 +61,20 @@ impl Billing {
         let planned: Vec<Paid<'_>> = same.iter().filter(|(_, facts)| facts.plan.is_some()).copied().collect();
         let plan = best(&planned).and_then(|(_, facts)| facts.plan.clone());
         Self { mrr, currency, plan, status, since }
+    }
+
+    /// What is told of an amount that was written as it is, though Pivotal reads it as dollars and it is in a currency whose
+    /// amounts are of quite another size. `written` is in the configured unit.
+    pub(super) fn unconverted(&self, written: &Value, unit: Unit) -> Option<String> {
+        let (mrr, currency) = (self.mrr?, self.currency.as_deref().filter(|currency| is_whole(currency))?);
+        let as_it_is = fit(Form::Money, &Value::Number(mrr), unit).ok().is_some_and(|fitted| fitted.value == *written);
+        let currency = currency.to_uppercase();
+        (!mrr.is_zero() && as_it_is).then(|| {
+            format!(
+                "mrr is in {currency} and is written as it is, though Pivotal takes it for dollars; a rule of customers.fields.mrr \
+                 can convert it, by stripe.currency"
+            )
+        })
     }
 
     /// The figures by the names rules know them by.

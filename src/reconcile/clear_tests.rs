@@ -27,7 +27,10 @@ fn passes(entity: i64, from: Option<&str>, to: Option<&str>) -> Operation {
     update(entity, Kind::Customer, &[(PAYER, from, to)])
 }
 
-fn told(operations: &[Operation]) -> (Vec<(i64, u16)>, Vec<(i64, Vec<i64>)>) {
+type Levels = Vec<(i64, u16)>;
+type After = Vec<(i64, Vec<i64>)>;
+
+fn told(operations: &[Operation]) -> (Levels, After) {
     let clearing = Clearing::of(operations, &|entity| (entity == EntityId(9)).then(|| "Gone@acme.com".to_owned()));
     let levels = clearing.levels.iter().map(|(entity, level)| (entity.0, *level)).collect();
     let after = clearing.after.iter().map(|(taker, givers)| (taker.0, givers.iter().map(|giver| giver.0).collect()));

@@ -92,7 +92,8 @@ impl Reconciler {
         let each = rules.told(scope).into_iter();
         each.map(|(rule, outcome, named_by)| {
             let field = rule.key.rsplit('.').next().unwrap_or_default();
-            let owner = owner::told(&self.settings, kind, field, mirror);
+            let nameless = kind == Kind::Contact && field == "name" && matches!(&outcome, Ok(Value::Null));
+            let owner = owner::told(&self.settings, kind, field, mirror).or(nameless.then_some(NAMELESS));
             RuleTold { owner, ..told(rule, outcome, named_by, scope) }
         })
         .collect()
@@ -156,6 +157,9 @@ impl Reconciler {
         Some(format!("{b} is with {a}: both show the domain {domain}"))
     }
 }
+
+/// What is said of a contact whose rule yields no name (pivotal-api.md 10.2: it needs one).
+const NAMELESS: &str = "Pivotal needs one: a new contact is called by its address, one that is there keeps its name";
 
 fn is_account(known: &Known) -> bool {
     known.record.key.stream.role() == Role::Account

@@ -77,8 +77,11 @@ impl Case<'_> {
 
     fn delete(&self, since: Timestamp, why: &str, mirror: &Mirror) -> Decision {
         if mirror.origin != Origin::Created {
-            let message =
-                format!("{why}; left in Pivotal, since it was not created by pivotal-sync ({})", shown(mirror));
+            let message = format!(
+                "{why}; left in Pivotal, since pivotal:{}:{} was not created by pivotal-sync",
+                self.kind(),
+                shown(mirror)
+            );
             let note = Note { subject: self.desired.subject.clone(), message };
             return Decision { notes: vec![note], ..Decision::default() };
         }

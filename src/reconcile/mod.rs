@@ -221,6 +221,12 @@ impl Reconciler {
         adopt::adopt(subject, fields, candidates, &self.own_free)
     }
 
+    /// What is desired of a customer that turned out to be there and is taken over: an id of one of its records that it carries
+    /// stays on it.
+    pub fn keep_ids(&self, subject: &Subject, fields: &Fields, there: &Fields) -> Fields {
+        plan::with_ids_of(subject, fields, there)
+    }
+
     /// Taking over an object that turned out to be there, with fields that were meant to create it: what of it the mirror
     /// begins with, and what changes.
     pub fn take_over(&self, kind: Kind, fields: &Fields, there: &Fields) -> (Fields, Changes) {

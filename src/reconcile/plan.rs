@@ -137,7 +137,7 @@ impl Case<'_> {
     }
 
     fn take(&self, fields: &Fields, candidate: &Candidate) -> Operation {
-        let fields = &self.with_ids_of(fields, candidate);
+        let fields = &with_ids_of(self.subject, fields, &candidate.fields);
         let (found, changes) = owner::take_over(self.settings, self.kind(), fields, &candidate.fields);
         let reason = match changes.is_empty() {
             true => "already in Pivotal, and agrees".to_owned(),
@@ -152,24 +152,6 @@ impl Case<'_> {
             changes,
         };
         self.operation(action, reason)
-    }
-
-    /// An id that a customer carries stays on it, while it is the id of one of its records.
-    fn with_ids_of(&self, fields: &Fields, candidate: &Candidate) -> Fields {
-        let mut fields = fields.clone();
-        if self.kind() == Kind::Customer {
-            let view = View::of_subject(self.subject);
-            for (stream, field) in Stream::ALL.into_iter().filter_map(|stream| Some((stream, stream.customer_field()?)))
-            {
-                // What is not to be said at all is on a customer beside it.
-                if fields.0.contains_key(field)
-                    && let Some(record) = view.on_customer(stream, Some(&candidate.fields))
-                {
-                    fields.set(field, record.key.id.as_str());
-                }
-            }
-        }
-        fields
     }
 
     /// Linked when a person said so, else adopted.
@@ -324,6 +306,23 @@ pub(super) fn held(mut operation: Operation, why: &str) -> Operation {
 /// Held because it may be there already.
 fn torn(operation: Operation, why: &str) -> Operation {
     Operation { hold: Some(Hold::Choice), ..held(operation, why) }
+}
+
+/// An id that a customer carries stays on it when it is taken over, while it is the id of one of its records.
+pub(super) fn with_ids_of(subject: &Subject, fields: &Fields, there: &Fields) -> Fields {
+    let mut fields = fields.clone();
+    if subject.entity.kind == Kind::Customer {
+        let view = View::of_subject(subject);
+        for (stream, field) in Stream::ALL.into_iter().filter_map(|stream| Some((stream, stream.customer_field()?))) {
+            // What is not to be said at all is on a customer beside it.
+            if fields.0.contains_key(field)
+                && let Some(record) = view.on_customer(stream, Some(there))
+            {
+                fields.set(field, record.key.id.as_str());
+            }
+        }
+    }
+    fields
 }
 
 const MOVES: &str = "belongs to another customer now";

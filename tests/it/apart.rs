@@ -29,6 +29,15 @@ async fn a_company_keeps_the_customer_when_its_account_is_taken_apart_and_the_sa
         let said = desk.ends(0, &format!("unlink {name}")).await.text;
         assert!(said.contains(&format!("{payer} (Beacon Billing) stands alone")), "{said}");
         assert!(said.contains(&format!("{company} keeps")), "{said}");
+        let words = ["becomes a customer of its own", "stays with the records that are left to it"];
+        assert!(
+            words.iter().all(|part| said.contains(part)) && said.contains(&format!("is not {customer} in")),
+            "{said}"
+        );
+        assert!(
+            said.contains(&format!("`pivotal-sync unlink --undo {payer} --config config.toml` takes that back")),
+            "{said}"
+        );
         desk.ends(0, "sync").await;
         assert_eq!(desk.customer(BY_COMPANY, &company).unwrap().0, customer);
         let apart = desk.customer(BY_PAYER, &payer).unwrap().0;
@@ -55,8 +64,10 @@ async fn a_company_keeps_the_customer_when_its_account_is_taken_apart_and_the_sa
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_that_all_its_records_leave_carries_none_of_their_ids_and_is_told() {
     let (desk, company, payer, customer) = joined().await;
-    desk.ends(0, &format!("unlink {company}")).await;
-    desk.ends(0, &format!("unlink {payer}")).await;
+    let said = desk.ends(0, &format!("unlink {company}")).await.text;
+    assert!(said.contains("stays with the records that are left to it"), "{said}");
+    let said = desk.ends(0, &format!("unlink {payer}")).await.text;
+    assert!(said.contains(&format!("{customer} stays in Pivotal and is no longer written to")), "{said}");
     let said = desk.ends(0, "sync").await.text;
     assert!(said.contains(&customer), "{said}");
     assert_eq!((desk.customers(), carrying(&desk, BY_COMPANY, &company), carrying(&desk, BY_PAYER, &payer)), (3, 1, 1));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::{Choice, Chosen, Hold};
+use crate::domain::{Choice, Chosen, Hold, PivotalId};
 use crate::engine::decide::{Decided, Released};
 use crate::store::OperationRow;
 
@@ -19,7 +19,7 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
         let Decided { row, name, .. } = decided;
         let key = visible(&row.key.to_string());
         let who = if name.is_empty() || *name == key { key } else { format!("{key} ({})", visible(name)) };
-        let said = said(&row.chosen.choice);
+        let said = said(&row.chosen.choice, decided.object.as_deref());
         let _ = match undone {
             true => writeln!(out, "{} that {who} {said}", paint(YELLOW, "taken back:")),
             false => writeln!(out, "{} {who} {said}", paint(GREEN, "noted:")),
@@ -29,8 +29,11 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
                 out,
                 "  in place of what was decided on {}: it {}",
                 decided_at.date_naive(),
-                self::said(choice)
+                self::said(choice, None)
             );
+        }
+        if let (Choice::Unlink { pivotal_id }, false) = (&row.chosen.choice, undone) {
+            apart(&mut out, decided, pivotal_id.as_ref().map(PivotalId::as_str));
         }
         if let Some(kept) = decided.kept.as_ref().map(|key| visible(&key.to_string())) {
             let object = decided.row.chosen.choice.object().map_or("the customer", |_| "what is in Pivotal");
@@ -60,10 +63,27 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
     out + NEXT
 }
 
-fn said(choice: &Choice) -> String {
+/// What follows for a record that is set apart, and for what it stood for.
+fn apart(out: &mut String, decided: &Decided, id: Option<&str>) {
+    let key = &decided.row.key;
+    let kind = key.stream.kind().map_or_else(|| "object".to_owned(), |kind| kind.to_string());
+    let _ = writeln!(out, "  with the next run it becomes a {kind} of its own, where the rules want one");
+    if let Some(object) = decided.object.as_deref().or(id) {
+        let fate = match decided.last {
+            true => "stays in Pivotal and is no longer written to: no other record stands for it",
+            false => "stays with the records that are left to it",
+        };
+        let _ = writeln!(out, "  {object} {fate}");
+    }
+    let _ = writeln!(out, "  `pivotal-sync unlink --undo {key}` takes that back");
+}
+
+fn said(choice: &Choice, shown: Option<&str>) -> String {
     match choice {
-        Choice::Link { pivotal_id } => format!("is {pivotal_id} in Pivotal"),
-        Choice::Unlink { pivotal_id: Some(object) } => format!("stands alone, and is not {object} in Pivotal"),
+        Choice::Link { pivotal_id } => format!("is {} in Pivotal", shown.unwrap_or(pivotal_id.as_str())),
+        Choice::Unlink { pivotal_id: Some(object) } => {
+            format!("stands alone, and is not {} in Pivotal", shown.unwrap_or(object.as_str()))
+        }
         Choice::Unlink { pivotal_id: None } => "stands alone".to_owned(),
         Choice::Ignore => "is left out; what is in Pivotal stays".to_owned(),
     }

@@ -21,8 +21,31 @@ pub async fn unlink(store: &Store, reference: &Reference, now: Timestamp) -> Res
     if let Some(kept) = &kept {
         named.retain(|(_, record, _)| record.key != *kept && live.contains(&record.key));
     }
-    let decided = write_down(store, named, now, |object| Choice::Unlink { pivotal_id: object }).await?;
-    Ok(decided.into_iter().map(|decided| Decided { kept: kept.clone(), ..decided }).collect())
+    let mut decided = write_down(store, named, now, |object| Choice::Unlink { pivotal_id: object }).await?;
+    let decisions = store.decisions().await?;
+    for one in &mut decided {
+        one.kept.clone_from(&kept);
+        tell_object(store, one, &decisions).await?;
+    }
+    Ok(decided)
+}
+
+/// Names the object that a record is set apart from, and whether all of its records are.
+async fn tell_object(store: &Store, one: &mut Decided, decisions: &[DecisionRow]) -> Result<(), DecideError> {
+    let Choice::Unlink { pivotal_id: Some(object) } = &one.row.chosen.choice else { return Ok(()) };
+    for story in store.explain(&Reference::Cuid(object.clone())).await? {
+        let Some(entity) = story.entity.as_ref().map(|entity| &entity.entity) else { continue };
+        let number = entity.mirror.as_ref().and_then(|mirror| mirror.display_id);
+        one.object = number.map(|number| format!("pivotal:{}:{number}", entity.kind));
+        let is_apart = |key: &SourceKey| {
+            let own = decisions.iter().find(|row| row.key == *key).map(|row| &row.chosen.choice);
+            matches!(own, Some(Choice::Unlink { pivotal_id: Some(from) }) if from == object)
+        };
+        let standing =
+            story.records.iter().filter(|record| record.state == "live" && record.key.stream.kind().is_some());
+        one.last = standing.map(|record| &record.key).all(is_apart);
+    }
+    Ok(())
 }
 
 /// Takes the decisions about records back. A name that meant one thing when it was decided may mean several since: it is taken
@@ -38,11 +61,14 @@ pub async fn take_back(store: &Store, reference: &Reference) -> Result<Vec<Decid
     };
     let keys: Vec<SourceKey> = named.keys().cloned().collect();
     let rows = store.take_back(&keys).await?;
-    let told = |row: DecisionRow| {
+    let mut taken_back = Vec::with_capacity(rows.len());
+    for row in rows {
         let name = named.get(&row.key).cloned().unwrap_or_default();
-        Decided::new(row, name)
-    };
-    Ok(rows.into_iter().map(told).collect())
+        let mut one = Decided::new(row, name);
+        tell_object(store, &mut one, &[]).await?;
+        taken_back.push(one);
+    }
+    Ok(taken_back)
 }
 
 /// The records that were decided about under a name: those it names, else those that were set apart from what it names.

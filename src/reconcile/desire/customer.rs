@@ -2,6 +2,7 @@
 
 use crate::domain::{Fields, Mirror, MirrorState, Role, Stream, Timestamp, Value};
 
+use super::super::billing::Billing;
 use super::super::context::Scope;
 use super::super::plan::shown;
 use super::super::types::{Desired, Subject, Wanted};
@@ -63,6 +64,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
             if fields.get("name").is_none() && !is_told {
                 notes.push("customers.fields.name yields no name; name is left as it is".to_owned());
             }
+            notes.extend(fields.get("mrr").and_then(|mrr| Billing::of(&start.view).unconverted(mrr, reconciler.unit)));
             always_sent(&mut fields, &start.view, subject);
             if let Some(deal) = onboarding::newest_deal(reconciler, &start.view, now) {
                 fields.set("hubspot_deal_id", deal.id.as_str());
