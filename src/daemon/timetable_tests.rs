@@ -288,7 +288,7 @@ const CHANGES: [(&str, &str, [&str; 4]); 4] = [
 ];
 
 fn four_days(table: &Timetable, from: &str) -> Vec<String> {
-    wall(table, &watched(table, at(from), at(from) + TimeDelta::hours(96), 60))
+    wall(table, &watched(table, at(from), at(from) + TimeDelta::hours(96), 1800))
 }
 
 #[test]
@@ -319,15 +319,15 @@ fn jitter_over_a_change_puts_off_by_less_than_itself_and_drops_no_night() {
         for jitter in ["45m", "3h"] {
             let exact = table(&schedule(zone, "30 2 * * *"));
             let jittered = table(&Schedule { jitter: jitter.parse().unwrap(), ..schedule(zone, "30 2 * * *") });
-            let nights = |table: &Timetable| watched(table, at(from), at(from) + TimeDelta::hours(96), 60);
+            let nights = |table: &Timetable| watched(table, at(from), at(from) + TimeDelta::hours(96), 600);
             let (exact, jittered) = (nights(&exact), nights(&jittered));
             assert_eq!((exact.len(), jittered.len()), (nightly.len(), nightly.len()), "{zone} {jitter}");
             let most: Span = jitter.parse().unwrap();
             let late: Vec<TimeDelta> = jittered.iter().zip(&exact).map(|(late, exact)| late.1 - exact.1).collect();
-            // Looked at once a minute.
-            let within = TimeDelta::zero()..=most.delta() + TimeDelta::minutes(1);
+            // Looked at every ten minutes.
+            let within = TimeDelta::zero()..=most.delta() + TimeDelta::minutes(10);
             assert!(late.iter().all(|late| within.contains(late)), "{zone} {late:?}");
-            assert!(late.iter().any(|late| *late > TimeDelta::minutes(1)), "{zone} {late:?}");
+            assert!(late.iter().any(|late| *late > TimeDelta::minutes(10)), "{zone} {late:?}");
         }
     }
 }
