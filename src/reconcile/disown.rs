@@ -16,7 +16,6 @@ impl Case<'_> {
         if self.kind() != Kind::Customer || mirror.state != MirrorState::Live {
             return None;
         }
-        let why = self.left_by()?;
         let mut own = Fields::new();
         for field in carriers() {
             let carried = mirror.written.text(field).filter(|_| !mirror.is_found(field));
@@ -25,17 +24,20 @@ impl Case<'_> {
             }
         }
         let changes = mirror.written.changes_to(&own);
-        (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, why))
+        (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, self.left_by()))
     }
 
-    /// Whether its records went to another customer, in words.
-    fn left_by(&self) -> Option<String> {
+    /// How its records went to another customer, in words.
+    fn left_by(&self) -> String {
         if let Some(left) = &self.subject.left {
-            return Some(format!("{} no longer stands for it", left.key));
+            return format!("{} no longer stands for it", left.key);
         }
         let accounts = self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
         let away = accounts.filter(|known| lives_elsewhere(known, self.subject)).map(|known| &known.record.key);
-        away.min_by(|a, b| key_order(a, b)).map(|key| format!("{key} was merged into what is another customer"))
+        match away.min_by(|a, b| key_order(a, b)) {
+            Some(key) => format!("{key} was merged into what is another customer"),
+            None => "the record of that id no longer stands for it".to_owned(),
+        }
     }
 
     fn owns(&self, field: &str, id: &str) -> bool {

@@ -42,7 +42,9 @@ impl Case<'_> {
                 let note = Note { subject: self.desired.subject.clone(), message };
                 // Once, when it leaves.
                 let leaves = self.subject.entity.gone_since.is_none();
-                Decision { notes: leaves.then_some(note).into_iter().collect(), ..Decision::default() }
+                // But for ids that are another's by now.
+                let operations = self.disown(mirror).into_iter().collect();
+                Decision { operations, notes: leaves.then_some(note).into_iter().collect(), ..Decision::default() }
             }
             OnLeave::Archive => self.archive(since, why, mirror),
             OnLeave::Delete => self.delete(since, why, mirror),

@@ -21,6 +21,22 @@ async fn joined() -> (Desk, String, String, String) {
     (desk, company, payer, customer)
 }
 
+/// What stays in Pivotal as it is, because nobody selects who is left to it, does not keep the id of who went.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_set_apart_from_who_is_not_selected_alone_takes_its_id_along() {
+    let (desk, company, payer, customer) = joined().await;
+    let config = desk.configuration().replace("company.name or stripe.name", "company.name");
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.ends(0, "sync").await;
+    desk.ends(0, &format!("unlink {company}")).await;
+    for line in ["sync", "sync --full"] {
+        desk.run(&line.split(' ').collect::<Vec<_>>()).await;
+        assert_eq!([carrying(&desk, BY_COMPANY, &company), carrying(&desk, BY_PAYER, &payer)], [1, 1], "{line}");
+    }
+    assert_ne!(desk.customer(BY_COMPANY, &company).unwrap().0, customer);
+    assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().0, customer);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_company_keeps_the_customer_when_its_account_is_taken_apart_and_the_same_name_undoes_it() {
     for name in ["beacon.com", "pivotal:customer"] {
