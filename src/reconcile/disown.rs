@@ -13,6 +13,11 @@ impl Case<'_> {
     /// Takes off a customer that its records left, or were merged away from, the ids that were set here and are not of a record
     /// it still has. In their place goes what it carried before such a merge: by that a lost store knows it again.
     pub(super) fn disown(&self, mirror: &Mirror) -> Option<Operation> {
+        self.give_up(mirror, self.left_by()?)
+    }
+
+    /// The same of a customer that other records are left to.
+    pub(super) fn give_up(&self, mirror: &Mirror, why: String) -> Option<Operation> {
         if self.kind() != Kind::Customer || mirror.state != MirrorState::Live {
             return None;
         }
@@ -24,20 +29,17 @@ impl Case<'_> {
             }
         }
         let changes = mirror.written.changes_to(&own);
-        (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, self.left_by()))
+        (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, why))
     }
 
-    /// How its records went to another customer, in words.
-    fn left_by(&self) -> String {
+    /// Whether its records went to another customer, in words.
+    fn left_by(&self) -> Option<String> {
         if let Some(left) = &self.subject.left {
-            return format!("{} no longer stands for it", left.key);
+            return Some(format!("{} no longer stands for it", left.key));
         }
         let accounts = self.subject.records.iter().filter(|known| known.record.key.stream.role() == Role::Account);
         let away = accounts.filter(|known| lives_elsewhere(known, self.subject)).map(|known| &known.record.key);
-        match away.min_by(|a, b| key_order(a, b)) {
-            Some(key) => format!("{key} was merged into what is another customer"),
-            None => "the record of that id no longer stands for it".to_owned(),
-        }
+        away.min_by(|a, b| key_order(a, b)).map(|key| format!("{key} was merged into what is another customer"))
     }
 
     fn owns(&self, field: &str, id: &str) -> bool {
