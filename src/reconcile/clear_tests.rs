@@ -1,24 +1,12 @@
+use super::super::sample::operation;
 use super::*;
-use crate::domain::{Change, Changes, Fields, PivotalId, SourceKey, Stream, Value};
+use crate::domain::{Change, Changes, Fields, PivotalId, Value};
 
 fn update(entity: i64, kind: Kind, changes: &[(&str, Option<&str>, Option<&str>)]) -> Operation {
     let value = |text: &Option<&str>| text.map_or(Value::Null, Value::from);
     let changes =
         changes.iter().map(|(field, from, to)| ((*field).to_owned(), Change { from: value(from), to: value(to) }));
     operation(entity, kind, Action::Update { id: PivotalId::new("p"), changes: Changes(changes.collect()) })
-}
-
-fn operation(entity: i64, kind: Kind, action: Action) -> Operation {
-    Operation {
-        entity: EntityId(entity),
-        kind,
-        subject: SourceKey::new(Stream::HubspotCompanies, entity.to_string()),
-        name: String::new(),
-        action,
-        standing: Standing::Ready,
-        reason: String::new(),
-        hold: None,
-    }
 }
 
 const PAYER: &str = "stripe_customer_id";

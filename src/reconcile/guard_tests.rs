@@ -1,20 +1,11 @@
 use super::*;
-use crate::domain::{Change, Changes, Fields, PivotalId, SourceKey, Stream, Value};
+use crate::domain::{Change, Changes, Fields, PivotalId, Value};
 
 const LIMITS: Guard =
     Guard { max_deletes: 25, max_delete_percent: 5, max_updates_percent: 50, max_creates: 40, min_population: 10 };
 
 fn operation(entity: usize, kind: Kind, action: Action) -> Operation {
-    Operation {
-        entity: EntityId(i64::try_from(entity).unwrap()),
-        kind,
-        subject: SourceKey::new(Stream::HubspotCompanies, entity.to_string()),
-        name: String::new(),
-        action,
-        standing: Standing::Ready,
-        reason: String::new(),
-        hold: None,
-    }
+    super::super::sample::operation(i64::try_from(entity).unwrap(), kind, action)
 }
 
 fn delete() -> Action {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AccountFacts, AccountLink, Approval, Entity, EntityId, Facts, Fields, Gone, Kind, Mirror, MirrorState, MrrUnit,
-    Origin, PersonFacts, PivotalId, Record, SourceKey, Stream, SubscriptionFacts, SubscriptionStatus, Timestamp, Value,
+    AccountFacts, AccountLink, Action, Approval, Entity, EntityId, Facts, Fields, Gone, Kind, Mirror, MirrorState,
+    MrrUnit, Operation, Origin, PersonFacts, PivotalId, Record, SourceKey, Standing, Stream, SubscriptionFacts,
+    SubscriptionStatus, Timestamp, Value,
 };
 
 use super::{Home, Known, ParentState, Reconciler, Settings, Subject};
@@ -176,4 +177,18 @@ pub(super) fn mirror(origin: Origin, written: Fields) -> Mirror {
 
 pub(super) fn tokens(texts: &[&str]) -> BTreeSet<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// An operation that may go ahead, about a company that has the entity's number.
+pub(super) fn operation(entity: i64, kind: Kind, action: Action) -> Operation {
+    Operation {
+        entity: EntityId(entity),
+        kind,
+        subject: SourceKey::new(Stream::HubspotCompanies, entity.to_string()),
+        name: String::new(),
+        action,
+        standing: Standing::Ready,
+        reason: String::new(),
+        hold: None,
+    }
 }

@@ -133,7 +133,8 @@ pub struct ParentState {
     pub left: bool,
     /// Set when the customer cannot be written to: lost, held, refused. In words.
     pub blocked: Option<String>,
-    /// Customers in Pivotal that a person had kept beside it as records of it were merged: whoever lives there stays there.
+    /// Customers in Pivotal that carry ids of records merged into its own, and that a person kept or did not choose for it:
+    /// whoever lives there stays there.
     pub beside: Vec<PivotalId>,
 }
 

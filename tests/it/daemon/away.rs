@@ -21,9 +21,19 @@ fn typed(rig: &Rig, words: &[&str]) -> Child {
     rig.command(words).spawn().unwrap()
 }
 
-/// A plan that waits for the load under way, as the daemon knows once this returns.
+/// A daemon in the middle of a load that a command asked for, and a plan that waits for its end.
+fn loading(rig: &Rig) -> (Host, Child, (Child, BufReader<ChildStderr>)) {
+    let mut host = Host::ready(rig);
+    slow(rig);
+    let load = typed(rig, &["backfill", "--json"]);
+    host.hear("STATUS=Running backfill for command: written ");
+    let plan = waiting(rig);
+    (host, load, plan)
+}
+
+/// A plan that waits for the load under way, as the daemon knows once this returns. Offline, for any other is shown in the middle.
 fn waiting(rig: &Rig) -> (Child, BufReader<ChildStderr>) {
-    let mut plan = typed(rig, &["plan"]);
+    let mut plan = typed(rig, &["plan", "--offline"]);
     let (mut told, mut said) = (String::new(), BufReader::new(plan.stderr.take().unwrap()));
     said.read_line(&mut told).unwrap();
     assert!(told.contains("the daemon is busy with a backfill for another command"), "{told}");
@@ -67,11 +77,7 @@ async fn a_command_that_does_not_find_the_daemon_says_where_it_looked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_dies_under_a_command_is_a_failure_and_no_interruption() {
     let rig = Rig::with(portal(40, 0)).await;
-    let mut host = Host::ready(&rig);
-    slow(&rig);
-    let load = typed(&rig, &["backfill", "--json"]);
-    host.hear("STATUS=Running backfill for command: written ");
-    let plan = waiting(&rig);
+    let (mut host, load, plan) = loading(&rig);
     host.signal("KILL");
     host.child.wait().unwrap();
     let (code, told, said) = ended(load);
@@ -92,11 +98,7 @@ async fn a_daemon_that_dies_under_a_command_is_a_failure_and_no_interruption() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_stops_before_a_commands_run_began_says_so() {
     let rig = Rig::with(portal(40, 0)).await;
-    let mut host = Host::ready(&rig);
-    slow(&rig);
-    let load = typed(&rig, &["backfill", "--json"]);
-    host.hear("STATUS=Running backfill for command: written ");
-    let plan = waiting(&rig);
+    let (host, load, plan) = loading(&rig);
     assert_eq!(host.stop().0.code(), Some(0));
     assert!(refused(plan).contains("the daemon stopped before the run began"));
     let (code, told, said) = ended(load);
