@@ -1,11 +1,11 @@
-//! Customers beside another, whose records were merged into that one's, as a store knows them that never saw the merge because
-//! an earlier one was lost: by the id they carry, and by what the survivor says of itself. A person had them kept, or said
-//! since which of several is the survivor's: the others stay as they are, with their people.
+//! Customers beside another, which carry an id of its account: one that was merged into it, or that a person said is its. A store
+//! that never saw that happen, because an earlier one was lost, knows them by the id they carry, by what the survivor of a merge
+//! says of itself, and by what the person decided: they stay as they are, with their people.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::{Choice, EntityId, ExternalId, SourceKey};
-use crate::store::{RemoteQuery, RemoteRow, SurvivingRow};
+use crate::store::{KinRow, RemoteQuery, RemoteRow};
 
 use super::{Engine, EngineError};
 
@@ -13,20 +13,20 @@ use super::{Engine, EngineError};
 pub(super) type Beside = HashMap<EntityId, Vec<RemoteRow>>;
 
 impl Engine {
-    /// Those that nothing here stands for, of the accounts whose records they were merged into.
+    /// Those that nothing here stands for, by the account whose ids they carry.
     pub(super) async fn beside(&self) -> Result<Beside, EngineError> {
-        let survivors = self.store.surviving().await?;
+        let kin = self.store.kin().await?;
         let mut beside = Beside::new();
-        if survivors.is_empty() {
+        if kin.is_empty() {
             return Ok(beside);
         }
         let ignored = self.store.decisions().await?.into_iter().filter(|row| row.chosen.choice == Choice::Ignore);
         let ignored: BTreeSet<SourceKey> = ignored.map(|row| row.key).collect();
-        let queries: Vec<RemoteQuery> = survivors.iter().map(carrying).collect();
-        for (survivor, found) in survivors.iter().zip(self.store.remote(&queries).await?) {
-            let found = found.into_iter().filter(|row| row.owner.is_none() && stays_beside(survivor, row, &ignored));
+        let queries: Vec<RemoteQuery> = kin.iter().map(carrying).collect();
+        for (own, found) in kin.iter().zip(self.store.remote(&queries).await?) {
+            let found = found.into_iter().filter(|row| row.owner.is_none() && stays_beside(own, row, &ignored));
             for row in found {
-                let others = beside.entry(survivor.account).or_default();
+                let others = beside.entry(own.account).or_default();
                 if others.iter().all(|other| other.id != row.id) {
                     others.push(row);
                 }
@@ -36,10 +36,10 @@ impl Engine {
     }
 }
 
-/// Asks for the customers that carry an id which the survivor has, or had.
-fn carrying(survivor: &SurvivingRow) -> RemoteQuery {
+/// Asks for the customers that carry the id of a record, or of one that was merged into it.
+fn carrying(own: &KinRow) -> RemoteQuery {
     let of = |field: &str| -> Vec<ExternalId> {
-        let keys = survivor.merged.iter().chain([&survivor.key]);
+        let keys = own.merged.iter().chain([&own.key]);
         keys.filter(|key| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
     };
     RemoteQuery::Customers {
@@ -49,13 +49,13 @@ fn carrying(survivor: &SurvivingRow) -> RemoteQuery {
     }
 }
 
-/// Whether a customer is not the survivor's: a person wants it left alone, or the survivor has another. Before either, a person
-/// is asked, for it could be the one.
-fn stays_beside(survivor: &SurvivingRow, row: &RemoteRow, ignored: &BTreeSet<SourceKey>) -> bool {
+/// Whether a customer is not the account's: a person wants it left alone, or the account has another. Before either, a person is
+/// asked, for it could be the one.
+fn stays_beside(own: &KinRow, row: &RemoteRow, ignored: &BTreeSet<SourceKey>) -> bool {
     let carries = |key: &SourceKey| {
         let field = key.stream.customer_field();
         field.is_some_and(|field| row.fields.text(field) == Some(key.id.as_str()))
     };
-    let kept = survivor.merged.iter().any(|old| ignored.contains(old) && carries(old));
-    kept || survivor.object.as_ref().is_some_and(|own| *own != row.id)
+    let kept = own.merged.iter().any(|old| ignored.contains(old) && carries(old));
+    kept || own.object.as_ref().is_some_and(|object| *object != row.id)
 }
