@@ -159,12 +159,15 @@ CREATE TABLE remote (
     slug         TEXT,
     email        TEXT,                         -- lower case
     fields       TEXT NOT NULL,                -- JSON: everything it said
-    seen_at      TEXT NOT NULL
+    seen_at      TEXT NOT NULL,
+    notes        TEXT AS (iif(object = 'onboarding', trim(fields ->> '$.notes', char(9, 10, 13, 32)), NULL)) VIRTUAL -- of an onboarding: its notes
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX remote_by_company ON remote (hubspot_company_id) WHERE hubspot_company_id IS NOT NULL;
 CREATE INDEX remote_by_stripe ON remote (stripe_customer_id) WHERE stripe_customer_id IS NOT NULL;
 CREATE INDEX remote_by_domain ON remote (domain) WHERE domain IS NOT NULL;
 CREATE INDEX remote_by_slug ON remote (slug) WHERE slug IS NOT NULL;
+CREATE INDEX remote_by_email ON remote (email) WHERE email IS NOT NULL;
+CREATE INDEX remote_by_notes ON remote (notes) WHERE notes IS NOT NULL;
 CREATE INDEX remote_by_parent ON remote (parent) WHERE parent IS NOT NULL;
 
 -- One difference between what Pivotal should say and our mirror, as the last run that looked at it planned it.

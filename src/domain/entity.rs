@@ -61,6 +61,12 @@ impl Mirror {
         Fields(still.map(|(field, value)| (field.clone(), value.clone())).collect())
     }
 
+    /// Of what Pivotal says of it, what nobody here set.
+    pub fn not_set_here(&self, there: &Fields) -> Fields {
+        let left = there.0.iter().filter(|(field, _)| self.written.get(field).is_none() || self.is_found(field));
+        Fields(left.map(|(field, value)| (field.clone(), value.clone())).collect())
+    }
+
     /// What must change for the object to say `desired`. A null clears only what this daemon itself had set (design section 6).
     pub fn changes_to(&self, desired: &Fields) -> Changes {
         let mut changes = self.written.changes_to(desired);

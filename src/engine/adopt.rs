@@ -3,9 +3,9 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::{Cursor, ExternalId, Fault, Fields, Kind, PivotalId, Role, SourceKey, Timestamp};
-use crate::reconcile::{Candidate, Subject, linked_object};
-use crate::store::{RemoteQuery, RemoteRow};
+use crate::domain::{Cursor, Fault, Kind, PivotalId, Role, Timestamp};
+use crate::reconcile::{Subject, linked_object};
+use crate::store::RemoteQuery;
 
 use super::{Engine, EngineError, Event};
 
@@ -120,42 +120,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// What to look for in the last walk for an entity that would be created; of a child, under the customers beside its own, too.
-pub(super) fn queries(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuery> {
-    if let Some(object) = linked_object(subject) {
-        return vec![RemoteQuery::Ids(kind, vec![object])];
-    }
-    match kind {
-        Kind::Customer => {
-            let ids = |field: &str| -> Vec<ExternalId> {
-                // A store may have been lost before a merge: then what was merged is still what Pivotal knows it by.
-                let records = subject.records.iter().map(|known| &known.record);
-                let keys = records.flat_map(|record| record.facts.merged().iter().chain([&record.key]));
-                keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field))
-                    .map(|key| key.id.clone())
-                    .collect()
-            };
-            vec![RemoteQuery::Customers {
-                hubspot_company_ids: ids("hubspot_company_id"),
-                stripe_customer_ids: ids("stripe_customer_id"),
-                domains: fields.text("domain").map(str::to_lowercase).into_iter().collect(),
-            }]
-        }
-        Kind::Contact | Kind::Onboarding => {
-            let parent = subject.parent.as_ref();
-            let Some((parent, own)) = parent.and_then(|parent| Some((parent, parent.pivotal_id.as_ref()?))) else {
-                return Vec::new();
-            };
-            let roofs = [own].into_iter().chain(&parent.beside);
-            roofs.map(|roof| RemoteQuery::Children { kind, parent: roof.clone() }).collect()
-        }
-    }
-}
-
-pub(super) fn candidate(row: RemoteRow) -> Candidate {
-    Candidate { id: row.id, display_id: row.display_id, parent: row.parent, fields: row.fields, owner: row.owner }
 }
 
 pub(super) fn read_time(text: Option<String>) -> Option<Timestamp> {

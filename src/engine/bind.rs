@@ -22,7 +22,7 @@ const OTHERS: u32 = 1_000;
 type Cluster = BTreeMap<SourceKey, Placed<KnownRow>>;
 /// A record that is linked to an object, and the records whose ids that object carries.
 type Ties = HashMap<SourceKey, Vec<SourceKey>>;
-/// A record, and the tokens of those whose ids a customer in Pivotal carries beside its own.
+/// A record, and the tokens of those whose ids a customer in Pivotal carries beside its own; or of those that were unlinked from it.
 type Tied = HashMap<SourceKey, BTreeSet<String>>;
 
 /// What is judged together.
@@ -31,6 +31,7 @@ struct Gathered {
     cluster: Cluster,
     ties: Ties,
     tied: Tied,
+    parted: Tied,
 }
 
 impl Engine {
@@ -64,7 +65,7 @@ impl Engine {
 
     async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
-        let Gathered { cluster, mut ties, mut tied } = self.gather(touched).await?;
+        let Gathered { cluster, mut ties, mut tied, mut parted } = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
         let bindables: Vec<Bindable> = cluster
             .values()
@@ -77,6 +78,7 @@ impl Engine {
                 choice: choice(p).cloned(),
                 linked: choice(p).and_then(Choice::object).and_then(|object| linked.get(object).copied()),
                 ties: ties.remove(&p.known.record.key).unwrap_or_default(),
+                parted: parted.remove(&p.known.record.key).unwrap_or_default(),
                 live: p.known.gone.is_none(),
             })
             .collect();
@@ -115,13 +117,16 @@ impl Engine {
     /// The touched records and all that share evidence or an entity with them, directly or through others: a company that no
     /// longer shows what ties its customer together still has that customer.
     async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<Gathered, EngineError> {
-        let Gathered { mut cluster, mut ties, mut tied } = Gathered::default();
+        let Gathered { mut cluster, mut ties, mut tied, mut parted } = Gathered::default();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut at_home: BTreeSet<EntityId> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
             let by_pivotal = self.tied_by_pivotal(&news).await?;
             let by_link = self.carried_by_linked(&news).await?;
+            for (key, unlinked) in self.carried_by_unlinked(&news).await? {
+                parted.entry(key).or_default().extend(unlinked);
+            }
             let mut tokens: BTreeSet<String> = news.iter().flat_map(|p| p.tokens.iter().cloned()).collect();
             tokens.extend(by_pivotal.values().flatten().cloned());
             tokens.extend(by_link.values().flatten().map(|key| self.reconciler.names(key)));
@@ -140,7 +145,7 @@ impl Engine {
             near.retain(|p| !cluster.contains_key(&p.known.record.key) && seen.insert(p.known.record.key.clone()));
             news = near;
         }
-        Ok(Gathered { cluster, ties, tied })
+        Ok(Gathered { cluster, ties, tied, parted })
     }
 
     /// For each record that is linked to a customer: the records whose ids that customer carries.
@@ -154,6 +159,23 @@ impl Engine {
             }
         }
         Ok(ties)
+    }
+
+    /// For each record whose id a customer carries that nothing here stands for: those that were unlinked from that customer. A
+    /// store that saw it happen has the two apart.
+    async fn carried_by_unlinked(&self, news: &[Placed<KnownRow>]) -> Result<Tied, EngineError> {
+        let mut parted = Tied::new();
+        for placed in news {
+            let Some(Choice::Unlink { pivotal_id: Some(customer) }) = choice(placed) else { continue };
+            let query = RemoteQuery::Ids(Kind::Customer, vec![customer.clone()]);
+            let customers = self.store.remote(&[query]).await?.into_iter().flatten();
+            for customer in customers.filter(|customer| customer.owner.is_none()) {
+                for key in self.reconciler.carried(&customer.fields) {
+                    parted.entry(key).or_default().insert(self.reconciler.names(&placed.known.record.key));
+                }
+            }
+        }
+        Ok(parted)
     }
 
     /// A customer in Pivotal that carries ids of both sources says that they are one account: people, or an earlier store, tied

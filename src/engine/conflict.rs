@@ -40,7 +40,7 @@ impl Engine {
                     && agrees(&armed.operation, &owner)
                     && rival(shared.plan, &armed.operation).is_none() =>
             {
-                Some(self.adoption(&armed.operation, owner).await?)
+                Some(self.instead(&armed.operation, owner).await?)
             }
             Some(_) | None if armed.operation.kind == Kind::Customer && !armed.second => {
                 self.under_another_slug(&armed.operation)
@@ -143,7 +143,7 @@ impl Engine {
         Ok(rows.into_iter().find(|row| matches(&row.fields, fields)))
     }
 
-    async fn adoption(&self, operation: &Operation, owner: RemoteRow) -> Result<Operation, EngineError> {
+    async fn instead(&self, operation: &Operation, owner: RemoteRow) -> Result<Operation, EngineError> {
         let mut desired = match &operation.action {
             Action::Create { fields, .. } => fields.clone(),
             _ => Fields::new(),

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
 
-use crate::domain::{Action, Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
+use crate::domain::{Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
 use crate::reconcile::{
-    Adoption, Candidate, Clearing, Decision, Desired, Note, Subject, Wanted, fingerprint_of, linked_object, order,
-    wait_for_clearing, with_urgent,
+    Adoption, Clearing, Decision, Desired, Note, Subject, Wanted, fingerprint_of, order, wait_for_clearing, with_urgent,
 };
 use crate::store::{Look, OperationId};
 
+use super::candidates::{candidate, exists};
 use super::metadata::Metadata;
 use super::parents::{Parents, subject};
 use super::recover::wait_for_lost_answers;
@@ -60,18 +60,18 @@ impl Scope<'_> {
 }
 
 /// One plan under way.
-struct Drafting {
-    now: Timestamp,
-    operations: Vec<Operation>,
+pub(super) struct Drafting {
+    pub(super) now: Timestamp,
+    pub(super) operations: Vec<Operation>,
     mirrors: HashMap<EntityId, Mirror>,
     /// What a person let through.
     approvals: HashMap<EntityId, Approval>,
-    parents: Parents,
-    /// Customers this plan takes over: no second entity may.
-    taken: HashMap<PivotalId, EntityId>,
+    pub(super) parents: Parents,
+    /// Objects this plan takes over: no second entity may.
+    pub(super) taken: HashMap<PivotalId, EntityId>,
     /// Slugs this plan gives out.
     slugs: HashSet<String>,
-    asking: Asking,
+    pub(super) asking: Asking,
     looked_at: u64,
 }
 
@@ -99,6 +99,7 @@ impl Engine {
         for kind in Kind::ALL {
             self.look_at_all(kind, scope, &mut draft, run).await?;
         }
+        self.hold_lookalikes(scope, &mut draft).await?;
         let torn = self.torn(scope, &draft.operations).await?;
         let doubted = self.doubted(scope, &draft.operations).await?;
         draft.operations.extend(torn.into_iter().chain(doubted));
@@ -212,25 +213,22 @@ impl Engine {
             (_, desired) => desired,
         };
         let desired = subjects.iter().map(|subject| {
-            let beside = draft.parents.rows_beside(subject.entity.id).iter().cloned().map(super::adopt::candidate);
+            let beside = draft.parents.rows_beside(subject.entity.id).iter().cloned();
+            let beside = beside.map(|row| candidate(row, &HashMap::new()));
             beside.fold(desire(subject), |desired, other| desired.without_ids_of(&other))
         });
         let mut desired: Vec<Desired> = desired.collect();
         tell_strays(&self.store, &self.reconciler, &subjects, &mut desired).await?;
-        let candidates = self.candidates(kind, &subjects, &desired, draft).await?;
+        let there = self.there(kind, &subjects, &desired, draft).await?;
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
         let mut in_step = Vec::new();
-        for ((subject, desired), candidates) in subjects.iter().zip(&desired).zip(candidates) {
-            let adoption = match (&desired.wanted, candidates) {
-                (Wanted::Yes(fields), Some(mut candidates)) => {
-                    for candidate in &mut candidates {
-                        candidate.owner = candidate.owner.or_else(|| draft.taken.get(&candidate.id).copied());
-                    }
-                    Some(self.reconciler.adopt(subject, fields, &candidates))
-                }
+        for ((subject, desired), mut there) in subjects.iter().zip(desired).zip(there) {
+            let adoption = match &desired.wanted {
+                Wanted::Yes(fields) => self.adoption(subject, fields, &mut there, draft).await?,
                 _ => None,
             };
+            let desired = &there.without_ids_of_others(desired, adoption.as_ref());
             if let Some(Adoption::Take(found)) = &adoption {
                 draft.taken.insert(found.id.clone(), subject.entity.id);
             }
@@ -271,45 +269,6 @@ impl Engine {
         Ok(())
     }
 
-    /// What is already in Pivotal and might be one of these, for those that would be created.
-    async fn candidates(
-        &self,
-        kind: Kind,
-        subjects: &[Subject],
-        desired: &[Desired],
-        draft: &mut Drafting,
-    ) -> Result<Vec<Option<Vec<Candidate>>>, EngineError> {
-        let mut answers: Vec<Option<Vec<Candidate>>> = vec![None; subjects.len()];
-        let mut queries = Vec::new();
-        self.know_linked(kind, subjects).await?;
-        for (number, (subject, desired)) in subjects.iter().zip(desired).enumerate() {
-            let Wanted::Yes(fields) = &desired.wanted else { continue };
-            if exists(subject) {
-                continue;
-            }
-            let queried = super::adopt::queries(kind, subject, fields);
-            queries.extend(queried.into_iter().map(|query| (number, query)));
-        }
-        if queries.is_empty() {
-            return Ok(answers);
-        }
-        if kind == Kind::Customer && draft.asking == Asking::Everything {
-            self.walk_news().await?;
-            draft.asking = Asking::NoNews;
-        }
-        let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
-        for (number, rows) in numbers.into_iter().zip(self.store.remote(&queries).await?) {
-            let subject = &subjects[number];
-            // What a person had kept beside it is not it, unless a person says so.
-            let others = if kind == Kind::Customer { draft.parents.beside(subject.entity.id) } else { Vec::new() };
-            let linked = linked_object(subject);
-            let found = rows.into_iter().map(super::adopt::candidate);
-            let found = found.filter(|found| !others.contains(&found.id) || linked.as_ref() == Some(&found.id));
-            answers[number].get_or_insert_default().extend(found);
-        }
-        Ok(answers)
-    }
-
     async fn slugs_taken(
         &self,
         kind: Kind,
@@ -327,21 +286,6 @@ impl Engine {
             .collect();
         if slugs.is_empty() { Ok(HashSet::new()) } else { Ok(self.store.slugs_in_use(&slugs).await?) }
     }
-
-    /// The contacts of a customer that will be adopted are read now, so that theirs are adopted too and the plan is exact.
-    async fn list_children_of_adopted(&self, kind: Kind, draft: &Drafting) -> Result<(), EngineError> {
-        if kind != Kind::Customer || draft.asking == Asking::Nothing {
-            return Ok(());
-        }
-        for operation in &draft.operations {
-            if let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) {
-                for customer in draft.parents.beside(operation.entity).iter().chain([id]) {
-                    self.list_children(customer).await?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Names what differs, in the configuration's words.
@@ -353,10 +297,6 @@ fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, Strin
         [] => "this version reads the rules differently; everything was looked at again".to_owned(),
         names => format!("rules changed since the last look: {}", names.join(", ")),
     }
-}
-
-fn exists(subject: &Subject) -> bool {
-    subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state != MirrorState::Deleted)
 }
 
 fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&Adoption>) -> bool {

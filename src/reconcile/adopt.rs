@@ -7,7 +7,7 @@ use crate::domain::{Choice, Fields, Kind, PivotalId, Stream};
 
 use super::freemail;
 use super::identity;
-use super::types::{Candidate, Subject};
+use super::types::{Candidate, Known, Subject};
 
 /// Objects that a hold offers a command for.
 const OFFERED: usize = 5;
@@ -36,10 +36,13 @@ pub(super) fn adopt(
     if let Some(object) = linked_object(subject) {
         return by_link(subject, &object, &sorted);
     }
-    sorted.retain(|candidate| !is_unlinked(subject, candidate));
+    let (parted, sorted): (Vec<&Candidate>, _) = sorted.into_iter().partition(|it| is_unlinked(subject, it));
     let search = Search { subject, fields, candidates: sorted, own_free };
     match subject.entity.kind {
-        Kind::Customer => search.customer(),
+        Kind::Customer => match search.customer() {
+            Adoption::Nothing => search.beside_itself(&parted),
+            found => found,
+        },
         Kind::Contact => search.contact(),
         Kind::Onboarding => search.onboarding(),
     }
@@ -53,6 +56,16 @@ pub fn linked_object(subject: &Subject) -> Option<PivotalId> {
         Choice::Unlink { .. } | Choice::Ignore => None,
     });
     objects.max().map(|(_, object)| object.clone())
+}
+
+/// The objects that a person said a record of the entity is not.
+pub fn unlinked_objects(subject: &Subject) -> Vec<PivotalId> {
+    let choices = subject.records.iter().filter_map(|known| known.chosen.as_ref());
+    let objects = choices.filter_map(|chosen| match &chosen.choice {
+        Choice::Unlink { pivotal_id } => pivotal_id.clone(),
+        Choice::Link { .. } | Choice::Ignore => None,
+    });
+    objects.collect()
 }
 
 fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> Adoption {
@@ -72,8 +85,7 @@ fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> 
 }
 
 fn is_unlinked(subject: &Subject, candidate: &Candidate) -> bool {
-    let not_this = |choice: &Choice| *choice == Choice::Unlink { pivotal_id: Some(candidate.id.clone()) };
-    subject.records.iter().filter_map(|known| known.chosen.as_ref()).any(|chosen| not_this(&chosen.choice))
+    unlinked_objects(subject).contains(&candidate.id)
 }
 
 struct Search<'a> {
@@ -87,7 +99,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn customer(&self) -> Adoption {
         let own = self.own_ids();
-        let by_id: Vec<&Candidate> = self.candidates.iter().filter(|c| carries(c, &own)).copied().collect();
+        let by_id: Vec<&Candidate> = self.candidates.iter().filter(|c| carries(&c.fields, &own)).copied().collect();
         if let Some(stranger) = by_id.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
             return Adoption::Held(format!(
                 "{} carries an id of {} but already belongs to another account. Is it the same? Yes: {}. No: {}",
@@ -128,6 +140,24 @@ impl Search<'_> {
         }
     }
 
+    /// Nothing there is it; but one that a person said it is not may keep its id, and then it cannot have that id as well.
+    fn beside_itself(&self, parted: &[&Candidate]) -> Adoption {
+        let own = self.own_ids();
+        let mut kept = parted.iter().filter_map(|candidate| Some((candidate, carried(&candidate.kept, &own)?)));
+        let Some((other, (field, id))) = kept.next() else { return Adoption::Nothing };
+        let (name, key) = (self.name(other), self.key());
+        let is_this =
+            |known: &&Known| known.chosen.as_ref().and_then(|chosen| chosen.choice.object()) == Some(&other.id);
+        let unlinked =
+            self.subject.records.iter().find(is_this).map_or_else(|| key.clone(), |it| it.record.key.to_string());
+        Adoption::Held(format!(
+            "{name} still carries {field} {id}, though {unlinked} was unlinked from it, and one id on two customers would make \
+             them one. Take it off {name} in Pivotal, then `pivotal-sync audit`; or `pivotal-sync unlink --undo {unlinked}` \
+             lets it be {name} again, {}",
+            self.leave_out()
+        ))
+    }
+
     fn contact(&self) -> Adoption {
         let Some(email) = self.fields.text("email").and_then(identity::email) else { return Adoption::Nothing };
         let same =
@@ -154,15 +184,20 @@ impl Search<'_> {
     /// An onboarding is recognised by its notes; one that nobody knows the deal of might be this one.
     fn onboarding(&self) -> Adoption {
         let mine = self.fields.text("notes").map(str::trim);
-        let free: Vec<&Candidate> =
-            self.candidates.iter().filter(|c| self.under_parent(c) && !self.belongs_elsewhere(c)).copied().collect();
         let notes = |candidate: &Candidate| candidate.fields.text("notes").map(|text| text.trim().to_owned());
-        let same: Vec<&Candidate> =
-            free.iter().filter(|c| mine.is_some() && notes(c).as_deref() == mine).copied().collect();
-        match same.as_slice() {
-            [one] => return Adoption::Take((*one).clone()),
-            [] => {}
-            several => return self.torn(several, "have the same notes", &self.leave_out()),
+        let free = self.candidates.iter().filter(|candidate| !self.belongs_elsewhere(candidate)).copied();
+        let (free, elsewhere): (Vec<&Candidate>, _) =
+            free.partition(|candidate| self.has_customer() && self.under_parent(candidate));
+        let same = |candidate: &&Candidate| mine.is_some() && notes(candidate).as_deref() == mine;
+        // Its deal may have been another company's when it was opened, and it stays where it was opened.
+        let same: [Vec<&Candidate>; 2] = [
+            free.iter().copied().filter(same).collect(),
+            elsewhere.into_iter().filter(|_| mine.is_some_and(names_a_deal)).filter(same).collect(),
+        ];
+        match same.iter().find(|same| !same.is_empty()).map(Vec::as_slice) {
+            Some([one]) => return Adoption::Take((*one).clone()),
+            Some(several) => return self.torn(several, "have the same notes", &self.leave_out()),
+            None => {}
         }
         if self.stands_alone() {
             return Adoption::Nothing;
@@ -199,6 +234,10 @@ impl Search<'_> {
 
     fn belongs_elsewhere(&self, candidate: &Candidate) -> bool {
         candidate.owner.is_some_and(|owner| owner != self.subject.entity.id)
+    }
+
+    fn has_customer(&self) -> bool {
+        self.subject.parent.as_ref().is_some_and(|parent| parent.pivotal_id.is_some())
     }
 
     fn under_parent(&self, candidate: &Candidate) -> bool {
@@ -257,8 +296,13 @@ impl Search<'_> {
     }
 }
 
-fn carries(candidate: &Candidate, own: &BTreeMap<&'static str, BTreeSet<&str>>) -> bool {
-    own.iter().any(|(field, ids)| candidate.fields.text(field).is_some_and(|id| ids.contains(id)))
+fn carries(there: &Fields, own: &BTreeMap<&'static str, BTreeSet<&str>>) -> bool {
+    carried(there, own).is_some()
+}
+
+/// The first of these ids that an object says it has, and the field.
+fn carried<'a>(there: &'a Fields, own: &BTreeMap<&'static str, BTreeSet<&str>>) -> Option<(&'static str, &'a str)> {
+    own.iter().find_map(|(field, ids)| Some((*field, there.text(field).filter(|id| ids.contains(id))?)))
 }
 
 /// An id on a candidate that carries none of ours: so somebody else's.

@@ -4,7 +4,14 @@ use crate::domain::{EntityId, PivotalId, Value};
 
 fn candidate(id: &str, number: i64, fields: &[(&str, &str)]) -> Candidate {
     let fields = Fields(fields.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))).collect());
-    Candidate { id: PivotalId::new(id), display_id: Some(number), parent: None, fields, owner: None }
+    Candidate {
+        id: PivotalId::new(id),
+        display_id: Some(number),
+        parent: None,
+        kept: fields.clone(),
+        fields,
+        owner: None,
+    }
 }
 
 fn owned(candidate: Candidate, entity: i64) -> Candidate {

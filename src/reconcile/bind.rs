@@ -167,10 +167,14 @@ impl<'a> Cluster<'a> {
     }
 
     /// The live anchors that a record's evidence names: by what a customer in Pivotal carries, else by what the sources say.
-    /// Of several customers in Pivotal that carry its id, those that the sources name, too.
+    /// Of several customers in Pivotal that carry its id, those that the sources name, too. None that a person said is not the
+    /// customer which carries its id.
     fn evidence(&self, index: usize) -> Evidence {
-        let tied = self.sharing(&self.records[index].tied, "is:");
-        let said = self.said(index);
+        let mut tied = self.sharing(&self.records[index].tied, "is:");
+        let mut said = self.said(index);
+        let parted = self.sharing(&self.records[index].parted, "is:");
+        tied.retain(|anchor| !parted.contains(anchor));
+        said.anchors.retain(|anchor| !parted.contains(anchor));
         if tied.is_empty() {
             return said;
         }

@@ -5,7 +5,18 @@ pub(super) fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     let mut tokens = tokens(evidence);
     tokens.insert(format!("is:{key}"));
     let tied = BTreeSet::new();
-    Bindable { key, tokens, tied, entity: None, object: None, choice: None, linked: None, ties: Vec::new(), live: true }
+    Bindable {
+        key,
+        tokens,
+        tied,
+        entity: None,
+        object: None,
+        choice: None,
+        linked: None,
+        ties: Vec::new(),
+        parted: BTreeSet::new(),
+        live: true,
+    }
 }
 
 /// The Pivotal object of an entity.

@@ -256,6 +256,7 @@ pub(super) fn there() -> impl Strategy<Value = Vec<Candidate>> {
         id: PivotalId::new(format!("there-{number}")),
         display_id: Some(i64::from(number)),
         parent: None,
+        kept: Fields(fields.clone()),
         fields: Fields(fields),
         owner: None,
     });

@@ -137,6 +137,7 @@ fn entities(reconciler: &Reconciler, records: &[Known]) -> BTreeMap<SourceKey, (
             choice: known.chosen.as_ref().map(|chosen| chosen.choice.clone()),
             linked: None,
             ties: Vec::new(),
+            parted: BTreeSet::new(),
             live: known.gone.is_none(),
         })
         .collect();

@@ -20,6 +20,7 @@ mod guard;
 mod identity;
 mod leaving;
 mod limits;
+mod lookalike;
 mod order;
 mod owner;
 mod plan;
@@ -43,13 +44,14 @@ use crate::domain::{
     Timestamp,
 };
 
-pub use adopt::{Adoption, linked_object};
+pub use adopt::{Adoption, linked_object, unlinked_objects};
 pub use audit::{Drift, DriftVerdict};
 pub use clear::{Clearing, wait_for_clearing};
 pub use explain::{Explained, Fate, RuleTold};
 pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
+pub use lookalike::{Features, features, hold_for, lookalike};
 pub use order::{order, with_urgent};
 pub use plan::moves;
 pub use rift::Rift;

@@ -90,7 +90,14 @@ fn what_adoption_writes_is_up_to_the_owner_and_the_next_plan_is_quiet() {
             let reconciler = ruled(owner, rule);
             let mut subject = customer([acme("1")]);
             let fields = holding(found.clone());
-            let candidate = Candidate { id: PivotalId::new("p"), display_id: None, parent: None, fields, owner: None };
+            let candidate = Candidate {
+                id: PivotalId::new("p"),
+                display_id: None,
+                parent: None,
+                kept: fields.clone(),
+                fields,
+                owner: None,
+            };
             let taken = only(decide(&reconciler, &subject, Some(&Adoption::Take(candidate)))).unwrap();
             let Action::Adopt { found: known, changes, .. } = taken.action else { panic!("adopts") };
             assert_eq!(changes.after().get("plan").cloned(), expected, "{owner:?} {found:?} {rule}");
@@ -134,7 +141,14 @@ fn a_status_is_never_empty_so_filling_it_leaves_it_to_pivotal() {
     });
     let mut there = holding(None);
     there.set("status", "archived");
-    let candidate = Candidate { id: PivotalId::new("p"), display_id: None, parent: None, fields: there, owner: None };
+    let candidate = Candidate {
+        id: PivotalId::new("p"),
+        display_id: None,
+        parent: None,
+        kept: there.clone(),
+        fields: there,
+        owner: None,
+    };
     let mut subject = customer([acme("1")]);
     let taken = only(decide(&reconciler, &subject, Some(&Adoption::Take(candidate)))).unwrap();
     let Action::Adopt { found, changes, .. } = taken.action else { panic!("adopts") };

@@ -15,7 +15,7 @@ use super::adopt::Adoption;
 use super::fingerprint::{anew, fingerprint_of, says_something};
 use super::owner;
 use super::settings::Settings;
-use super::types::{Candidate, Decision, Desired, Home, Known, Subject, Wanted};
+use super::types::{Candidate, Decision, Desired, Home, Known, Note, Subject, Wanted};
 use super::view::View;
 
 pub(super) const STATUS: &str = "status";
@@ -219,8 +219,16 @@ impl Case<'_> {
             _ => self.create(fields, MOVES.to_owned()),
         };
         let mut operations = Vec::new();
+        let mut notes = Vec::new();
         if mirror.origin == Origin::Created {
             operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, MOVES.to_owned()));
+        } else {
+            let message = format!(
+                "is another customer's by now; {} under the one before was in Pivotal already, so it stays there: delete it in \
+                 Pivotal if nobody needs it",
+                mirror.id
+            );
+            notes.push(Note { subject: self.desired.subject.clone(), message });
         }
         operations.push(create);
         if self.subject.home == Home::Torn {
@@ -229,7 +237,7 @@ impl Case<'_> {
                 operation.standing = Standing::Waiting(why.to_owned());
             }
         }
-        Some(Decision { operations, ..Decision::default() })
+        Some(Decision { operations, notes, ..Decision::default() })
     }
 
     fn held(&self, why: &str, mirror: Option<&Mirror>) -> Decision {

@@ -77,8 +77,14 @@ fn what_agrees_owes_nothing_and_what_differs_only_that() {
 #[test]
 fn adoption_takes_over_only_what_it_says() {
     let fields = [("name", "ACME".into()), ("stripe_customer_id", Value::text("cus_strange")), ("plan", "gold".into())];
-    let found =
-        Candidate { id: PivotalId::new("p"), display_id: Some(3), parent: None, fields: fields.into(), owner: None };
+    let found = Candidate {
+        id: PivotalId::new("p"),
+        display_id: Some(3),
+        parent: None,
+        kept: fields.clone().into(),
+        fields: fields.into(),
+        owner: None,
+    };
     let adoption = Adoption::Take(found);
     let subject = customer([acme("1")]);
     let decision = decide_with(|_| {}, &subject, Some(&adoption));

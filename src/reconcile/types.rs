@@ -64,6 +64,8 @@ pub struct Bindable {
     pub linked: Option<EntityId>,
     /// The records whose ids that object carries.
     pub ties: Vec<SourceKey>,
+    /// The tokens of those that a person said are not the customer which carries its id.
+    pub parted: BTreeSet<String>,
     /// Whether the record is still there. A record that is gone joins nobody and nobody joins it.
     pub live: bool,
 }
@@ -173,11 +175,11 @@ impl Desired {
 }
 
 impl Desired {
-    /// The same without the ids that another customer carries, which is kept beside this one: one id is one customer's. It is
-    /// told, for a person may want it here.
+    /// The same without the ids that another customer carries and keeps: one id is one customer's. It is told, for a person may
+    /// want it here.
     pub fn without_ids_of(mut self, other: &Candidate) -> Self {
         if let Wanted::Yes(fields) | Wanted::Waiting { fields, .. } = &mut self.wanted {
-            let its = |field: &str| other.fields.text(field).filter(|id| fields.text(field) == Some(id));
+            let its = |field: &str| other.kept.text(field).filter(|id| fields.text(field) == Some(id));
             let its: Vec<(&'static str, String)> =
                 super::disown::carriers().filter_map(|field| Some((field, its(field)?.to_owned()))).collect();
             fields.0.retain(|field, _| its.iter().all(|(carried, _)| carried != field));
@@ -186,8 +188,8 @@ impl Desired {
             self.notes.extend(its.into_iter().map(|(field, id)| Note {
                 subject: self.subject.clone(),
                 message: format!(
-                    "{field} {id} is on {name}, which stays as it is beside this one; take it off there, and it is written \
-                     here after `pivotal-sync audit` and `pivotal-sync sync --full`"
+                    "{field} {id} is on {name}, which had it before and stays as it is beside this one; take it off there, and \
+                     it is written here after `pivotal-sync audit` and `pivotal-sync sync --full`"
                 ),
             }));
         }
@@ -233,6 +235,9 @@ pub struct Candidate {
     pub parent: Option<PivotalId>,
     /// What it says.
     pub fields: Fields,
+    /// Of what it says, what nothing here takes off it: all of it while nobody here has it, else what was found there when it
+    /// was taken over.
+    pub kept: Fields,
     /// The entity that has it already, if one has.
     pub owner: Option<EntityId>,
 }

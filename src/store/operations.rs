@@ -1,5 +1,7 @@
 //! What a plan found owed.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
@@ -139,6 +141,25 @@ impl Store {
                 })
             });
             guarded.collect()
+        })
+        .await
+    }
+
+    /// Those of these entities of which an operation stands held.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn held(&self, entities: &[EntityId]) -> Result<HashSet<EntityId>, StoreError> {
+        self.told(async {
+            let ids = json(&entities.iter().map(|entity| entity.0).collect::<Vec<_>>())?;
+            let held = sqlx::query_scalar!(
+                "SELECT o.entity_id FROM json_each(?) j
+                 CROSS JOIN operation o ON o.state = 'held' AND o.entity_id = j.value",
+                ids
+            )
+            .fetch_all(self.read())
+            .await?;
+            Ok(held.into_iter().map(EntityId).collect())
         })
         .await
     }

@@ -74,6 +74,14 @@ fn wanted(queries: &[RemoteQuery]) -> Vec<Wanted<'_>> {
                 let object = Kind::Customer.as_str();
                 all.extend(slugs.iter().map(|slug| Wanted { query, by: "slug", value: slug, object }));
             }
+            RemoteQuery::Emails(emails) => {
+                let object = Kind::Contact.as_str();
+                all.extend(emails.iter().map(|email| Wanted { query, by: "email", value: email, object }));
+            }
+            RemoteQuery::Notes(notes) => {
+                let object = Kind::Onboarding.as_str();
+                all.extend(notes.iter().map(|notes| Wanted { query, by: "notes", value: notes, object }));
+            }
             RemoteQuery::Ids(kind, ids) => {
                 all.extend(ids.iter().map(|id| Wanted { query, by: "id", value: id.as_str(), object: kind.as_str() }));
             }
@@ -112,15 +120,17 @@ impl Store {
         .await
     }
 
-    /// Forgets the objects of a kind, before they are walked anew.
+    /// Forgets objects that Pivotal no longer has.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn clear_remote(&self, kind: Kind) -> Result<(), StoreError> {
-        let kind = kind.as_str();
+    pub async fn forget_remote(&self, objects: &[PivotalId]) -> Result<(), StoreError> {
         self.told(async {
+            let ids = json(&objects.iter().map(PivotalId::as_str).collect::<Vec<_>>())?;
             let mut tx = self.begin().await?;
-            sqlx::query!("DELETE FROM remote WHERE object = ?", kind).execute(&mut *tx).await?;
+            sqlx::query!("DELETE FROM remote WHERE pivotal_id IN (SELECT value FROM json_each(?))", ids)
+                .execute(&mut *tx)
+                .await?;
             super::commit(tx).await
         })
         .await
@@ -207,12 +217,18 @@ impl Store {
                        CROSS JOIN remote m ON m.slug = a.value WHERE a."by" = 'slug'
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.email = a.value WHERE a."by" = 'email'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
+                       CROSS JOIN remote m ON m.notes = a.value WHERE a."by" = 'notes'
+                       UNION
+                       SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.pivotal_id = a.value WHERE a."by" = 'id'
                        UNION
                        SELECT a.query, m.pivotal_id, a.object FROM asked a
                        CROSS JOIN remote m ON m.parent = a.value WHERE a."by" = 'parent')
                    SELECT h.query AS "query!: i64", m.pivotal_id AS "pivotal_id!", m.object AS "object!", m.display_id,
-                          m.parent, m.fields AS "fields!",
+                          m.parent, m.fields AS "fields!", m.seen_at AS "seen_at!",
                           (SELECT n.id FROM entity n WHERE n.pivotal_id = m.pivotal_id) AS "owner: i64"
                    FROM hit h CROSS JOIN remote m ON m.pivotal_id = h.pivotal_id AND m.object = h.object
                    ORDER BY 1, 2"#,
@@ -229,6 +245,7 @@ impl Store {
                     parent: row.parent.map(PivotalId::new),
                     fields: rows::parse("remote", &row.fields)?,
                     owner: row.owner.map(EntityId),
+                    seen_at: time::instant("remote", &row.seen_at)?,
                 };
                 let answer = usize::try_from(row.query).ok().and_then(|query| answers.get_mut(query));
                 answer.ok_or_else(|| Trouble::bad("remote", "an answer to no query"))?.push(object);

@@ -222,6 +222,8 @@ pub struct RemoteRow {
     pub fields: Fields,
     /// The entity that has it already, if one has.
     pub owner: Option<EntityId>,
+    /// When Pivotal last showed it.
+    pub seen_at: Timestamp,
 }
 
 /// What to look for in the last walk. Any match counts.
@@ -238,6 +240,10 @@ pub enum RemoteQuery {
     },
     /// Customers by slug.
     Slugs(Vec<String>),
+    /// Contacts by (lower-case) address, wherever they live.
+    Emails(Vec<String>),
+    /// Onboardings by what their notes say, wherever they live.
+    Notes(Vec<String>),
     /// Objects of a kind by cuid.
     Ids(Kind, Vec<PivotalId>),
     /// Children of one customer.

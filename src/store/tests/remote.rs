@@ -56,14 +56,36 @@ async fn objects_are_found_by_any_evidence_once_per_query() {
 }
 
 #[tokio::test]
-async fn a_walk_replaces_what_it_shows_and_a_new_one_begins_empty() {
+async fn a_walk_replaces_what_it_shows_and_what_is_gone_is_forgotten() {
     let scene = Scene::new().await;
     let named = |domain: &str| object("p1", Kind::Customer, None, &[("domain", domain.into())]);
     scene.store.save_remote(&[named("a.com"), object("c1", Kind::Contact, Some("p1"), &[])], at(1)).await.unwrap();
     scene.store.save_remote(&[named("b.com")], at(2)).await.unwrap();
     let found = scene.store.remote(&[customers(&[], &[], &["a.com"]), customers(&[], &[], &["b.com"])]).await.unwrap();
     assert_eq!((found[0].len(), found[1].len()), (0, 1));
-    scene.store.clear_remote(Kind::Customer).await.unwrap();
+    assert_eq!(found[1][0].seen_at, at(2));
+    scene.store.forget_remote(&[PivotalId::new("p1"), PivotalId::new("p9")]).await.unwrap();
     assert!(scene.store.remote(&[customers(&[], &[], &["b.com"])]).await.unwrap()[0].is_empty());
     assert_eq!(scene.one::<i64>("SELECT count(*) FROM remote").await, 1);
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_address_and_an_onboarding_by_its_notes_wherever_they_live() {
+    let scene = Scene::new().await;
+    let objects = [
+        object("c1", Kind::Contact, Some("p1"), &[("email", "Jo@Acme.com".into())]),
+        object("c2", Kind::Contact, Some("p2"), &[("email", "jo@acme.com".into()), ("notes", "HubSpot deal 7".into())]),
+        object("o1", Kind::Onboarding, Some("p1"), &[("notes", " HubSpot deal 7\n".into())]),
+        object("o2", Kind::Onboarding, Some("p2"), &[("notes", Value::Null)]),
+        object("p1", Kind::Customer, None, &[("notes", "HubSpot deal 7".into())]),
+    ];
+    scene.store.save_remote(&objects, at(1)).await.unwrap();
+    let asked = [
+        RemoteQuery::Emails(vec!["jo@acme.com".to_owned()]),
+        RemoteQuery::Notes(vec!["HubSpot deal 7".to_owned()]),
+        RemoteQuery::Emails(vec!["no@acme.com".to_owned()]),
+    ];
+    let found = scene.store.remote(&asked).await.unwrap();
+    let ids: Vec<Vec<&str>> = found.iter().map(|rows| rows.iter().map(|row| row.id.as_str()).collect()).collect();
+    assert_eq!(ids, [vec!["c1", "c2"], vec!["o1"], vec![]]);
 }

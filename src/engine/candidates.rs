@@ -1,0 +1,248 @@
+//! What is already in Pivotal and bears on what a plan is about to write: what an entity might be, and who else carries its ids.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::{
+    Action, EntityId, ExternalId, Fault, Fields, Kind, Mirror, MirrorState, Origin, PivotalId, SourceKey, Stream,
+    Timestamp,
+};
+use crate::reconcile::{Adoption, Candidate, Desired, Home, Subject, Wanted, linked_object, unlinked_objects};
+use crate::store::{RemoteQuery, RemoteRow};
+
+use super::plan::{Asking, Drafting};
+use super::{Engine, EngineError, LOADED};
+
+/// What is there for one entity.
+#[derive(Debug, Default, Clone)]
+pub(super) struct There {
+    /// What it might be; nothing for one that is there and stays where it is.
+    candidates: Option<Vec<Candidate>>,
+    /// Customers that carry ids of an account that is there, and that it is about to take on.
+    carriers: Vec<Candidate>,
+    /// Of the candidates, those that Pivotal showed a while ago: one may be gone since.
+    stale: HashSet<PivotalId>,
+}
+
+impl There {
+    /// The same without the ids that another customer keeps, once it is known which one the entity is.
+    pub(super) fn without_ids_of_others(&self, desired: Desired, adoption: Option<&Adoption>) -> Desired {
+        let none = Vec::new();
+        let others = match adoption {
+            Some(Adoption::Take(_)) => self.candidates.as_ref().unwrap_or(&none),
+            Some(Adoption::Nothing | Adoption::Held(_)) => &none,
+            None => &self.carriers,
+        };
+        let own = |other: &&Candidate| matches!(adoption, Some(Adoption::Take(found)) if found.id == other.id);
+        others.iter().filter(|other| !own(other)).fold(desired, Desired::without_ids_of)
+    }
+}
+
+impl Engine {
+    /// What is there for each of these.
+    pub(super) async fn there(
+        &self,
+        kind: Kind,
+        subjects: &[Subject],
+        desired: &[Desired],
+        draft: &mut Drafting,
+    ) -> Result<Vec<There>, EngineError> {
+        let mut there: Vec<There> = vec![There::default(); subjects.len()];
+        let mut queries: Vec<(usize, RemoteQuery)> = Vec::new();
+        self.know_linked(kind, subjects).await?;
+        for (number, (subject, desired)) in subjects.iter().zip(desired).enumerate() {
+            let Wanted::Yes(fields) = &desired.wanted else { continue };
+            let asked = if !exists(subject) || moves(subject) {
+                self.know_parted(kind, subject, draft.asking).await?;
+                queries_for(kind, subject, fields)
+            } else if takes_on_ids(subject, fields) {
+                queries_for(kind, subject, fields)
+            } else {
+                continue;
+            };
+            queries.extend(asked.into_iter().map(|query| (number, query)));
+        }
+        if queries.is_empty() {
+            return Ok(there);
+        }
+        if kind == Kind::Customer && draft.asking == Asking::Everything {
+            self.walk_news().await?;
+            draft.asking = Asking::NoNews;
+        }
+        let fresh_since = self.fresh_since(draft).await?;
+        let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
+        let found = self.store.remote(&queries).await?;
+        let owners: Vec<EntityId> = found.iter().flatten().filter_map(|row| row.owner).collect();
+        let mirrors = self.store.mirrors(&owners).await?;
+        for (number, rows) in numbers.into_iter().zip(found) {
+            let (subject, there) = (&subjects[number], &mut there[number]);
+            // What a person had kept beside it is not it, unless a person says so.
+            let others = if kind == Kind::Customer { draft.parents.beside(subject.entity.id) } else { Vec::new() };
+            let linked = linked_object(subject);
+            let is_other = |row: &RemoteRow| others.contains(&row.id) && linked.as_ref() != Some(&row.id);
+            let carries_only = exists(subject) && !moves(subject);
+            for row in rows.into_iter().filter(|row| carries_only || !is_other(row)) {
+                if fresh_since.is_some_and(|since| row.seen_at < since) && row.owner.is_none() {
+                    there.stale.insert(row.id.clone());
+                }
+                let candidate = candidate(row, &mirrors);
+                match carries_only {
+                    true if candidate.owner != Some(subject.entity.id) => there.carriers.push(candidate),
+                    true => {}
+                    false => there.candidates.get_or_insert_default().push(candidate),
+                }
+            }
+        }
+        Ok(there)
+    }
+
+    /// What of it an entity takes over. What Pivotal showed a while ago is read again before it is.
+    pub(super) async fn adoption(
+        &self,
+        subject: &Subject,
+        fields: &Fields,
+        there: &mut There,
+        draft: &Drafting,
+    ) -> Result<Option<Adoption>, EngineError> {
+        let There { candidates: Some(candidates), stale, .. } = there else { return Ok(None) };
+        for candidate in candidates.iter_mut() {
+            candidate.owner = candidate.owner.or_else(|| draft.taken.get(&candidate.id).copied());
+        }
+        loop {
+            let adoption = self.reconciler.adopt(subject, fields, candidates);
+            let Adoption::Take(found) = &adoption else { return Ok(Some(adoption)) };
+            if !stale.remove(&found.id) {
+                return Ok(Some(adoption));
+            }
+            match self.seen_again(subject.entity.kind, &found.id).await? {
+                Some(now) => {
+                    let again = candidates.iter_mut().filter(|candidate| candidate.id == found.id);
+                    again.for_each(|candidate| (candidate.fields, candidate.kept) = (now.clone(), now.clone()));
+                }
+                None => candidates.retain(|candidate| candidate.id != found.id),
+            }
+        }
+    }
+
+    /// Reads one object anew, and answers with what it says; nothing when Pivotal no longer has it.
+    pub(super) async fn seen_again(&self, kind: Kind, object: &PivotalId) -> Result<Option<Fields>, EngineError> {
+        match self.or_stop(self.target.get(kind, object)).await? {
+            Ok(found) => {
+                let fields = found.fields.clone();
+                self.store.save_remote(&[found], chrono::Utc::now()).await?;
+                Ok(Some(fields))
+            }
+            Err(error) if error.fault == Fault::NotFound => {
+                self.store.forget_remote(std::slice::from_ref(object)).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What Pivotal showed before then may be otherwise by now. While a first load goes on everything counts as just seen, and
+    /// where nothing may be asked there is nothing newer.
+    pub(super) async fn fresh_since(&self, draft: &Drafting) -> Result<Option<Timestamp>, EngineError> {
+        let is_loaded = self.store.fact(LOADED).await?.is_some();
+        Ok((is_loaded && draft.asking != Asking::Nothing).then_some(draft.now))
+    }
+
+    /// A customer that a person said an account is not: who lives there may be of that account all the same.
+    async fn know_parted(&self, kind: Kind, subject: &Subject, asking: Asking) -> Result<(), EngineError> {
+        if kind != Kind::Customer || asking == Asking::Nothing {
+            return Ok(());
+        }
+        for object in unlinked_objects(subject) {
+            let query = RemoteQuery::Ids(kind, vec![object.clone()]);
+            if self.store.remote(&[query]).await?.iter().flatten().any(|row| row.owner.is_none()) {
+                self.list_children(&object).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The contacts of a customer that will be adopted are read now, so that theirs are adopted too and the plan is exact.
+    pub(super) async fn list_children_of_adopted(&self, kind: Kind, draft: &Drafting) -> Result<(), EngineError> {
+        if kind != Kind::Customer || draft.asking == Asking::Nothing {
+            return Ok(());
+        }
+        for operation in &draft.operations {
+            if let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) {
+                for customer in draft.parents.beside(operation.entity).iter().chain([id]) {
+                    self.list_children(customer).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An object as the reconciler takes it. `mirrors` are those of the entities that have one.
+pub(super) fn candidate(row: RemoteRow, mirrors: &HashMap<EntityId, Mirror>) -> Candidate {
+    let RemoteRow { id, display_id, parent, fields, owner, .. } = row;
+    let kept = match owner {
+        None => fields.clone(),
+        Some(owner) => {
+            let live = mirrors.get(&owner).filter(|mirror| mirror.state == MirrorState::Live);
+            live.map(|mirror| mirror.not_set_here(&fields)).unwrap_or_default()
+        }
+    };
+    Candidate { id, display_id, parent, fields, kept, owner }
+}
+
+/// Whether it has an object in Pivotal, as far as anybody here knows.
+pub(super) fn exists(subject: &Subject) -> bool {
+    subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state != MirrorState::Deleted)
+}
+
+/// Whether it is a contact whose account is another customer by now: there, somebody may be it already.
+fn moves(subject: &Subject) -> bool {
+    let mirror =
+        subject.entity.mirror.as_ref().filter(|it| it.state == MirrorState::Live && it.origin != Origin::Linked);
+    let home = mirror.filter(|_| subject.entity.kind == Kind::Contact && subject.home == Home::Free);
+    let account = subject.parent.as_ref().and_then(|parent| parent.pivotal_id.as_ref());
+    home.zip(account).is_some_and(|(mirror, account)| mirror.parent.as_ref().is_some_and(|home| home != account))
+}
+
+/// Whether it is a customer on which the id of a record is to be written.
+fn takes_on_ids(subject: &Subject, fields: &Fields) -> bool {
+    let mirror = subject.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live);
+    let differs = |mirror: &Mirror| {
+        let fields_of_ids = Stream::ALL.into_iter().filter_map(Stream::customer_field);
+        let mut differing = fields_of_ids.filter(|field| fields.text(field) != mirror.written.text(field));
+        differing.any(|field| fields.text(field).is_some())
+    };
+    subject.entity.kind == Kind::Customer && mirror.is_some_and(differs)
+}
+
+/// What to look for in the last walk for an entity that would be created; of a child, under the customers beside its own, too.
+fn queries_for(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuery> {
+    if let Some(object) = linked_object(subject) {
+        return vec![RemoteQuery::Ids(kind, vec![object])];
+    }
+    match kind {
+        Kind::Customer => {
+            let ids = |field: &str| -> Vec<ExternalId> {
+                // A store may have been lost before a merge: then what was merged is still what Pivotal knows it by.
+                let records = subject.records.iter().map(|known| &known.record);
+                let keys = records.flat_map(|record| record.facts.merged().iter().chain([&record.key]));
+                keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field))
+                    .map(|key| key.id.clone())
+                    .collect()
+            };
+            vec![RemoteQuery::Customers {
+                hubspot_company_ids: ids("hubspot_company_id"),
+                stripe_customer_ids: ids("stripe_customer_id"),
+                domains: fields.text("domain").map(str::to_lowercase).into_iter().collect(),
+            }]
+        }
+        Kind::Contact | Kind::Onboarding => {
+            let parent = subject.parent.as_ref();
+            let own = parent.and_then(|parent| Some((parent, parent.pivotal_id.as_ref()?)));
+            let roofs = own.into_iter().flat_map(|(parent, own)| [own].into_iter().chain(&parent.beside));
+            let children = roofs.map(|roof| RemoteQuery::Children { kind, parent: roof.clone() });
+            // A deal's onboarding stays where it is, wherever the deal goes.
+            let notes = fields.text("notes").filter(|_| kind == Kind::Onboarding).map(|notes| notes.trim().to_owned());
+            children.chain(notes.map(|notes| RemoteQuery::Notes(vec![notes]))).collect()
+        }
+    }
+}

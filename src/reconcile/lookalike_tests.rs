@@ -1,0 +1,85 @@
+use super::*;
+use crate::domain::{EntityId, SourceKey, Stream, Value};
+
+fn fields(pairs: &[(&str, &str)]) -> Fields {
+    Fields(pairs.iter().map(|(name, text)| ((*name).to_owned(), Value::text(*text))).collect())
+}
+
+fn create(customer: &str, pairs: &[(&str, &str)]) -> Operation {
+    Operation {
+        entity: EntityId(7),
+        kind: Kind::Contact,
+        subject: SourceKey::new(Stream::HubspotContacts, "5"),
+        name: "Jane Doe".to_owned(),
+        action: Action::Create { parent: Some(Parent::Known(PivotalId::new(customer))), fields: fields(pairs) },
+        standing: Standing::Ready,
+        reason: "new contact".to_owned(),
+        hold: None,
+    }
+}
+
+fn stranger(id: &str, customer: &str, pairs: &[(&str, &str)]) -> Candidate {
+    let fields = fields(pairs);
+    let parent = Some(PivotalId::new(customer));
+    Candidate { id: PivotalId::new(id), display_id: None, parent, kept: fields.clone(), fields, owner: None }
+}
+
+const JANE: &[(&str, &str)] = &[("name", "Jane Doe"), ("email", "jane@acme.com")];
+
+fn found(operation: &Operation, there: &[Candidate]) -> String {
+    lookalike(operation, there).map_or_else(|| "nobody".to_owned(), |it| it.id.to_string())
+}
+
+#[test]
+fn the_same_address_anywhere_and_the_same_full_name_under_the_same_customer() {
+    // pivotal-api.md 10.2: contacts have no external id.
+    let jane = create("home", JANE);
+    let elsewhere = stranger("a", "away", &[("name", "J. D."), ("email", "Jane@ACME.com")]);
+    let renamed = stranger("b", "home", &[("name", " jane  DOE "), ("email", "jane@old.com")]);
+    let silent = stranger("c", "home", &[("name", "Jane Doe")]);
+    assert_eq!(found(&jane, &[renamed.clone(), elsewhere]), "a", "an address says more than a name");
+    assert_eq!(found(&jane, &[silent.clone(), renamed]), "b", "the first of several");
+    assert_eq!(found(&jane, &[silent]), "c");
+    let namesake = stranger("d", "away", &[("name", "Jane Doe"), ("email", "jane@old.com")]);
+    assert_eq!(found(&jane, &[namesake]), "nobody", "a name under another customer is another person's");
+}
+
+#[test]
+fn a_single_word_or_no_name_is_nobodys() {
+    let mailbox = stranger("a", "home", &[("name", "info"), ("email", "info@old.com")]);
+    assert_eq!(found(&create("home", &[("name", "info"), ("email", "info@acme.com")]), &[mailbox]), "nobody");
+    let unnamed = stranger("a", "home", &[("email", "x@old.com")]);
+    assert_eq!(found(&create("home", &[("email", "y@acme.com")]), &[unnamed]), "nobody");
+}
+
+#[test]
+fn only_contacts_that_would_be_created_are_asked_about() {
+    let there = [stranger("a", "away", JANE)];
+    let mut waiting = create("home", JANE);
+    waiting.standing = Standing::Waiting("later".to_owned());
+    let mut customer = create("home", JANE);
+    customer.kind = Kind::Customer;
+    let mut half = create("home", JANE);
+    "belongs to another customer now".clone_into(&mut half.reason);
+    let deletes = Operation { action: Action::Delete { id: PivotalId::new("x") }, ..create("home", JANE) };
+    for operation in [waiting, customer, half, deletes] {
+        assert_eq!(found(&operation, &there), "nobody", "{operation:?}");
+    }
+}
+
+#[test]
+fn the_hold_says_who_where_and_both_ways_out() {
+    let told = |other: Candidate| {
+        let mut operation = create("home", JANE);
+        hold_for(&mut operation, &other, "pivotal:customer:3");
+        assert_eq!(operation.hold, Some(Hold::Choice));
+        assert_eq!(found(&operation, &[other]), "nobody", "once");
+        match operation.standing {
+            Standing::Held(why) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    insta::assert_snapshot!(told(stranger("cuid", "away", JANE)), @"cuid has the address jane@acme.com already, under pivotal:customer:3, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it stays there. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
+    insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe"), ("email", "jane@old.com")])), @"cuid has the same name under pivotal:customer:3, and the address jane@old.com, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
+    insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe")])), @"cuid has the same name under pivotal:customer:3, and no address, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
+}
