@@ -223,6 +223,7 @@ impl Engine {
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
         let mut in_step = Vec::new();
+        let mut lapsed = Vec::new();
         for ((subject, desired), mut there) in subjects.iter().zip(desired).zip(there) {
             let adoption = match &desired.wanted {
                 Wanted::Yes(fields) => self.adoption(subject, fields, &mut there, draft).await?,
@@ -258,7 +259,9 @@ impl Engine {
             if let (Some(mirror), false) = (&subject.entity.mirror, operations.is_empty()) {
                 draft.mirrors.insert(subject.entity.id, mirror.clone());
             }
-            if !operations.is_empty() && !subject.entity.approval.0.is_empty() {
+            if self.reconciler.lapses(subject, &operations) {
+                lapsed.push(subject.entity.id);
+            } else if !subject.entity.approval.0.is_empty() {
                 draft.approvals.insert(subject.entity.id, subject.entity.approval.clone());
             }
             draft.operations.extend(operations);
@@ -266,6 +269,7 @@ impl Engine {
         self.list_children_of_adopted(kind, draft).await?;
         self.store.save_looks(&looks, draft.now).await?;
         self.store.clear_open_operations(&in_step).await?;
+        self.store.lapse_approvals(&lapsed).await?;
         Ok(())
     }
 

@@ -40,8 +40,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    AccountLink, Changes, Choice, EntityId, Fields, Kind, Mirror, Operation, PivotalId, Record, RunId, SourceKey,
-    Timestamp,
+    AccountLink, Changes, Choice, Entity, EntityId, Fields, Kind, Mirror, MirrorState, Operation, PivotalId, Record,
+    RunId, SourceKey, Timestamp,
 };
 
 pub use adopt::{Adoption, linked_object, unlinked_objects};
@@ -284,6 +284,16 @@ impl Reconciler {
         now: Timestamp,
     ) -> Decision {
         plan::Case { settings: &self.settings, subject, desired, adoption, slug, now }.decide()
+    }
+
+    /// Whether what a person let through of an entity is no longer what is owed to it: then it was seen of something else, and
+    /// what may be owed later is held again.
+    pub fn lapses(&self, subject: &Subject, operations: &[Operation]) -> bool {
+        let Entity { approval, mirror, undone, .. } = &subject.entity;
+        // Of an object that is lost or was undone it is let come again, whatever it says by then.
+        let comes_again = undone.is_some() || mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Lost);
+        let is_owed = |operation: &Operation| approval.covers(&fingerprint_of(operation));
+        !approval.0.is_empty() && !operations.iter().any(is_owed) && (operations.is_empty() || !comes_again)
     }
 
     /// Fits an operation that archives a customer or takes that back ([`turns_on_status`]) to what Pivotal says of it.

@@ -280,6 +280,25 @@ impl Store {
         .await
     }
 
+    /// Forgets what was let through of these entities: nothing of it is owed any more, and what may be owed later was not seen.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn lapse_approvals(&self, entities: &[EntityId]) -> Result<(), StoreError> {
+        if entities.is_empty() {
+            return Ok(());
+        }
+        self.told(async {
+            let ids = json(&entities.iter().map(|e| e.0).collect::<Vec<_>>())?;
+            let mut tx = self.begin().await?;
+            sqlx::query!("UPDATE entity SET approved = NULL WHERE id IN (SELECT value FROM json_each(?))", ids)
+                .execute(&mut *tx)
+                .await?;
+            super::commit(tx).await
+        })
+        .await
+    }
+
     /// Forgets that Pivotal refused these entities' operations: the next run sends them again.
     ///
     /// # Errors
