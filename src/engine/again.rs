@@ -115,11 +115,11 @@ impl Engine {
             Turn::Nudged => self.read_nudged(ask, run).await?,
             Turn::Everything => self.pull(&Ask { full: false, ..ask.clone() }, run).await?,
         }
-        self.bind().await?;
+        let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };
+        let still_asking = self.bind(asking).await?;
         self.heed().await?;
         let began = Instant::now();
-        let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };
-        let planned = self.make_plan(Scope::Due, asking, run).await?;
+        let planned = self.make_plan(Scope::Due, still_asking, run).await?;
         if asking == Asking::Everything {
             run.turns.news_at = Instant::now();
         }

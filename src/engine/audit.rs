@@ -58,7 +58,7 @@ impl Engine {
         }
         self.tell_progress(Doing::Reading, true, run).await?;
         self.pull(audit.ask, run).await?;
-        self.bind().await?;
+        self.bind(Asking::Everything).await?;
         self.tell_progress(Doing::Comparing, true, run).await?;
         match look {
             Look::At(objects) => self.audit_these(objects, &mut audit, run).await?,

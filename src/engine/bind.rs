@@ -12,6 +12,7 @@ use crate::reconcile::Bindable;
 use crate::store::{Bound, KnownRow, Place, Placed, RemoteQuery, RemoteRow};
 
 use super::billing::Handover;
+use super::plan::Asking;
 use super::{Engine, EngineError};
 
 /// Account records judged at once, before those that share evidence with them are added.
@@ -32,11 +33,18 @@ struct Gathered {
     ties: Ties,
     tied: Tied,
     parted: Tied,
+    /// Whose id a customer carries that nothing here stands for.
+    standing: BTreeSet<SourceKey>,
 }
 
 impl Engine {
-    /// Places every touched record: accounts first, since the others belong to accounts.
-    pub(super) async fn bind(&self) -> Result<(), EngineError> {
+    /// Places every touched record: accounts first, since the others belong to accounts. Answers what is left to ask: before a new
+    /// account is placed, Pivotal's news may show that it is there already, and with whom.
+    pub(super) async fn bind(&self, mut asking: Asking) -> Result<Asking, EngineError> {
+        if asking == Asking::Everything && self.store.has_new_accounts().await? {
+            self.walk_news().await?;
+            asking = Asking::NoNews;
+        }
         self.notice_billing().await?;
         self.store.touch_torn().await?;
         loop {
@@ -60,12 +68,12 @@ impl Engine {
                 self.check_stop()?;
             }
         }
-        Ok(())
+        Ok(asking)
     }
 
     async fn bind_accounts(&self, touched: Vec<Placed<KnownRow>>) -> Result<(), EngineError> {
         let asked: BTreeSet<SourceKey> = touched.iter().map(|p| p.known.record.key.clone()).collect();
-        let Gathered { cluster, mut ties, mut tied, mut parted } = self.gather(touched).await?;
+        let Gathered { cluster, mut ties, mut tied, mut parted, standing } = self.gather(touched).await?;
         let linked = self.linked(cluster.values()).await?;
         let bindables: Vec<Bindable> = cluster
             .values()
@@ -79,6 +87,7 @@ impl Engine {
                 linked: choice(p).and_then(Choice::object).and_then(|object| linked.get(object).copied()),
                 ties: ties.remove(&p.known.record.key).unwrap_or_default(),
                 parted: parted.remove(&p.known.record.key).unwrap_or_default(),
+                stands: standing.contains(&p.known.record.key),
                 live: p.known.gone.is_none(),
             })
             .collect();
@@ -117,12 +126,12 @@ impl Engine {
     /// The touched records and all that share evidence or an entity with them, directly or through others: a company that no
     /// longer shows what ties its customer together still has that customer.
     async fn gather(&self, touched: Vec<Placed<KnownRow>>) -> Result<Gathered, EngineError> {
-        let Gathered { mut cluster, mut ties, mut tied, mut parted } = Gathered::default();
+        let Gathered { mut cluster, mut ties, mut tied, mut parted, mut standing } = Gathered::default();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut at_home: BTreeSet<EntityId> = BTreeSet::new();
         let mut news = touched;
         while !news.is_empty() {
-            let by_pivotal = self.tied_by_pivotal(&news).await?;
+            let by_pivotal = self.tied_by_pivotal(&news, &mut standing).await?;
             let by_link = self.carried_by_linked(&news).await?;
             for (key, unlinked) in self.carried_by_unlinked(&news).await? {
                 parted.entry(key).or_default().extend(unlinked);
@@ -145,7 +154,7 @@ impl Engine {
             near.retain(|p| !cluster.contains_key(&p.known.record.key) && seen.insert(p.known.record.key.clone()));
             news = near;
         }
-        Ok(Gathered { cluster, ties, tied, parted })
+        Ok(Gathered { cluster, ties, tied, parted, standing })
     }
 
     /// For each record that is linked to a customer: the records whose ids that customer carries.
@@ -181,7 +190,11 @@ impl Engine {
     /// A customer in Pivotal that carries ids of both sources says that they are one account: people, or an earlier store, tied
     /// them. What was written there from here says nothing, unless the record is still what it was written for: else a decision
     /// that was taken back, or evidence that is no more, would live on as its own echo.
-    async fn tied_by_pivotal(&self, news: &[Placed<KnownRow>]) -> Result<Tied, EngineError> {
+    async fn tied_by_pivotal(
+        &self,
+        news: &[Placed<KnownRow>],
+        standing: &mut BTreeSet<SourceKey>,
+    ) -> Result<Tied, EngineError> {
         let of = |field: &str| -> Vec<ExternalId> {
             let keys = news.iter().map(|placed| &placed.known.record.key);
             keys.filter(|key| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
@@ -194,6 +207,9 @@ impl Engine {
         let mut customers: Vec<(RemoteRow, Vec<SourceKey>)> = Vec::new();
         for customer in self.store.remote(&[query]).await?.into_iter().flatten() {
             let carried = self.reconciler.carried(&customer.fields);
+            if customer.owner.is_none() {
+                standing.extend(carried.iter().cloned());
+            }
             if carried.len() > 1 {
                 customers.push((customer, carried));
             }

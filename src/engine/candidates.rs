@@ -111,7 +111,8 @@ impl Engine {
             let adoption = self.reconciler.adopt(subject, fields, candidates);
             let Adoption::Take(found) = &adoption else { return Ok(Some(adoption)) };
             if !stale.remove(&found.id) {
-                return Ok(Some(adoption));
+                let claimed = self.claimed(subject, found).await?;
+                return Ok(Some(claimed.map_or(adoption, Adoption::Held)));
             }
             match self.seen_again(subject.entity.kind, &found.id).await? {
                 Some(now) => {
@@ -121,6 +122,21 @@ impl Engine {
                 None => candidates.retain(|candidate| candidate.id != found.id),
             }
         }
+    }
+
+    /// Why a customer cannot be taken over unasked: it carries the id of a record, too, that another one stands for here.
+    async fn claimed(&self, subject: &Subject, found: &Candidate) -> Result<Option<String>, EngineError> {
+        if subject.entity.kind != Kind::Customer || linked_object(subject).as_ref() == Some(&found.id) {
+            return Ok(None);
+        }
+        let carried = self.reconciler.carried(&found.fields);
+        let entities = self.store.entities_of(&carried).await?;
+        let others: Vec<(&SourceKey, EntityId)> =
+            entities.iter().map(|(key, entity)| (key, *entity)).filter(|(_, it)| *it != subject.entity.id).collect();
+        let mirrors = self.store.mirrors(&others.iter().map(|(_, entity)| *entity).collect::<Vec<_>>()).await?;
+        let live = |entity: &EntityId| mirrors.get(entity).filter(|mirror| mirror.state == MirrorState::Live);
+        let mut claims = others.iter().filter_map(|(key, entity)| Some((*key, live(entity)?)));
+        Ok(claims.next().map(|(key, mirror)| self.reconciler.claimed(subject, found, key, mirror)))
     }
 
     /// Reads one object anew, and answers with what it says; nothing when Pivotal no longer has it.

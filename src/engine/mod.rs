@@ -214,12 +214,11 @@ impl Engine {
         self.tell_progress(Doing::Comparing, true, run).await?;
         self.know_every_source(run).await?;
         let walked = fresh && self.walk_all().await?;
-        self.bind().await?;
+        let asking = self.bind(if walked { Asking::NoNews } else { Asking::Everything }).await?;
         self.heed().await?;
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }
-        let asking = if walked { Asking::NoNews } else { Asking::Everything };
         let planned = self.make_plan(Scope::full(ask.full), asking, run).await?;
         if fresh && !run.failed_sources && ask.only.is_none() {
             self.store.set_fact("filled_at", &Utc::now().to_rfc3339()).await?;

@@ -21,7 +21,7 @@ impl Engine {
         let result = async {
             tell::began(&ask);
             run.note(as_of);
-            self.bind().await?;
+            self.bind(Asking::Nothing).await?;
             self.make_plan(Scope::Due, Asking::Nothing, &mut run).await?;
             self.tell_plan(&mut run).await
         }

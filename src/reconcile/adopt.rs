@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Choice, Fields, Kind, PivotalId, Stream};
+use crate::domain::{Choice, Fields, Kind, Mirror, PivotalId, SourceKey, Stream};
 
 use super::freemail;
 use super::identity;
@@ -86,6 +86,20 @@ fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> 
 
 fn is_unlinked(subject: &Subject, candidate: &Candidate) -> bool {
     unlinked_objects(subject).contains(&candidate.id)
+}
+
+/// Why a customer is not taken over: it carries the id of another record as well, which speaks of the customer of `mirror`.
+pub(super) fn claimed(subject: &Subject, found: &Candidate, other: &SourceKey, mirror: &Mirror) -> String {
+    let search = Search { subject, fields: &Fields::new(), candidates: Vec::new(), own_free: &BTreeSet::new() };
+    let (name, key) = (search.name(found), search.key());
+    let theirs = Candidate { id: mirror.id.clone(), display_id: mirror.display_id, ..found.clone() };
+    format!(
+        "{name} carries ids of {key} and of {other}, and {other} stands for {theirs} here. Is {name} the one of {key}? Yes: {} \
+         (and `pivotal-sync link {other} {name}`, if it is the one of both). No: {}",
+        search.link(found),
+        search.leave_out(),
+        theirs = search.name(&theirs),
+    )
 }
 
 struct Search<'a> {

@@ -15,10 +15,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Binding, Choice, EntityId, PivotalId, SourceKey, Stream};
+use crate::domain::{Choice, EntityId, PivotalId, SourceKey, Stream};
 
 use super::choice::{Footing, footing};
 use super::identity::key_order;
+use super::place::{Place, name};
 use super::rift::Rift;
 use super::types::{Bindable, Bindings};
 
@@ -63,17 +64,6 @@ pub(super) fn rifts(cluster: &[Bindable]) -> Vec<Rift> {
         told.push(Rift::new(records[index], &rivals, mate, found.by, !own.is_empty()));
     }
     told
-}
-
-/// Where a record belongs before entities are given out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// In an entity that exists.
-    Entity(EntityId),
-    /// With the account of the record at this index (its own index: an account of its own).
-    With(usize),
-    /// Nobody can say.
-    Unclear { candidates: Vec<SourceKey>, why: String },
 }
 
 struct Cluster<'a> {
@@ -253,6 +243,7 @@ impl<'a> Cluster<'a> {
         for (&index, found) in evidence {
             if let (Place::Entity(entity), [anchor]) = (&places[index], found.anchors.as_slice())
                 && unsettled.contains(anchor)
+                && !self.records[*anchor].stands
                 && !claims.contains_key(anchor)
                 && !with_anchor.contains(entity)
             {
@@ -309,6 +300,8 @@ impl<'a> Cluster<'a> {
         };
         match found.anchors.as_slice() {
             [] => Place::With(index),
+            // It has a customer of its own there, and they have another: that it should be one with them is told (see `rifts`).
+            [anchor] if self.records[index].stands && self.footings[*anchor].settled => Place::With(index),
             [anchor] => match &places[*anchor] {
                 Place::Unclear { .. } => Place::Unclear {
                     candidates: keys(&found.anchors),
@@ -346,47 +339,6 @@ fn links(key: &SourceKey, candidates: &[SourceKey]) -> String {
 
 fn spell(keys: &[SourceKey]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-}
-
-/// Gives entities to the places: an account keeps the entity one of its records has, the lowest record's first; no entity
-/// goes to two accounts. What is gone claims nothing.
-fn name(records: &[&Bindable], footings: &[Footing], places: Vec<Place>) -> Bindings {
-    let mut taken: BTreeSet<EntityId> = places
-        .iter()
-        .zip(records)
-        .filter(|(_, record)| record.live)
-        .filter_map(|(place, _)| match place {
-            Place::Entity(entity) => Some(*entity),
-            _ => None,
-        })
-        .collect();
-    let mut homes: BTreeMap<usize, Binding> = BTreeMap::new();
-    let mut next = 0;
-    for (index, place) in places.iter().enumerate() {
-        let Place::With(home) = place else { continue };
-        if homes.contains_key(home) {
-            continue;
-        }
-        let members = (index..places.len()).filter(|&other| places[other] == Place::With(*home));
-        let own = members.filter_map(|other| footings[other].entity).find(|entity| !taken.contains(entity));
-        let binding = match own {
-            Some(entity) => {
-                taken.insert(entity);
-                Binding::Join(entity)
-            }
-            None => {
-                next += 1;
-                Binding::New(next - 1)
-            }
-        };
-        homes.insert(*home, binding);
-    }
-    let bindings = places.into_iter().map(|place| match place {
-        Place::Entity(entity) => Binding::Join(entity),
-        Place::With(home) => homes.get(&home).cloned().unwrap_or(Binding::New(home)),
-        Place::Unclear { candidates, why } => Binding::Ambiguous { candidates, why },
-    });
-    records.iter().map(|record| record.key.clone()).zip(bindings).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::sample::{company_key, stripe_key};
 use super::tests::{bindable, object};
 use super::*;
+use crate::domain::Binding;
 
 prop_compose! {
     fn a_record()(

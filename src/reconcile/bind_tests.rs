@@ -1,5 +1,6 @@
 use super::super::sample::{company_key, stripe_key, tokens};
 use super::*;
+use crate::domain::Binding;
 
 pub(super) fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     let mut tokens = tokens(evidence);
@@ -15,6 +16,7 @@ pub(super) fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
         linked: None,
         ties: Vec::new(),
         parted: BTreeSet::new(),
+        stands: false,
         live: true,
     }
 }

@@ -138,6 +138,7 @@ fn entities(reconciler: &Reconciler, records: &[Known]) -> BTreeMap<SourceKey, (
             linked: None,
             ties: Vec::new(),
             parted: BTreeSet::new(),
+            stands: false,
             live: known.gone.is_none(),
         })
         .collect();

@@ -23,6 +23,7 @@ mod limits;
 mod lookalike;
 mod order;
 mod owner;
+mod place;
 mod plan;
 mod rift;
 mod rules;
@@ -221,6 +222,12 @@ impl Reconciler {
     /// for among the candidates under their customer.
     pub fn adopt(&self, subject: &Subject, fields: &Fields, candidates: &[Candidate]) -> Adoption {
         adopt::adopt(subject, fields, candidates, &self.own_free)
+    }
+
+    /// Why a customer that carries the id of a record of this account is not taken over unasked, in words: it carries that of
+    /// another record as well, which speaks of the customer of `mirror`.
+    pub fn claimed(&self, subject: &Subject, found: &Candidate, other: &SourceKey, mirror: &Mirror) -> String {
+        adopt::claimed(subject, found, other, mirror)
     }
 
     /// What is desired of a customer that turned out to be there and is taken over: an id of one of its records that it carries

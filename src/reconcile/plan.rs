@@ -11,11 +11,11 @@ use crate::domain::{
     Role, Standing, Stream, Timestamp, Value, Verb,
 };
 
-use super::adopt::Adoption;
+use super::adopt::{Adoption, linked_object};
 use super::fingerprint::{anew, fingerprint_of, says_something};
 use super::owner;
 use super::settings::Settings;
-use super::types::{Candidate, Decision, Desired, Home, Known, Note, Subject, Wanted};
+use super::types::{Candidate, Decision, Desired, Home, Known, Subject, Wanted};
 use super::view::View;
 
 pub(super) const STATUS: &str = "status";
@@ -205,7 +205,8 @@ impl Case<'_> {
     /// the old one goes first; and not before the new customer is there, lest the person be lost between the two.
     fn moved(&self, fields: &Fields, mirror: &Mirror) -> Option<Decision> {
         // Where a person put it, it stays.
-        if self.kind() != Kind::Contact || mirror.origin == Origin::Linked || self.subject.home == Home::LeftOut {
+        let put_there = mirror.origin == Origin::Linked || linked_object(self.subject).as_ref() == Some(&mirror.id);
+        if self.kind() != Kind::Contact || put_there || self.subject.home == Home::LeftOut {
             return None;
         }
         let parent = self.subject.parent.as_ref()?;
@@ -219,16 +220,11 @@ impl Case<'_> {
             _ => self.create(fields, MOVES.to_owned()),
         };
         let mut operations = Vec::new();
-        let mut notes = Vec::new();
-        if mirror.origin == Origin::Created {
-            operations.push(self.operation(Action::Delete { id: mirror.id.clone() }, MOVES.to_owned()));
-        } else {
-            let message = format!(
-                "is another customer's by now; {} under the one before was in Pivotal already, so it stays there: delete it in \
-                 Pivotal if nobody needs it",
-                mirror.id
-            );
-            notes.push(Note { subject: self.desired.subject.clone(), message });
+        let delete = self.operation(Action::Delete { id: mirror.id.clone() }, MOVES.to_owned());
+        match mirror.origin {
+            Origin::Created => operations.push(delete),
+            // To leave it there unasked would have the person twice.
+            Origin::Adopted | Origin::Linked => operations.push(held(delete, &self.asks_to_move(mirror))),
         }
         operations.push(create);
         if self.subject.home == Home::Torn {
@@ -237,7 +233,18 @@ impl Case<'_> {
                 operation.standing = Standing::Waiting(why.to_owned());
             }
         }
-        Some(Decision { operations, notes, ..Decision::default() })
+        Some(Decision { operations, ..Decision::default() })
+    }
+
+    /// Only what this daemon created is deleted unasked (design section 6).
+    fn asks_to_move(&self, mirror: &Mirror) -> String {
+        let (key, id) = (&self.desired.subject, &mirror.id);
+        format!(
+            "{key} belongs to another customer now, and its contact {id} was in Pivotal before pivotal-sync, which deletes \
+             nothing unasked. `pivotal-sync approve {key}` deletes it there and creates it under the new one, `pivotal-sync \
+             link {key} {id}` leaves the person where it is, `pivotal-sync unlink {key}` leaves it there and creates it \
+             under the new one as well"
+        )
     }
 
     fn held(&self, why: &str, mirror: Option<&Mirror>) -> Decision {

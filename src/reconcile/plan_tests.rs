@@ -1,7 +1,7 @@
 use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, number, parent, reconciler, rule};
 use super::super::{OnLeave, OnSourceDelete, Settings};
 use super::*;
-use crate::domain::{Entity, EntityId, Gone, Quarantine, Span};
+use crate::domain::{Approval, Entity, EntityId, Gone, Quarantine, Span};
 
 fn now() -> Timestamp {
     at("2026-06-01")
@@ -272,7 +272,12 @@ fn a_contact_that_changes_company_moves() {
     assert_eq!(decision.operations[0].pivotal_id(), Some(&PivotalId::new("obj-1")));
     let mut adopted = moving.clone();
     adopted.entity.mirror.as_mut().unwrap().origin = Origin::Adopted;
-    assert_eq!(told(&decide(&adopted)), [format!("create: {reason}")]);
+    let asked = decide(&adopted);
+    assert_eq!(told(&asked), [format!("delete held: {reason}"), format!("create waiting: {reason}")]);
+    let ways = ["approve", "link", "unlink"].map(|way| format!("`pivotal-sync {way} hubspot:contact:7"));
+    assert!(ways.iter().all(|way| why(&asked.operations[0]).contains(way)), "{asked:?}");
+    adopted.entity.approval = Approval([fingerprint_of(&asked.operations[0])].into());
+    assert_eq!(told(&decide(&adopted)), [format!("delete: {reason}"), format!("create: {reason}")]);
     let mut early = moving;
     early.parent = Some(parent(None));
     let decision = decide(&early);

@@ -66,6 +66,8 @@ pub struct Bindable {
     pub ties: Vec<SourceKey>,
     /// The tokens of those that a person said are not the customer which carries its id.
     pub parted: BTreeSet<String>,
+    /// Whether a customer in Pivotal carries its id that nothing here stands for.
+    pub stands: bool,
     /// Whether the record is still there. A record that is gone joins nobody and nobody joins it.
     pub live: bool,
 }

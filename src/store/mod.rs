@@ -45,6 +45,7 @@ mod time;
 mod torn;
 mod types;
 mod undo;
+mod unplaced;
 mod written;
 
 #[cfg(test)]

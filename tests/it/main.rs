@@ -41,6 +41,7 @@ mod rig;
 mod ruled;
 mod saved_plans;
 mod shelved;
+mod strangers;
 mod stripe;
 mod told;
 mod truth;

@@ -2,7 +2,7 @@
 //!
 //! | case | outcome |
 //! | --- | --- |
-//! | the same person at two companies | a contact of the primary one's customer alone; of the lowest id when none is primary. When the primary changes, the contact moves: Pivotal has no way to move one, so it is deleted (if this daemon created it) and created anew |
+//! | the same person at two companies | a contact of the primary one's customer alone; of the lowest id when none is primary. When the primary changes, the contact moves: Pivotal has no way to move one, so it is deleted and created anew; held first, if this daemon did not create it |
 //! | a shared mailbox: two persons, one address, one customer | the first becomes the contact; the second is held and names both, since one of them would have to give way |
 //! | an address that changes | the same contact, with one update |
 //! | `email_taken` by a contact of the same customer that nobody speaks of | adopted |
