@@ -232,24 +232,15 @@ fn takes_on_ids(subject: &Subject, fields: &Fields) -> bool {
 
 /// What to look for in the last walk for an entity that would be created; of a child, under the customers beside its own, too.
 fn queries_for(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuery> {
-    if let Some(object) = linked_object(subject) {
-        return vec![RemoteQuery::Ids(kind, vec![object])];
-    }
+    let linked = linked_object(subject);
     match kind {
         Kind::Customer => {
-            let ids = |field: &str| -> Vec<ExternalId> {
-                // A store may have been lost before a merge: then what was merged is still what Pivotal knows it by.
-                let records = subject.records.iter().map(|known| &known.record);
-                let keys = records.flat_map(|record| record.facts.merged().iter().chain([&record.key]));
-                keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field))
-                    .map(|key| key.id.clone())
-                    .collect()
-            };
-            vec![RemoteQuery::Customers {
-                hubspot_company_ids: ids("hubspot_company_id"),
-                stripe_customer_ids: ids("stripe_customer_id"),
-                domains: fields.text("domain").map(str::to_lowercase).into_iter().collect(),
-            }]
+            let by_domain = fields.text("domain").filter(|_| linked.is_none());
+            let ids = carrying(subject, by_domain.map(str::to_lowercase).into_iter().collect());
+            linked.map(|object| RemoteQuery::Ids(kind, vec![object])).into_iter().chain([ids]).collect()
+        }
+        Kind::Contact | Kind::Onboarding if linked.is_some() => {
+            vec![RemoteQuery::Ids(kind, linked.into_iter().collect())]
         }
         Kind::Contact | Kind::Onboarding => {
             let parent = subject.parent.as_ref();
@@ -260,5 +251,20 @@ fn queries_for(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuer
             let notes = fields.text("notes").filter(|_| kind == Kind::Onboarding).map(|notes| notes.trim().to_owned());
             children.chain(notes.map(|notes| RemoteQuery::Notes(vec![notes]))).collect()
         }
+    }
+}
+
+/// Asks for the customers that carry an id of an account, or have one of these domains.
+fn carrying(subject: &Subject, domains: Vec<String>) -> RemoteQuery {
+    let ids = |field: &str| -> Vec<ExternalId> {
+        // A store may have been lost before a merge: then what was merged is still what Pivotal knows it by.
+        let records = subject.records.iter().map(|known| &known.record);
+        let keys = records.flat_map(|record| record.facts.merged().iter().chain([&record.key]));
+        keys.filter(|key: &&SourceKey| key.stream.customer_field() == Some(field)).map(|key| key.id.clone()).collect()
+    };
+    RemoteQuery::Customers {
+        hubspot_company_ids: ids("hubspot_company_id"),
+        stripe_customer_ids: ids("stripe_customer_id"),
+        domains,
     }
 }

@@ -5,6 +5,7 @@ use std::process::Output;
 use pivotal_sync::sandbox::hubspot::{CompanySeed, ObjectType};
 use pivotal_sync::sandbox::pivotal::Object;
 
+use super::desk::Desk;
 use super::rig::{Rig, portal, text};
 
 /// The limits as they come, not those of the rig.
@@ -130,4 +131,33 @@ async fn too_many_creates_are_held_but_never_those_of_a_first_load() {
     assert_eq!(rig.pivotal().visible(Object::Customer).count(), 17);
     let (code, _, _) = typed(&rig, &["sync"], &[("PIVOTAL_SYNC__GUARD__MAX_CREATES", "6")]);
     assert_eq!((code, rig.pivotal().visible(Object::Customer).count()), (Some(0), 23));
+}
+
+/// What was let through is let through as it was seen, and not for another day.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_ends_with_what_it_was_given_for() {
+    let desk = Desk::with("[guard]\nmax_deletes = 1\nmax_delete_percent = 100\nmin_population = 1\n").await;
+    let companies = [desk.company("One", "one.com"), desk.company("Two", "two.com"), desk.company("Six", "six.com")];
+    desk.ends(0, "sync").await;
+    let archive = |away: bool| {
+        for company in &companies[..2] {
+            let id = company.rsplit(':').next().unwrap();
+            let mut hubspot = desk.sandbox.hubspot();
+            match away {
+                true => hubspot.archive(ObjectType::Company, id).unwrap(),
+                false => hubspot.restore(ObjectType::Company, id).unwrap(),
+            }
+        }
+    };
+    archive(true);
+    desk.ends(3, "sync").await;
+    desk.ends(0, "approve --all").await;
+    archive(false);
+    desk.ends(0, "sync").await;
+    archive(true);
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), 3, "held again");
+    desk.ends(0, "approve --all").await;
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), 1, "let through anew");
 }
