@@ -250,6 +250,7 @@ impl Engine {
                 unwanted: unwanted(&desired.wanted),
                 settled: operations.is_empty(),
                 later,
+                again: desired.until,
                 notes: desired.notes.iter().map(told).collect(),
             });
             if operations.is_empty() {

@@ -3,13 +3,15 @@
 //! `entity.gone_since` is when the entity was first seen unwanted, gone or left: the grace of leaving counts from it.
 
 use crate::domain::{
-    Action, Changes, Fields, Kind, Later, Mirror, Operation, Origin, Removal, Role, Span, Timestamp, Value,
+    Action, Changes, Fields, Gone, Kind, Later, Mirror, MirrorState, Operation, Origin, Removal, Role, Span, Timestamp,
+    Value,
 };
 
 use super::fingerprint::fingerprint_of;
+use super::identity::key_order;
 use super::plan::{ARCHIVED, Case, STATUS, held, shown};
-use super::settings::{OnLeave, OnSourceDelete};
-use super::types::{Decision, Known, Note};
+use super::settings::{OnLeave, OnSourceDelete, Settings};
+use super::types::{Decision, Known, Note, Subject};
 
 impl Case<'_> {
     pub(super) fn gone(&self, since: Timestamp, mirror: &Mirror) -> Decision {
@@ -111,6 +113,46 @@ impl Case<'_> {
         let reason = format!("{why}, first seen {seen}{over}");
         Decision { operations: vec![self.operation(action, reason)], ..Decision::default() }
     }
+}
+
+/// An account of which a part is gone at its source, and the rest is there.
+pub(super) struct Grace {
+    /// The account as it was, for as long as the deletion need not stand.
+    pub(super) subject: Subject,
+    /// Until when.
+    pub(super) until: Timestamp,
+    /// What is told of it.
+    pub(super) note: Note,
+}
+
+/// While a record of a customer may be back within its grace, what it said stays: a mistake at the source would else empty a
+/// customer the same night.
+pub(super) fn grace(settings: &Settings, subject: &Subject, now: Timestamp) -> Option<Grace> {
+    let is_live = subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Live);
+    let is_account = |known: &&Known| known.record.key.stream.role() == Role::Account && !known.is_ignored();
+    let accounts = || subject.records.iter().filter(is_account);
+    if subject.entity.kind != Kind::Customer || !is_live || !accounts().any(Known::counts) {
+        return None;
+    }
+    let ends = |known: &Known| match &known.gone {
+        Some((Gone::Archived | Gone::Deleted, since)) => {
+            since.checked_add_signed(settings.customers.delete_grace.delta()).filter(|at| now < *at)
+        }
+        Some((Gone::Merged { .. }, _)) | None => None,
+    };
+    let in_grace = || accounts().filter_map(|known| Some((ends(known)?, &known.record.key)));
+    let (until, _) = in_grace().min()?;
+    let (_, key) = in_grace().min_by(|(_, a), (_, b)| key_order(a, b))?;
+    let message = format!(
+        "is gone at its source; what it said stays until {} (customers.delete_grace), in case it comes back",
+        until.format("%Y-%m-%d %H:%M UTC")
+    );
+    let note = Note { subject: key.clone(), message };
+    let mut before = subject.clone();
+    for known in before.records.iter_mut().filter(|known| is_account(&&**known) && ends(known).is_some()) {
+        known.gone = None;
+    }
+    Some(Grace { subject: before, until, note })
 }
 
 /// Says at a customer's deletion what vanishes with it (pivotal-api.md 10.1, DELETE).

@@ -1,9 +1,9 @@
 //! What going, leaving and coming back lead to: every policy, every origin, both sides of the grace.
 
-use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, reconciler};
-use super::super::{Settings, Subject};
+use super::super::sample::{acme, at, child, company, customer, gone, jane, mirror, reconciler, stripe};
+use super::super::{Settings, Subject, Wanted};
 use super::*;
-use crate::domain::{Changes, Gone, MirrorState, PivotalId, Record, Standing, Verb};
+use crate::domain::{Changes, ExternalId, Gone, MirrorState, PivotalId, Record, Standing, Verb};
 
 use Origin::{Adopted, Created, Linked};
 
@@ -203,4 +203,29 @@ fn a_deletion_says_what_it_takes_along() {
         takes_along(&mut operation, contacts, onboardings);
         assert_eq!(operation.reason, format!("{}{words}", delete().reason));
     }
+}
+
+#[test]
+fn a_part_of_an_account_that_is_gone_counts_until_its_grace_is_over() {
+    let said = |how: Gone, now: &str| {
+        let mut subject = customer([stripe("cus_1", "2026-01-01")]);
+        subject.records.push(gone(acme("1"), how, SEEN));
+        subject.entity.mirror = Some(mirror(Created, in_step()));
+        let desired = reconciler(|_| {}).desire(&subject, now.parse().unwrap());
+        let id = match &desired.wanted {
+            Wanted::Yes(fields) => fields.text("hubspot_company_id").map(str::to_owned),
+            _ => None,
+        };
+        (id, desired.until, desired.notes.len())
+    };
+    let kept = (Some("1".to_owned()), Some(DUE.parse().unwrap()), 1);
+    for how in [Gone::Archived, Gone::Deleted] {
+        assert_eq!(said(how.clone(), EARLY), kept, "{how:?}");
+        assert_eq!(said(how.clone(), DUE), (None, None, 0), "{how:?}");
+    }
+    // A merge is never a deletion (hubspot-api.md trap 10): it has no grace.
+    let mut merged = customer([acme("2"), stripe("cus_1", "2026-01-01")]);
+    merged.records.push(gone(acme("1"), Gone::Merged { into: ExternalId::new("2") }, SEEN));
+    merged.entity.mirror = Some(mirror(Created, in_step()));
+    assert_eq!(reconciler(|_| {}).desire(&merged, EARLY.parse().unwrap()).until, None);
 }

@@ -164,6 +164,8 @@ pub struct Desired {
     pub because: Vec<SourceKey>,
     /// What a person should know.
     pub notes: Vec<Note>,
+    /// When it will be otherwise though nothing changes.
+    pub until: Option<Timestamp>,
 }
 
 impl Desired {

@@ -277,7 +277,7 @@ impl Store {
                     name: &look.name,
                     wanted: look.unwanted.as_deref().unwrap_or("yes"),
                     settled: look.settled,
-                    look_at: look.later.map(|later| time::text(later.at)),
+                    look_at: look.later.map(|later| later.at).into_iter().chain(look.again).min().map(time::text),
                     leaving: look.later.map(|later| later.removal.as_str()),
                     notes: Some(look.notes.as_slice()).filter(|notes| !notes.is_empty()),
                 })

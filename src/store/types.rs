@@ -118,6 +118,8 @@ pub struct Look {
     pub settled: bool,
     /// What is done once a grace is over, and so when to look again though nothing changes.
     pub later: Option<Later>,
+    /// When to look again without that.
+    pub again: Option<Timestamp>,
     /// What a person should know of it as long as it is so, each with the record it is about, in words.
     pub notes: Vec<String>,
 }

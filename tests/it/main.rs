@@ -21,6 +21,7 @@ mod desk;
 mod doubts;
 mod floors;
 mod found;
+mod grace;
 mod guards;
 mod history;
 mod hold_words;

@@ -26,6 +26,7 @@ fn told() -> Told {
             name: "Acme Inc".into(),
             subject: SourceKey::new(Stream::HubspotCompanies, "123"),
             because: vec![],
+            until: None,
             notes: vec![],
         },
         evidence: vec!["stripe:customer:cus_1 is with hubspot:company:123: both show the domain acme.com".into()],

@@ -14,6 +14,7 @@ use crate::domain::{Kind, MirrorState, Record, SourceKey, Stream, Timestamp};
 
 use super::Reconciler;
 use super::identity::key_order;
+use super::leaving;
 use super::types::{Desired, Known, Note, Subject, Wanted};
 use super::view::View;
 
@@ -21,6 +22,16 @@ pub(super) use ruleset::RuleSet;
 
 impl Reconciler {
     pub(super) fn desired(&self, subject: &Subject, now: Timestamp) -> Desired {
+        if let Some(grace) = leaving::grace(&self.settings, subject, now) {
+            let mut desired = self.desired_now(&grace.subject, now);
+            desired.until = Some(grace.until);
+            desired.notes.push(grace.note);
+            return desired;
+        }
+        self.desired_now(subject, now)
+    }
+
+    fn desired_now(&self, subject: &Subject, now: Timestamp) -> Desired {
         match subject.entity.kind {
             Kind::Customer => customer::desire(self, subject, now),
             Kind::Contact => contact::desire(self, subject),
@@ -111,7 +122,7 @@ impl<'a> Start<'a> {
         because.sort_by(key_order);
         because.dedup();
         let notes = notes.into_iter().map(|message| Note { subject: self.key.clone(), message }).collect();
-        Desired { wanted, name, subject: self.key, because, notes }
+        Desired { wanted, name, subject: self.key, because, notes, until: None }
     }
 }
 

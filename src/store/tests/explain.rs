@@ -128,6 +128,7 @@ async fn counts_tell_the_streams_and_what_waits_out_its_grace() {
         unwanted: Some("gone at HubSpot".to_owned()),
         settled: true,
         later: Some(Later { removal: Removal::Archive, at: at(999) }),
+        again: None,
         notes: Vec::new(),
     };
     scene.store.save_looks(&[look], at(9)).await.unwrap();

@@ -14,6 +14,7 @@ async fn the_dirty_the_unsettled_and_the_due_are_looked_at_in_pages() {
         unwanted: None,
         settled,
         later: due.map(|at| Later { removal: Removal::Delete, at }),
+        again: None,
         notes: if n == 0 { vec![format!("a{n}: x"), format!("a{n}: y")] } else { Vec::new() },
     };
     let looks = [look(0, true, None), look(1, false, None), look(2, true, Some(at(3))), look(3, true, Some(at(99)))];
@@ -109,7 +110,7 @@ async fn the_grace_of_leaving_counts_from_the_first_look_that_saw_it() {
     let leave = |unwanted: Option<&str>, now: i64| {
         let unwanted = unwanted.map(str::to_owned);
         let later = unwanted.as_ref().map(|_| Later { removal: Removal::Archive, at: at(now + 60) });
-        Look { entity, name: "Acme".to_owned(), unwanted, settled: true, later, notes: Vec::new() }
+        Look { entity, name: "Acme".to_owned(), unwanted, settled: true, later, again: None, notes: Vec::new() }
     };
     let since = async || scene.store.subjects(&[entity]).await.unwrap()[0].entity.gone_since;
     for (unwanted, now, counted) in [

@@ -76,7 +76,8 @@ impl Scene {
     /// Has the entity look settled, so that what becomes dirty afterwards shows.
     async fn look(&self, entity: EntityId, unwanted: Option<&str>) {
         let unwanted = unwanted.map(str::to_owned);
-        let look = Look { entity, name: "x".to_owned(), unwanted, settled: true, later: None, notes: Vec::new() };
+        let look =
+            Look { entity, name: "x".to_owned(), unwanted, settled: true, later: None, again: None, notes: Vec::new() };
         self.store.save_looks(&[look], at(2)).await.unwrap();
     }
 
