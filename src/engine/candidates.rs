@@ -129,7 +129,12 @@ impl Engine {
         if subject.entity.kind != Kind::Customer || linked_object(subject).as_ref() == Some(&found.id) {
             return Ok(None);
         }
-        let carried = self.reconciler.carried(&found.fields);
+        let is_own = |key: &SourceKey| subject.records.iter().any(|known| known.record.key == *key);
+        let mut carried = self.reconciler.carried(&found.fields);
+        carried.retain(|key| !is_own(key));
+        if carried.is_empty() {
+            return Ok(None);
+        }
         let entities = self.store.entities_of(&carried).await?;
         let others: Vec<(&SourceKey, EntityId)> =
             entities.iter().map(|(key, entity)| (key, *entity)).filter(|(_, it)| *it != subject.entity.id).collect();
