@@ -22,6 +22,7 @@ pub const WRITTEN: &str = r#"Changes to make in it, by POST to /_sandbox/change 
   {"change":"edit-contact","id":"951","property":"email","value":"ann@acme.com"}
   {"change":"archive-contact","id":"951"}
   {"change":"win-deal","company":"951","name":"Plan A"}
+  {"change":"move-deal","id":"951","company":"952"}
   {"change":"cancel-subscription","id":"sub_1"}
   {"change":"delete-stripe-customer","id":"cus_1"}
   {"change":"edit-customer","id":"1","field":"plan","value":"gold"}
@@ -129,6 +130,15 @@ pub enum Change {
         /// The deal's name.
         name: String,
     },
+    /// A HubSpot deal changes company; no timestamp moves.
+    MoveDeal {
+        /// The deal.
+        #[serde(deserialize_with = "id")]
+        id: String,
+        /// Its company from now on.
+        #[serde(deserialize_with = "id")]
+        company: String,
+    },
     /// A Stripe subscription ends now.
     CancelSubscription {
         /// The subscription.
@@ -208,6 +218,7 @@ fn in_hubspot(worlds: &Worlds, change: Change) -> Result<Value, String> {
             return Ok(json!({ "ok": true, "id": survivor }));
         }
         Change::MoveContact { id, company } => hubspot.move_contact(&id, &company),
+        Change::MoveDeal { id, company } => hubspot.move_deal(&id, &company),
         Change::EditContact { id, property, value } => {
             hubspot.set_property(ObjectType::Contact, &id, &property, &value)
         }

@@ -130,7 +130,8 @@ async fn the_desk_changes_what_people_change() {
     change(json!({ "change": "move-contact", "id": made["contacts"][0], "company": company })).await;
     change(json!({ "change": "edit-contact", "id": made["contacts"][0], "property": "jobtitle", "value": "CTO" }))
         .await;
-    change(json!({ "change": "win-deal", "company": company, "name": "Big one" })).await;
+    let won = change(json!({ "change": "win-deal", "company": company, "name": "Big one" })).await;
+    change(json!({ "change": "move-deal", "id": won["id"], "company": fresh })).await;
     // Ids are taken as numbers, too.
     change(json!({ "change": "archive-company", "id": fresh.parse::<u64>().expect("a number") })).await;
     assert_eq!(ask(Method::GET, url(fresh), HUBSPOT_TOKEN, None).await.0, 404);

@@ -217,6 +217,17 @@ impl World {
         Ok(())
     }
 
+    /// A deal changes company: the old links go, the new one is primary. Moves no timestamp (trap 12).
+    ///
+    /// # Errors
+    /// [`NoSuchRecord`] for either end.
+    pub fn move_deal(&mut self, deal: &str, company: &str) -> Result<(), NoSuchRecord> {
+        let (deal, company) = (self.live(ObjectType::Deal, deal)?, self.live(ObjectType::Company, company)?);
+        self.links.deal_company.forget_near(deal);
+        self.links.deal_company.add(deal, company, true);
+        Ok(())
+    }
+
     /// Links a deal to a contact. Moves no timestamp.
     ///
     /// # Errors
