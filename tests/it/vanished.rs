@@ -195,3 +195,48 @@ async fn an_onboarding_that_went_with_its_customer_comes_back_with_it_once() {
     desk.ends(0, "sync --full").await;
     assert_eq!(visible(&desk, Object::Onboarding), 1);
 }
+
+/// hubspot-api.md trap 13: a company that goes takes its links along, so that the deal is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_onboarding_that_went_with_its_customer_is_not_owed_while_its_deal_is_nobodys() {
+    let (desk, companies) = filled("").await;
+    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    let win = |company: Option<&str>| {
+        let at = Utc::now() - TimeDelta::days(2);
+        desk.sandbox.hubspot().add_deal(DealSeed {
+            properties: text([
+                ("dealname", "Big one"),
+                ("pipeline", "default"),
+                ("dealstage", "closedwon"),
+                ("closedate", &at.to_rfc3339()),
+            ]),
+            company: company.map(str::to_owned),
+            created: at,
+        })
+    };
+    let deal = win(Some(id(&companies[3])));
+    desk.ends(0, "sync").await;
+    desk.sandbox.hubspot().archive(ObjectType::Company, id(&companies[3])).unwrap();
+    let said = desk.ends(0, "sync").await.text;
+    assert!(said.contains("nothing is owed") || !said.contains("owed"), "{said}");
+    desk.is_quiet().await;
+    desk.ends(0, "sync --full").await;
+    desk.is_quiet().await;
+    let why = desk.ends(0, &format!("why hubspot:deal:{deal}")).await.text;
+    assert!(why.contains("it went with its customer, and is opened again under another only"), "{why}");
+    assert_eq!(visible(&desk, Object::Onboarding), 0);
+
+    // One that was never opened waits, and says so.
+    let other = win(None);
+    let said = desk.ends(3, "sync").await.text;
+    assert!(said.contains(&format!("hubspot:deal:{other} belongs to no company")), "{said}");
+
+    // A deal that comes to another customer is opened there.
+    for deal in [&deal, &other] {
+        desk.sandbox.hubspot().move_deal(deal, id(&companies[5])).unwrap();
+    }
+    desk.ends(0, "sync --full").await;
+    assert_eq!(visible(&desk, Object::Onboarding), 2);
+    desk.is_quiet().await;
+}

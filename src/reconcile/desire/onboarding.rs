@@ -84,6 +84,10 @@ fn wanted(
         Some(missing) if start.subject.parent.as_ref().is_some_and(|parent| parent.left) => {
             no(format!("its customer was deleted: {missing}"))
         }
+        // It was opened, and a source that drops a company drops its links: the day its deal has a customer, it comes back.
+        Some(missing) if start.subject.entity.vanished.is_some() => {
+            no(format!("it went with its customer, and is opened again under another only: {missing}"))
+        }
         Some(why) => (Wanted::Waiting { fields, why }, notes),
     }
 }
@@ -117,7 +121,8 @@ fn too_old(
     let day = at.date_naive();
     let blocked = start.subject.parent.as_ref().and_then(|parent| parent.blocked.clone());
     let old = format!("it was won on {day}, longer ago than onboardings.won_within ({})", within.as_set());
-    let Some(waited) = missing.or(blocked) else { return (Wanted::NotSelected(old), Vec::new()) };
+    let waits = missing.filter(|_| start.subject.entity.vanished.is_none()).or(blocked);
+    let Some(waited) = waits else { return (Wanted::NotSelected(old), Vec::new()) };
     let why = format!("{old}, and until then {waited}; no onboarding is opened");
     let over = at.checked_add_signed(within.delta()).unwrap_or(Timestamp::MAX_UTC);
     let lately = now.signed_duration_since(over) <= TOLD_FOR;

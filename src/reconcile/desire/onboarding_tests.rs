@@ -2,7 +2,7 @@ use super::super::super::sample::{at, child, company_key, deal, mirror, parent, 
 use super::super::super::settings::Settings;
 use super::super::super::types::ParentState;
 use super::*;
-use crate::domain::{AccountLink, Action, Fields, Kind, Operation, Origin, Standing, Value};
+use crate::domain::{AccountLink, Action, Fields, Kind, Operation, Origin, PivotalId, Standing, Value};
 
 fn now() -> Timestamp {
     at("2026-06-01")
@@ -112,6 +112,21 @@ fn a_deal_won_without_a_customer_waits_and_says_so() {
         let ready = Subject { parent: Some(parent(Some("cust-9"))), ..subject };
         assert!(decide(&ready).0[0].is_ready(), "it goes out as soon as the customer is there");
     }
+}
+
+#[test]
+fn what_went_with_its_customer_is_not_owed_until_its_deal_has_another() {
+    let nobodys = changed(won("2026-05-30"), |facts| facts.accounts.clear());
+    for (record, parent) in [(nobodys, None), (won("2026-05-30"), unwanted()), (won("2020-05-30"), None)] {
+        let mut subject = under(record, parent);
+        subject.entity.vanished = Some(PivotalId::new("cust-9"));
+        let (operations, why, notes) = decide(&subject);
+        assert_eq!((operations.len(), notes.len()), (0, 0), "{why}: {notes:?}");
+        assert!(!why.contains("no onboarding is opened"), "{why}");
+    }
+    let mut back = under(won("2026-05-30"), Some(parent(Some("cust-8"))));
+    back.entity.vanished = Some(PivotalId::new("cust-9"));
+    assert!(decide(&back).0[0].is_ready(), "under another customer it is opened again");
 }
 
 #[test]
