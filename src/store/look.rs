@@ -166,20 +166,26 @@ impl Store {
         by_entity(found)
     }
 
-    /// The deals that are there, by the customer their onboardings belong to.
+    /// The deals that are there, by the customer their onboardings belong to: the one they live under, which no deal that
+    /// moves takes them away from; while there is none, the one their deal belongs to.
     async fn deals_of(&self, customers: &str) -> Result<HashMap<i64, Vec<KnownRow>>, Trouble> {
         let deals =
             json(&Stream::ALL.into_iter().filter(|s| s.role() == Role::Deal).map(Stream::as_str).collect::<Vec<_>>())?;
         let found = sqlx::query_as!(
             RawRecord,
-            r#"SELECT r.stream, r.external_id, n.parent_id AS entity_id, r.state, r.merged_into, r.facts, r.properties,
+            r#"SELECT r.stream, r.external_id, n.customer AS "entity_id: i64", r.state, r.merged_into, r.facts, r.properties,
                       r.problem, r.unreadable, r.changed_at, r.gone_at,
                       (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
                        FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String"
-               FROM json_each(?1) j CROSS JOIN entity n ON n.parent_id = j.value AND n.object = 'onboarding'
+               FROM (SELECT o.id, o.parent_id AS customer FROM json_each(?1) j
+                     CROSS JOIN entity o ON o.parent_id = j.value AND o.object = 'onboarding' AND o.pivotal_id IS NULL
+                     UNION ALL
+                     SELECT o.id, c.id FROM json_each(?1) j CROSS JOIN entity c ON c.id = j.value
+                     CROSS JOIN entity o ON o.pivotal_parent = c.pivotal_id AND o.object = 'onboarding'
+                       AND o.pivotal_id IS NOT NULL) n
                CROSS JOIN record r ON r.entity_id = n.id
                WHERE r.state = 'live' AND r.stream IN (SELECT value FROM json_each(?2))
-               ORDER BY n.parent_id, r.stream, r.external_id"#,
+               ORDER BY n.customer, r.stream, r.external_id"#,
             customers,
             deals
         )

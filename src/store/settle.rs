@@ -249,11 +249,14 @@ async fn write_mirrors(tx: &mut SqliteConnection, written: &[&Row<'_>]) -> Resul
     leave_behind(tx, &text).await
 }
 
-/// Children that live under another customer than the one that was written now must be looked at: it was created anew.
+/// Children that live under another customer than the one that came to be now must be looked at. One that is merely written
+/// to changes nothing for them: an onboarding stays where it was opened, whatever becomes of its deal.
 async fn leave_behind(tx: &mut SqliteConnection, written: &str) -> Result<(), Trouble> {
     sqlx::query!(
         "UPDATE entity SET dirty = 1 WHERE dirty = 0 AND pivotal_parent IS NOT NULL AND id IN
-             (SELECT n.id FROM json_each(?) j CROSS JOIN entity n ON n.parent_id = j.value ->> '$.entity'
+             (SELECT n.id FROM json_each(?) j
+              CROSS JOIN operation o ON o.id = j.value ->> '$.operation' AND o.verb <> 'update'
+              CROSS JOIN entity n ON n.parent_id = j.value ->> '$.entity'
               WHERE n.state = 'live' AND n.pivotal_parent <> j.value ->> '$.mirror.pivotal_id')",
         written
     )

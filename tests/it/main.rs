@@ -33,6 +33,7 @@ mod left_out;
 mod logs;
 mod merge_choices;
 mod metadata;
+mod moved_deals;
 mod named;
 mod nights;
 mod offline;
