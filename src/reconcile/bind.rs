@@ -22,6 +22,7 @@ use super::identity::key_order;
 use super::place::{Place, name};
 use super::rift::Rift;
 use super::types::{Bindable, Bindings};
+use super::unclear;
 
 /// Binds one cluster. The outcome is in key order.
 pub(super) fn bind(cluster: &[Bindable]) -> Bindings {
@@ -274,16 +275,8 @@ impl<'a> Cluster<'a> {
 
     fn torn(&self, anchor: usize, indexes: Vec<usize>) -> Place {
         let candidates: Vec<SourceKey> = indexes.iter().map(|&index| self.records[index].key.clone()).collect();
-        let names = spell(&candidates);
-        let key = &self.records[anchor].key;
-        Place::Unclear {
-            why: format!(
-                "{key} could be the account of {names}, and Pivotal has these as customers that do not fit together. {}, \
-                 or leave it out with `pivotal-sync ignore {key}`",
-                links(key, &candidates)
-            ),
-            candidates,
-        }
+        let why = unclear::account_of(&self.records[anchor].key, &candidates);
+        Place::Unclear { why, candidates }
     }
 
     /// The settled entity of a record this anchor took over by a merge, the oldest of several.
@@ -311,15 +304,7 @@ impl<'a> Cluster<'a> {
             },
             several => {
                 let candidates = keys(several);
-                Place::Unclear {
-                    why: format!(
-                        "{key} could belong to {}: {} each of them. {}, or leave it out with `pivotal-sync ignore {key}`",
-                        spell(&candidates),
-                        found.by,
-                        links(key, &candidates)
-                    ),
-                    candidates,
-                }
+                Place::Unclear { why: unclear::any_of(key, &candidates, found.by), candidates }
             }
         }
     }
@@ -328,17 +313,6 @@ impl<'a> Cluster<'a> {
 struct Evidence {
     anchors: Vec<usize>,
     by: &'static str,
-}
-
-/// The commands that say which one it is.
-fn links(key: &SourceKey, candidates: &[SourceKey]) -> String {
-    let commands: Vec<String> =
-        candidates.iter().map(|candidate| format!("`pivotal-sync link {key} {candidate}`")).collect();
-    format!("Say which with {}", commands.join(" or "))
-}
-
-fn spell(keys: &[SourceKey]) -> String {
-    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod slug;
 mod stray;
 mod tree;
 mod types;
+mod unclear;
 mod undo;
 mod view;
 

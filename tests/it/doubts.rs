@@ -148,7 +148,8 @@ async fn what_waits_alike_is_told_by_the_first_and_each_keeps_its_commands_with_
         let command = |end: String| format!("`pivotal-sync {end} --config config.toml`");
         let [link, other] = [&one, &two].map(|company| command(format!("link {payer} {company}")));
         ways.push(format!(
-            "Say which with {link} or {other}, or leave it out with {}",
+            "Say which with {link} or {other}, give it a customer of its own with {}, or leave it out with {}",
+            command(format!("unlink {payer}")),
             command(format!("ignore {payer}"))
         ));
     }
