@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use crate::domain::{
-    Change, Changes, Facts, Kind, Later, MirrorState, Origin, PivotalId, Removal, Timestamp, Value, Verb,
+    Change, Changes, Facts, Kind, Later, MirrorState, Origin, PivotalId, Removal, Role, Timestamp, Value, Verb,
 };
 use crate::engine::explain::{Roof, Told};
 use crate::reconcile::{Desired, Explained, Fate, RuleTold, Wanted};
-use crate::store::{AttemptRow, FindingRow, MappingRow, OperationRow, StoryEntity, StoryRecord};
+use crate::store::{AttemptRow, FindingRow, MappingRow, OperationRow, Story, StoryEntity, StoryRecord};
 
 use super::plan::before_and_after;
 use super::text::{BOLD, DIM, MAGENTA, RED, YELLOW, brief, paint, stamp, visible};
@@ -125,8 +125,9 @@ fn head(out: &mut String, story: &StoryEntity, told: &Told) {
     if !entity.approval.0.is_empty() {
         let _ = writeln!(out, "  approved; the next run sends what was held, if it is still the same");
     }
-    if let Some(gone) = entity.gone_since {
-        let _ = writeln!(out, "  gone at its source since {}", stamp(gone));
+    if let Some(since) = entity.gone_since {
+        let what = if is_shown(&told.story) { "outside the selection" } else { "gone at its source" };
+        let _ = writeln!(out, "  {what} since {}", stamp(since));
     }
     let is_told = matches!(told.explained.as_ref().map(|e| &e.fate), Some(Some(Fate::Later(_))));
     if let Some(at) = look_at.as_ref().filter(|_| !is_told) {
@@ -172,6 +173,12 @@ fn standing(out: &mut String, story: &StoryEntity, told: &Told) {
             };
         }
     }
+}
+
+/// Whether a source still shows a record of it: then it left by the rules.
+pub(super) fn is_shown(story: &Story) -> bool {
+    let decides = |record: &&StoryRecord| record.key.stream.role() != Role::Subscription;
+    story.records.iter().filter(decides).any(|record| record.state == "live")
 }
 
 /// What an object was that is no longer there.

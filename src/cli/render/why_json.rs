@@ -6,6 +6,8 @@ use crate::engine::explain::{Roof, Told};
 use crate::reconcile::{Explained, Fate, RuleTold, Wanted};
 use crate::store::{AttemptRow, StoryRecord};
 
+use super::why::is_shown;
+
 /// The object `why --json` prints.
 pub fn why_json(reference: &str, told: &[Told]) -> Json {
     json!({ "ref": reference, "found": told.iter().map(one).collect::<Vec<_>>() })
@@ -16,13 +18,15 @@ fn one(told: &Told) -> Json {
     let entity = story.entity.as_ref();
     let fate = told.explained.as_ref().and_then(|explained| explained.fate.as_ref());
     let mirror = entity.and_then(|entity| entity.entity.mirror.as_ref());
+    let since = entity.and_then(|entity| entity.entity.gone_since);
     json!({
         "object": entity.map(|e| e.entity.kind),
         "name": entity.map(|e| &e.name),
         "wanted": entity.and_then(|e| e.wanted.as_deref()).map(|word| word == "yes"),
         "not_wanted_because": entity.and_then(|e| e.wanted.as_deref()).filter(|word| *word != "yes"),
         "in_step": entity.map(|e| e.settled && !e.dirty),
-        "gone_since": entity.and_then(|e| e.entity.gone_since),
+        "gone_since": since.filter(|_| !is_shown(story)),
+        "unselected_since": since.filter(|_| is_shown(story)),
         "refused": entity.and_then(|e| e.entity.quarantine.as_ref()).map(|q| &q.reason),
         "customer": told.account.as_ref().map(|(name, id)| json!({ "name": name, "pivotal_id": id })),
         "vanished_at": told.roof.as_ref().and_then(|roof| match roof {
