@@ -24,15 +24,18 @@ pub(super) async fn run(settings: &Settings, args: &ImportArgs) -> Result<Exit, 
     })?;
     let store = Store::open(&settings.store.path).await?;
     let known = store.decisions().await;
+    let filled = store.fact("filled_at").await;
     let done = store.decide(&rows).await;
     store.close().await;
     done?;
-    let known = known?;
+    let (known, is_filled) = (known?, filled?.is_some());
     let fresh = rows.iter().filter(|row| !known.iter().any(|old| old.key == row.key)).count();
+    // Decisions that come late cannot undo what was done without them.
+    let late = is_filled && fresh > 0;
     if args.json {
-        print::show_json(&serde_json::json!({ "decisions": rows.len(), "new": fresh }))?;
+        print::show_json(&serde_json::json!({ "decisions": rows.len(), "new": fresh, "late": late }))?;
     } else {
-        print::show(&render_imported(rows.len(), fresh))?;
+        print::show(&render_imported(rows.len(), fresh, late))?;
     }
     Ok(Exit::Done)
 }
