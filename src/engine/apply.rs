@@ -68,8 +68,8 @@ impl Engine {
         self.watch.tell(Event::Applying { done: run.tried, operations, estimate });
         self.begin_to_write(operations, run).await?;
         let clearing = clearing(plan, &planned);
-        let mut groups = group(plan, planned, &clearing, run);
-        let shared = Shared::new(writer, plan, clearing, run.report.run, self.stop.child_token());
+        let shared = Shared::new(writer, plan, &planned, clearing, run.report.run, self.stop.child_token());
+        let mut groups = group(plan, planned, shared.clearing(), run);
         self.prove_metadata(&shared, &mut groups, run).await?;
         let (pass, turns) = (shared.pass.clone(), run.turns);
         let turn = {
@@ -116,7 +116,7 @@ impl Engine {
             let rest = groups.split_off(count);
             self.apply_stage(shared, std::mem::replace(&mut groups, rest), run).await?;
         }
-        Ok(())
+        self.try_again(shared, run).await
     }
 
     pub(super) async fn apply_stage(

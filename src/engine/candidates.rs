@@ -107,6 +107,9 @@ impl Engine {
         for candidate in candidates.iter_mut() {
             candidate.owner = candidate.owner.or_else(|| draft.taken.get(&candidate.id).copied());
         }
+        if subject.entity.kind == Kind::Contact {
+            self.name_holder(subject.entity.id, fields, candidates).await?;
+        }
         loop {
             let adoption = self.reconciler.adopt(subject, fields, candidates);
             let Adoption::Take(found) = &adoption else { return Ok(Some(adoption)) };
@@ -142,6 +145,27 @@ impl Engine {
         let live = |entity: &EntityId| mirrors.get(entity).filter(|mirror| mirror.state == MirrorState::Live);
         let mut claims = others.iter().filter_map(|(key, entity)| Some((*key, live(entity)?)));
         Ok(claims.next().map(|(key, mirror)| self.reconciler.claimed(subject, found, key, mirror)))
+    }
+
+    /// Whoever has the address that is asked for is named by a record.
+    async fn name_holder(
+        &self,
+        asks: EntityId,
+        fields: &Fields,
+        candidates: &mut [Candidate],
+    ) -> Result<(), EngineError> {
+        let Some(address) = fields.text("email") else { return Ok(()) };
+        let has_it = |candidate: &&mut Candidate| {
+            let theirs = candidate.fields.text("email");
+            theirs.is_some_and(|it| it.eq_ignore_ascii_case(address)) && candidate.owner.is_some_and(|it| it != asks)
+        };
+        let mut taken = candidates.iter_mut().filter(has_it).peekable();
+        if taken.peek().is_none() {
+            return Ok(());
+        }
+        let Some((holder, called)) = self.store.holder_of(address, asks).await? else { return Ok(()) };
+        taken.filter(|it| it.owner == Some(holder)).for_each(|it| it.called = Some(called.clone()));
+        Ok(())
     }
 
     /// Reads one object anew, and answers with what it says; nothing when Pivotal no longer has it.
@@ -207,7 +231,7 @@ pub(super) fn candidate(row: RemoteRow, mirrors: &HashMap<EntityId, Mirror>) -> 
             live.map(|mirror| mirror.not_set_here(&fields)).unwrap_or_default()
         }
     };
-    Candidate { id, display_id, parent, fields, kept, owner }
+    Candidate { id, display_id, parent, fields, kept, owner, called: None }
 }
 
 /// Whether it has an object in Pivotal, as far as anybody here knows.

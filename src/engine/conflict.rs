@@ -4,10 +4,10 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Action, ApiError, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine, Verb,
+    Action, ApiError, Change, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine, Verb,
 };
 use crate::ports::Heard;
-use crate::reconcile::fingerprint_of;
+use crate::reconcile::{another_persons, fingerprint_of};
 use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 
 use super::armed::{Armed, Outcome, after, leave, settle_as};
@@ -48,6 +48,8 @@ impl Engine {
             _ => None,
         };
         let Some(operation) = instead else {
+            let holder = self.holder(shared, &armed.operation).await?.map(|(entity, _)| entity);
+            let Some(armed) = shared.set_aside(armed, error, holder) else { return Ok(None) };
             let settled = self.contested(shared, &armed.operation, error).await?;
             let mut armed = armed;
             shared.note_rest(&armed.operation, &settled);
@@ -79,35 +81,43 @@ impl Engine {
     }
 
     /// Somebody else has it, so a person decides; unless who has it gives it up in this very run.
-    async fn contested(
+    pub(super) async fn contested(
         &self,
         shared: &Shared<'_>,
         operation: &Operation,
         error: &ApiError,
     ) -> Result<Settled, EngineError> {
-        let changes = operation.changes();
-        let address = changes.0.get(EMAIL).filter(|_| operation.kind == Kind::Contact).and_then(|c| c.to.as_text());
-        let found = match address {
-            Some(address) => self.store.holder_of(address, operation.entity).await?,
-            None => None,
-        };
-        let found = found.or_else(|| rival(shared.plan, operation).map(|o| (o.entity, o.subject.to_string())));
+        let wanted = address_of(operation).filter(|_| operation.kind == Kind::Contact);
+        let address = wanted.as_ref().and_then(|change| change.to.as_text());
+        let found = self.holder(shared, operation).await?;
         let holder = found.as_ref().map(|(entity, _)| *entity);
         if let Some(giver) = shared.plan.iter().find(|other| gives_up(other, operation, holder)) {
             let why = format!("{error}; {} gives it up in this run, so the next one tries again", giver.subject);
             return Ok(Settled::Owed(why));
         }
-        let who = match &found {
-            Some((_, subject)) => format!("{subject} has this address"),
-            None => "it belongs to somebody else in Pivotal".to_owned(),
-        };
+        if let (Some((entity, called)), Some(address)) = (&found, address)
+            && let Some(object) = self.under_the_same_roof(operation, *entity).await?
+        {
+            // What the next look says of it, too.
+            let key = operation.subject.to_string();
+            return Ok(Settled::Held(another_persons(&key, Some(called), &object, &address.to_lowercase())));
+        }
         let key = &operation.subject;
+        let who = match (&found, address) {
+            (Some((_, subject)), _) => format!("{subject} has this address"),
+            (None, Some(address)) => self.stranger_with(address, operation).await?,
+            (None, None) => "it belongs to somebody else in Pivotal".to_owned(),
+        };
         let other = shared.plan.iter().find(|other| exchanges(other, operation, holder)).map(|other| &other.subject);
         let reason = match other {
             // Pivotal knows each address once, so neither can go first.
             Some(other) => format!(
                 "{error}; {who}, and wants this one's. Give either another address in Pivotal for the moment; then \
                  `pivotal-sync approve {key} {other}` sends both again"
+            ),
+            None if found.is_none() => format!(
+                "{error}; {who}. Or give this one another at its source, or `pivotal-sync ignore {key}` lets it rest; \
+                 `pivotal-sync approve {key}` sends it again"
             ),
             None => format!(
                 "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one \
@@ -122,6 +132,59 @@ impl Engine {
             holder,
             ..Quarantine::default()
         }))
+    }
+
+    /// The contact of an entity, where it lives under the very customer that another is to be created under.
+    async fn under_the_same_roof(
+        &self,
+        operation: &Operation,
+        holder: EntityId,
+    ) -> Result<Option<PivotalId>, EngineError> {
+        let Action::Create { parent: Some(Parent::Known(roof)), .. } = &operation.action else { return Ok(None) };
+        let mirror = self.store.mirrors(&[holder]).await?.remove(&holder);
+        Ok(mirror.filter(|mirror| mirror.parent.as_ref() == Some(roof)).map(|mirror| mirror.id))
+    }
+
+    /// Somebody in Pivotal whom nothing here stands for has an address: who that is, as far as it was seen, and what to do.
+    async fn stranger_with(&self, address: &str, operation: &Operation) -> Result<String, EngineError> {
+        // Whoever is under the same customer can be looked up; the others only where a walk saw them (pivotal-api.md 2).
+        let mirror = self.store.mirrors(&[operation.entity]).await?.remove(&operation.entity);
+        if let Some(roof) = mirror.and_then(|mirror| mirror.parent) {
+            self.read_children(operation.kind, &roof).await?;
+        }
+        let rows = self.store.remote(&[RemoteQuery::Emails(vec![address.to_lowercase()])]).await?;
+        let Some(row) = rows.into_iter().flatten().find(|row| row.owner.is_none()) else {
+            return Ok(
+                "a contact that was made in Pivotal has it, and nothing here stands for that one: look for the \
+                       address there, and give that one another or delete it"
+                    .to_owned(),
+            );
+        };
+        let roof = self.roof(row.parent.as_ref()).await?;
+        // Who is in Pivotal already is not two there.
+        let same = match operation.verb() {
+            Verb::Create => format!("; if it is the same person, `pivotal-sync link {} {}`", operation.subject, row.id),
+            _ => String::new(),
+        };
+        Ok(format!(
+            "{} under {roof} has this address: it was made in Pivotal, and nothing here stands for it. Give it another there \
+             or delete it{same}",
+            row.id
+        ))
+    }
+
+    /// Who has the address that an operation asks for, as far as is known here, and the record that names them.
+    async fn holder(
+        &self,
+        shared: &Shared<'_>,
+        operation: &Operation,
+    ) -> Result<Option<(EntityId, String)>, EngineError> {
+        let wanted = address_of(operation).filter(|_| operation.kind == Kind::Contact);
+        let found = match wanted.as_ref().and_then(|change| change.to.as_text()) {
+            Some(address) => self.store.holder_of(address, operation.entity).await?,
+            None => None,
+        };
+        Ok(found.or_else(|| rival(shared.plan, operation).map(|o| (o.entity, o.subject.to_string()))))
     }
 
     /// Who has the slug or the email: Pivotal's news first, then everything ever walked.
@@ -170,10 +233,14 @@ impl Engine {
     }
 }
 
+/// What an operation does to an address.
+pub(super) fn address_of(operation: &Operation) -> Option<Change> {
+    operation.changes().0.remove(EMAIL)
+}
+
 /// Whether two want each other's address.
 fn exchanges(other: &Operation, operation: &Operation, holder: Option<EntityId>) -> bool {
-    let of = |operation: &Operation| operation.changes().0.remove(EMAIL);
-    let (Some(theirs), Some(ours)) = (of(other), of(operation)) else { return false };
+    let (Some(theirs), Some(ours)) = (address_of(other), address_of(operation)) else { return false };
     Some(other.entity) == holder && theirs.to == ours.from && theirs.from == ours.to
 }
 
@@ -196,7 +263,7 @@ fn gives_up(other: &Operation, asks: &Operation, holder: Option<EntityId>) -> bo
 }
 
 /// Another operation of the run that asks for the same address: whichever came first has it.
-fn rival<'a>(plan: &'a [Operation], asks: &Operation) -> Option<&'a Operation> {
+pub(super) fn rival<'a>(plan: &'a [Operation], asks: &Operation) -> Option<&'a Operation> {
     let address = |operation: &Operation| {
         let changes = operation.changes();
         changes.0.get(EMAIL).and_then(|change| change.to.as_text()).map(str::to_lowercase)

@@ -10,10 +10,11 @@ use crate::domain::{Action, ApiError, EntityId, Fault, Kind, Operation, Parent, 
 use crate::ports::Writer;
 
 use crate::reconcile::Clearing;
-use crate::store::Settled;
+use crate::store::{OperationId, Settled};
 
 use super::EngineError;
 use super::armed::rests;
+use super::aside::Aside;
 use super::plan::Planned;
 
 /// Failures in a row after which Pivotal counts as down, and the rest is left for the next run.
@@ -23,6 +24,8 @@ const FAILURES_IN_A_ROW: u32 = 5;
 pub(super) struct Shared<'a> {
     pub(super) writer: &'a dyn Writer,
     pub(super) plan: &'a [Operation],
+    /// The numbers of the plan's operations, in its order.
+    pub(super) numbers: Vec<OperationId>,
     /// What must be given up before it is taken on.
     clearing: Clearing,
     pub(super) run: RunId,
@@ -34,6 +37,8 @@ pub(super) struct Shared<'a> {
     resting: Mutex<HashSet<EntityId>>,
     /// Customers that Pivotal was found to have no longer: what lived under them is gone as well.
     lost: Mutex<HashSet<PivotalId>>,
+    /// Refused, though another of this pass gives up what they asked for; nothing once they were tried again.
+    aside: Mutex<Option<Vec<Aside>>>,
     halt: Mutex<Halt>,
     /// Whether metadata is left off what is still to be sent.
     no_metadata: AtomicBool,
@@ -56,6 +61,7 @@ impl<'a> Shared<'a> {
     pub(super) fn new(
         writer: &'a dyn Writer,
         plan: &'a [Operation],
+        planned: &[Planned],
         clearing: Clearing,
         run: RunId,
         pass: CancellationToken,
@@ -63,15 +69,21 @@ impl<'a> Shared<'a> {
         Self {
             writer,
             plan,
+            numbers: planned.iter().map(|planned| planned.id).collect(),
             clearing,
             run,
             pass,
             created: Mutex::default(),
             resting: Mutex::default(),
             lost: Mutex::default(),
+            aside: Mutex::new(Some(Vec::new())),
             halt: Mutex::default(),
             no_metadata: AtomicBool::new(false),
         }
+    }
+
+    pub(super) const fn clearing(&self) -> &Clearing {
+        &self.clearing
     }
 
     /// How the writing ended: what stopped it quietly, what failed it.
@@ -110,6 +122,22 @@ impl<'a> Shared<'a> {
                 halt.quietly = Some(format!("{}, so the rest waits for the next run: {error}", what_ails(error)));
             }
         });
+    }
+
+    /// Keeps one that is to be tried again; gives it back once that is over.
+    pub(super) fn keep_aside(&self, one: Aside) -> Option<Aside> {
+        match self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut() {
+            Some(aside) => {
+                aside.push(one);
+                None
+            }
+            None => Some(one),
+        }
+    }
+
+    /// What is to be tried again; from now on nothing more is set aside.
+    pub(super) fn close_aside(&self) -> Vec<Aside> {
+        self.aside.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take().unwrap_or_default()
     }
 
     /// From now on metadata is left off.

@@ -62,7 +62,7 @@ impl Engine {
                     None => there.retain(|it| it.id != other.id),
                 }
             } else {
-                let roof = self.roof(&other).await?;
+                let roof = self.roof(other.parent.as_ref()).await?;
                 hold_for(operation, &other, &roof);
             }
         }
@@ -96,10 +96,18 @@ impl Engine {
     }
 
     /// How a person names the customer somebody lives under.
-    async fn roof(&self, other: &Candidate) -> Result<String, EngineError> {
-        let Some(customer) = &other.parent else { return Ok("a customer".to_owned()) };
+    pub(super) async fn roof(&self, customer: Option<&PivotalId>) -> Result<String, EngineError> {
+        let Some(customer) = customer else { return Ok("a customer".to_owned()) };
         let query = RemoteQuery::Ids(Kind::Customer, vec![customer.clone()]);
         let number = self.store.remote(&[query]).await?.into_iter().flatten().find_map(|row| row.display_id);
+        // One that was made here no walk may have seen.
+        let number = match (number, self.store.standing_for(std::slice::from_ref(customer)).await?.get(customer)) {
+            (None, Some(entity)) => {
+                let mirror = self.store.mirrors(&[*entity]).await?.remove(entity);
+                mirror.and_then(|mirror| mirror.display_id)
+            }
+            (number, _) => number,
+        };
         Ok(number.map_or_else(|| format!("pivotal:customer:{customer}"), |number| format!("pivotal:customer:{number}")))
     }
 }

@@ -15,6 +15,7 @@ mod adopt;
 mod again;
 mod apply;
 mod armed;
+mod aside;
 mod audit;
 mod beside;
 mod billing;

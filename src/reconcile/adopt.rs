@@ -76,12 +76,27 @@ fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> 
             subject.entity.kind
         )),
         Some(found) => Adoption::Take((*found).clone()),
-        None => Adoption::Held(format!(
-            "it is linked to {object}, which Pivotal does not have (any more); link it to another {} or take the link back \
-             with `pivotal-sync link --undo`",
-            subject.entity.kind
-        )),
+        None => {
+            let says = |known: &&Known| known.chosen.as_ref().and_then(|it| it.choice.object()) == Some(object);
+            let linked = subject.records.iter().find(says);
+            let key = linked.map_or_else(|| "REF".to_owned(), |known| known.record.key.to_string());
+            Adoption::Held(format!(
+                "{key} is linked to {object}, which Pivotal does not have (any more): `pivotal-sync link --undo {key}` takes \
+                 the link back, and `pivotal-sync link {key} PIVOTAL-REF` links it to another {}",
+                subject.entity.kind
+            ))
+        }
     }
+}
+
+/// What is told of a contact whose address another one under its customer has: who that is, and what to do. `called` is the
+/// record that names that one.
+pub fn another_persons(key: &str, called: Option<&str>, object: &PivotalId, address: &str) -> String {
+    let who = called.map_or_else(|| object.to_string(), |record| format!("{record} ({object} in Pivotal)"));
+    format!(
+        "{who} has the address {address} but is another person's. Is it the same person? Yes: `pivotal-sync link {key} \
+         {object}`. No: `pivotal-sync ignore {key}` leaves it out, or change one of the addresses at its source"
+    )
 }
 
 fn is_unlinked(subject: &Subject, candidate: &Candidate) -> bool {
@@ -179,13 +194,7 @@ impl Search<'_> {
         let matching: Vec<&Candidate> =
             self.candidates.iter().filter(|c| self.under_parent(c) && same(c)).copied().collect();
         if let Some(taken) = matching.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
-            return Adoption::Held(format!(
-                "{} has the address {email} but is another person's. Is it the same person? Yes: {}. No: {}, or change one \
-                 of the addresses at its source",
-                self.name(taken),
-                self.link(taken),
-                self.leave_out()
-            ));
+            return Adoption::Held(another_persons(&self.key(), taken.called.as_deref(), &taken.id, &email));
         }
         let (beside, own): (Vec<&Candidate>, Vec<&Candidate>) = matching.into_iter().partition(|it| self.is_beside(it));
         match (own.as_slice(), beside.as_slice()) {

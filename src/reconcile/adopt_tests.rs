@@ -11,6 +11,7 @@ fn candidate(id: &str, number: i64, fields: &[(&str, &str)]) -> Candidate {
         kept: fields.clone(),
         fields,
         owner: None,
+        called: None,
     }
 }
 
@@ -120,7 +121,13 @@ fn a_contact_is_known_by_its_address_under_its_customer() {
     assert_eq!(told(&subject, &fields, &[candidate("b", 2, &[("email", "joe@acme.com")])]), "nothing");
     let why = told(&subject, &fields, &[jane_there.clone(), candidate("b", 2, &[("email", "jane@acme.com")])]);
     assert!(why.starts_with("a and b have the address jane@acme.com"), "{why}");
-    assert!(told(&subject, &fields, &[owned(jane_there, 8)]).contains("another person's"));
+    let theirs = owned(jane_there, 8);
+    assert!(
+        told(&subject, &fields, std::slice::from_ref(&theirs))
+            .starts_with("a has the address jane@acme.com but is another person's")
+    );
+    let called = Candidate { called: Some("hubspot:contact:9".to_owned()), ..theirs };
+    assert!(told(&subject, &fields, &[called]).starts_with("hubspot:contact:9 (a in Pivotal) has the address"));
 }
 
 #[test]

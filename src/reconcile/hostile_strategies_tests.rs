@@ -259,6 +259,7 @@ pub(super) fn there() -> impl Strategy<Value = Vec<Candidate>> {
         kept: Fields(fields.clone()),
         fields: Fields(fields),
         owner: None,
+        called: None,
     });
     prop::collection::vec(candidate, 0..4).prop_map(|mut all| {
         all.sort_by(|a, b| a.id.cmp(&b.id));

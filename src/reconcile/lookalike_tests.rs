@@ -21,7 +21,15 @@ fn create(customer: &str, pairs: &[(&str, &str)]) -> Operation {
 fn stranger(id: &str, customer: &str, pairs: &[(&str, &str)]) -> Candidate {
     let fields = fields(pairs);
     let parent = Some(PivotalId::new(customer));
-    Candidate { id: PivotalId::new(id), display_id: None, parent, kept: fields.clone(), fields, owner: None }
+    Candidate {
+        id: PivotalId::new(id),
+        display_id: None,
+        parent,
+        kept: fields.clone(),
+        fields,
+        owner: None,
+        called: None,
+    }
 }
 
 const JANE: &[(&str, &str)] = &[("name", "Jane Doe"), ("email", "jane@acme.com")];

@@ -46,7 +46,7 @@ use crate::domain::{
     RunId, SourceKey, Timestamp,
 };
 
-pub use adopt::{Adoption, linked_object, unlinked_objects};
+pub use adopt::{Adoption, another_persons, linked_object, unlinked_objects};
 pub use audit::{Drift, DriftVerdict};
 pub use clear::{Clearing, wait_for_clearing};
 pub use explain::{Explained, Fate, RuleTold};

@@ -97,6 +97,7 @@ fn what_adoption_writes_is_up_to_the_owner_and_the_next_plan_is_quiet() {
                 kept: fields.clone(),
                 fields,
                 owner: None,
+                called: None,
             };
             let taken = only(decide(&reconciler, &subject, Some(&Adoption::Take(candidate)))).unwrap();
             let Action::Adopt { found: known, changes, .. } = taken.action else { panic!("adopts") };
@@ -148,6 +149,7 @@ fn a_status_is_never_empty_so_filling_it_leaves_it_to_pivotal() {
         kept: there.clone(),
         fields: there,
         owner: None,
+        called: None,
     };
     let mut subject = customer([acme("1")]);
     let taken = only(decide(&reconciler, &subject, Some(&Adoption::Take(candidate)))).unwrap();

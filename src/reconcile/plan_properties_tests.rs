@@ -108,7 +108,7 @@ proptest! {
     fn after_apply_the_plan_is_empty(subject in an_account(), taken in prop::option::of(some_text())) {
         for reconciler in policies() {
             let found = taken.as_ref().map(|plan| Adoption::Take(Candidate {
-                id: PivotalId::new("p"), display_id: None, parent: None, owner: None, kept: Fields::new(),
+                id: PivotalId::new("p"), display_id: None, parent: None, owner: None, called: None, kept: Fields::new(),
                 fields: Fields::from([("plan", plan.clone()), ("name", "Found".into())]),
             }));
             let look = |subject: &Subject| {

@@ -84,6 +84,7 @@ fn adoption_takes_over_only_what_it_says() {
         kept: fields.clone().into(),
         fields: fields.into(),
         owner: None,
+        called: None,
     };
     let adoption = Adoption::Take(found);
     let subject = customer([acme("1")]);

@@ -244,6 +244,8 @@ pub struct Candidate {
     pub kept: Fields,
     /// The entity that has it already, if one has.
     pub owner: Option<EntityId>,
+    /// The record that names that entity, where somebody asks for the address of its contact.
+    pub called: Option<String>,
 }
 
 /// What deciding about one entity led to.
