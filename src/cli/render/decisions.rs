@@ -149,6 +149,14 @@ pub fn released_json(released: &Released) -> Json {
 }
 
 /// What `import` took in, and how much of it was new.
-pub fn render_imported(all: usize, fresh: usize) -> String {
-    format!("{} taken in, {fresh} of them new; the next run acts on them\n", counted(all as u64, "decision"))
+pub fn render_imported(all: usize, fresh: usize, late: bool) -> String {
+    let mut said =
+        format!("{} taken in, {fresh} of them new; the next run acts on them\n", counted(all as u64, "decision"));
+    if late {
+        said.push_str(
+            "this store was filled before they were taken in: what was created or tied without them stays in Pivotal. After a \
+             loss, import before the first backfill\n",
+        );
+    }
+    said
 }
