@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Action, EntityId, ExternalId, Fault, Fields, Kind, Mirror, MirrorState, Origin, PivotalId, SourceKey, Stream,
-    Timestamp,
+    Action, EntityId, ExternalId, Fault, Fields, Kind, Mirror, MirrorState, Origin, PivotalId, SourceKey, Standing,
+    Stream, Timestamp,
 };
 use crate::reconcile::{Adoption, Candidate, Desired, Home, Subject, Wanted, linked_object, unlinked_objects};
 use crate::store::{RemoteQuery, RemoteRow};
@@ -80,6 +80,10 @@ impl Engine {
             let linked = linked_object(subject);
             let is_other = |row: &RemoteRow| others.contains(&row.id) && linked.as_ref() != Some(&row.id);
             let carries_only = exists(subject) && !moves(subject);
+            if linked.is_some() && !carries_only {
+                // A person said which one it is: that it is not there is no reason to make another.
+                there.candidates.get_or_insert_default();
+            }
             for row in rows.into_iter().filter(|row| carries_only || !is_other(row)) {
                 if fresh_since.is_some_and(|since| row.seen_at < since) && row.owner.is_none() {
                     there.stale.insert(row.id.clone());
@@ -206,15 +210,27 @@ impl Engine {
     }
 
     /// The contacts of a customer that will be adopted are read now, so that theirs are adopted too and the plan is exact.
-    pub(super) async fn list_children_of_adopted(&self, kind: Kind, draft: &Drafting) -> Result<(), EngineError> {
+    /// One that is gone since it was seen is not taken over: the next run looks again.
+    pub(super) async fn list_children_of_adopted(&self, kind: Kind, draft: &mut Drafting) -> Result<(), EngineError> {
         if kind != Kind::Customer || draft.asking == Asking::Nothing {
             return Ok(());
         }
-        for operation in &draft.operations {
-            if let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) {
-                for customer in draft.parents.beside(operation.entity).iter().chain([id]) {
-                    self.list_children(customer).await?;
+        for operation in &mut draft.operations {
+            let (Kind::Customer, Action::Adopt { id, .. }) = (operation.kind, &operation.action) else { continue };
+            let mut is_gone = false;
+            for customer in draft.parents.beside(operation.entity).iter().chain([id]) {
+                match self.list_children(customer).await {
+                    Err(EngineError::Api(error)) if error.fault == Fault::NotFound => {
+                        self.store.forget_remote(std::slice::from_ref(customer)).await?;
+                        is_gone |= customer == id;
+                    }
+                    listed => listed?,
                 }
+            }
+            if is_gone {
+                let why = format!("Pivotal no longer has {id}, which was there a moment ago; the next run looks again");
+                draft.parents.block(operation.entity, why.clone());
+                operation.standing = Standing::Waiting(why);
             }
         }
         Ok(())

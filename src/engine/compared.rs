@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::Utc;
 
 use crate::domain::{
-    AuditCounts, Change, EntityId, Fields, Finding, FindingKind, Kind, Mirror, PivotalId, PutBack, SourceKey,
+    AuditCounts, Change, EntityId, Fields, Finding, FindingKind, Kind, Mirror, PivotalId, PutBack, SourceKey, Stream,
     Timestamp, Value,
 };
 use crate::ports::{RemoteObject, Writer};
@@ -148,8 +148,7 @@ fn finding(about: &About, object: &RemoteObject, drift: Drift) -> Option<Finding
         }
         DriftVerdict::Ids => (
             FindingKind::Ids,
-            "it is the tie to its source, and stays as somebody made it; put it right in Pivotal, or `pivotal-sync link` \
-             says which record it is",
+            "it is the tie to its source, and stays as somebody made it; put it right in Pivotal, or",
         ),
         DriftVerdict::Left if drift.kept => {
             (FindingKind::Edited, "nobody changed it since it was written: Pivotal itself keeps it so")
@@ -159,6 +158,10 @@ fn finding(about: &About, object: &RemoteObject, drift: Drift) -> Option<Finding
         DriftVerdict::Left => {
             (FindingKind::Edited, "the source's value has changed too: the next sync writes that over it")
         }
+    };
+    let said = match kind {
+        FindingKind::Ids => format!("{said} {}", says_which(about, object, &drift)),
+        _ => said.to_owned(),
     };
     Some(Finding {
         kind,
@@ -172,7 +175,17 @@ fn finding(about: &About, object: &RemoteObject, drift: Drift) -> Option<Finding
         written: drift.written,
         found: drift.found,
         wanted: drift.wanted,
-        said: said.to_owned(),
+        said,
         changed_at: object.updated_at,
     })
+}
+
+/// The command that ties an object to the record whose id somebody gave it; where they took it off, to the one it stands for.
+fn says_which(about: &About, object: &RemoteObject, drift: &Drift) -> String {
+    let stream = Stream::ALL.into_iter().find(|stream| stream.customer_field() == Some(drift.field.as_str()));
+    let given = stream.zip(drift.found.as_text()).map(|(stream, id)| SourceKey::new(stream, id));
+    let key = given.as_ref().unwrap_or(&about.subject);
+    let name = object.display_id.filter(|_| object.kind == Kind::Customer);
+    let name = name.map_or_else(|| object.id.to_string(), |number| format!("pivotal:customer:{number}"));
+    format!("`pivotal-sync link {key} {name}` says which record it is")
 }

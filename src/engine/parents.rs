@@ -42,6 +42,11 @@ impl Parents {
         self.beside.get(&account).map_or(&[], Vec::as_slice)
     }
 
+    /// Nothing goes under its customer in this run after all.
+    pub(super) fn block(&mut self, account: EntityId, why: String) {
+        self.fates.insert(account, Fate::Blocked(why));
+    }
+
     pub(super) fn learn(&mut self, subject: &Subject, desired: &Desired, operations: &[Operation]) {
         if subject.entity.kind != Kind::Customer {
             return;

@@ -203,3 +203,94 @@ async fn a_move_names_both_customers() {
     let said = desk.ends(2, &format!("link {ann} pivotal:onboarding:1")).await.text;
     assert!(said.contains("becomes a contact in Pivotal, and pivotal:onboarding:1 is an onboarding"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_what_pivotal_no_longer_has_says_how_it_is_taken_back() {
+    let desk = Desk::with("").await;
+    let gone = in_pivotal(&desk, "Gone", json!({})).await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "plan").await;
+    desk.ends(0, &format!("link {acme} {gone}")).await;
+    assert!(desk.sandbox.pivotal().delete_customer(id(&gone)));
+    // It was seen by the walk that this load goes on from.
+    let said = desk.ends(3, "sync").await.text;
+    assert!(said.contains("which was there a moment ago"), "{said}");
+    desk.ends(3, "sync").await;
+    for (code, line) in [(0, "plan".to_owned()), (3, "status".to_owned()), (0, format!("why {acme}"))] {
+        let said = desk.ends(code, &line).await.text;
+        assert!(said.contains(&format!("`pivotal-sync link --undo {acme} --config config.toml`")), "{line}: {said}");
+    }
+    desk.ends(0, &format!("link --undo {acme}")).await;
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), 1);
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_taken_in_and_leads_nowhere_says_how_it_is_taken_back() {
+    let desk = Desk::with("").await;
+    let acme = desk.company("Acme", "acme.com");
+    let file = format!("ref,choice,pivotal_id\n{acme},link,clx0000000000000000000000\n");
+    std::fs::write(desk.folder.path().join("decisions.csv"), file).unwrap();
+    let said = desk.ends(0, "import decisions.csv").await.text;
+    assert!(!said.contains("first backfill"), "nothing was filled yet: {said}");
+    desk.ends(3, "sync").await;
+    let said = desk.ends(3, "status").await.text;
+    assert!(
+        said.contains(&format!("{acme} is linked to clx0000000000000000000000, which Pivotal does not have")),
+        "{said}"
+    );
+    assert!(said.contains(&format!("`pivotal-sync link --undo {acme} --config config.toml`")), "{said}");
+    // What was made before it was taken in stays.
+    let beta = desk.company("Beta", "beta.com");
+    std::fs::write(desk.folder.path().join("more.csv"), format!("ref,choice\n{beta},ignore\n")).unwrap();
+    let said = desk.ends(0, "import more.csv").await.text;
+    assert!(said.contains("before the first backfill"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_the_selection_is_not_told_to_be_gone_at_its_source() {
+    for on_leave in ["archive", "delete"] {
+        let desk = Desk::with("").await;
+        let acme = desk.company("Acme", "acme.com");
+        desk.ends(0, "sync").await;
+        let leave = format!("delete_grace = \"24h\"\non_leave = \"{on_leave}\"");
+        let config = desk.configuration().replace("delete_grace = \"0s\"", &leave);
+        let config = config.replace("company.name or stripe.name", "company.industry");
+        std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+        desk.run(&["sync"]).await;
+        let why = desk.ends(0, &format!("why {acme}")).await;
+        assert!(why.text.contains("outside the selection since 20"), "{on_leave}: {}", why.text);
+        assert!(!why.text.contains("gone at its source"), "{on_leave}: {}", why.text);
+        let json = desk.ends(0, &format!("why {acme} --json")).await.json;
+        let told = &json["found"][0];
+        assert!(told["gone_since"].is_null() && told["unselected_since"].is_string(), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_made_by_hand_and_has_the_address_is_named() {
+    let desk = Desk::with("").await;
+    desk.sandbox.pivotal().switches.email_scope = pivotal_sync::sandbox::pivotal::EmailScope::Workspace;
+    let acme = desk.company("Acme", "acme.com");
+    let ann = desk.person(&acme, "Ann", "ann@acme.com");
+    desk.ends(0, "sync").await;
+    let (customer, row) = desk.customer(BY_COMPANY, &acme).unwrap();
+    let path = format!("/customers/{}/contacts", row["id"].as_str().unwrap());
+    let body = json!({ "name": "By Hand", "email": "new@acme.com" });
+    desk.in_pivotal(reqwest::Method::POST, &path, body).await;
+    let by_hand = {
+        let pivotal = desk.sandbox.pivotal();
+        let object = pivotal_sync::sandbox::pivotal::Object::Contact;
+        pivotal.visible(object).find(|row| row.text("name") == Some("By Hand")).unwrap().id.clone()
+    };
+    desk.sandbox.hubspot().set_property(ObjectType::Contact, id(&ann), "email", "new@acme.com").unwrap();
+    desk.ends(3, "sync").await;
+    let said = desk.ends(3, "status").await.text;
+    assert!(said.contains(&format!("{by_hand} under {customer} has this address: it was made in Pivotal")), "{said}");
+    assert!(said.contains("Give it another there or delete it"), "{said}");
+    desk.in_pivotal(reqwest::Method::DELETE, &format!("/contacts/{by_hand}"), json!({})).await;
+    desk.ends(0, &format!("approve {ann}")).await;
+    desk.ends(0, "sync").await;
+    desk.is_quiet().await;
+}
