@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chrono::SecondsFormat;
+
 use crate::config::Settings;
 use crate::store::{DecisionRow, Store};
 
@@ -49,7 +51,8 @@ fn decisions(rows: &[DecisionRow], format: ExportFormat) -> Result<String, Strin
                     row.key.to_string(),
                     choice.as_str().to_owned(),
                     choice.object().map(ToString::to_string).unwrap_or_default(),
-                    row.chosen.decided_at.to_rfc3339(),
+                    // As the lines of JSON say it.
+                    row.chosen.decided_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
                     row.said.clone().unwrap_or_default(),
                 ];
                 table.write_record(cells).map_err(|why| why.to_string())?;

@@ -7,6 +7,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::engine::RUN_FAILED;
+
 use super::{Failure, LogFormat};
 
 /// What is logged when nobody says otherwise.
@@ -23,7 +25,7 @@ pub(super) enum Quiet {
 /// # Errors
 /// When `RUST_LOG` cannot be read: a log that silently stays empty would be worse.
 pub(super) fn start(quiet: Quiet, verbose: u8, format: LogFormat, directives: Option<&str>) -> Result<(), Failure> {
-    let filter = filter(quiet, verbose, directives)?;
+    let filter = filter(quiet, verbose, format, directives)?;
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
     let logs = tracing_subscriber::registry().with(filter);
@@ -45,7 +47,7 @@ pub(super) fn start(quiet: Quiet, verbose: u8, format: LogFormat, directives: Op
         .map_err(|why| Failure::new("usage", format!("logging cannot be set up: {why}"), "run it as its own process"))
 }
 
-fn filter(quiet: Quiet, verbose: u8, directives: Option<&str>) -> Result<EnvFilter, Failure> {
+fn filter(quiet: Quiet, verbose: u8, format: LogFormat, directives: Option<&str>) -> Result<EnvFilter, Failure> {
     match directives.filter(|text| !text.trim().is_empty()) {
         Some(text) => EnvFilter::builder().parse(text).map_err(|why| {
             let hint = "write it like RUST_LOG=info or RUST_LOG=warn,pivotal_sync=debug, or unset it";
@@ -59,7 +61,11 @@ fn filter(quiet: Quiet, verbose: u8, directives: Option<&str>) -> Result<EnvFilt
                 _ => LevelFilter::TRACE,
             };
             // Other crates' chatter would bury ours; RUST_LOG brings it back.
-            let text = format!("warn,pivotal_sync={level}");
+            let mut text = format!("warn,pivotal_sync={level}");
+            // Who reads text on a command's stderr reads its error there, too.
+            if matches!((quiet, verbose, format), (Quiet::OneShot, 0, LogFormat::Text)) {
+                text.push_str(&format!(",{RUN_FAILED}=off"));
+            }
             EnvFilter::builder().parse(text).map_err(|why| Failure::new("usage", why.to_string(), "set RUST_LOG"))
         }
     }
@@ -71,10 +77,10 @@ mod tests {
 
     #[test]
     fn a_bad_rust_log_is_told_and_a_good_one_wins() {
-        let told = filter(Quiet::OneShot, 0, Some("pivotal_sync=loud")).unwrap_err();
+        let told = filter(Quiet::OneShot, 0, LogFormat::Text, Some("pivotal_sync=loud")).unwrap_err();
         assert!(told.message.starts_with("RUST_LOG cannot be read"), "{}", told.message);
         assert_eq!(told.exit, crate::cli::Exit::Usage);
-        assert_eq!(filter(Quiet::Daemon, 2, Some("error")).unwrap().to_string(), "error");
+        assert_eq!(filter(Quiet::Daemon, 2, LogFormat::Text, Some("error")).unwrap().to_string(), "error");
     }
 
     #[test]
@@ -86,8 +92,14 @@ mod tests {
             (Quiet::OneShot, 2, "debug"),
             (Quiet::Daemon, 3, "trace"),
         ] {
-            let filter = filter(quiet, verbose, Some(" ")).unwrap().to_string();
+            let filter = filter(quiet, verbose, LogFormat::Text, Some(" ")).unwrap().to_string();
             assert!(filter.contains(&format!("pivotal_sync={ours}")), "{filter}");
         }
+        // A command's error is told once, and no machine that reads its log misses it.
+        let off = |quiet, verbose, format| {
+            filter(quiet, verbose, format, None).unwrap().to_string().contains(&format!("{RUN_FAILED}=off"))
+        };
+        assert!(off(Quiet::OneShot, 0, LogFormat::Text));
+        assert!(!off(Quiet::OneShot, 0, LogFormat::Json) && !off(Quiet::Daemon, 0, LogFormat::Text));
     }
 }

@@ -76,6 +76,7 @@ pub use decision::{Decision, Taken};
 pub use error::EngineError;
 pub use look::{Look, NotHere, not_here};
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
+pub use tell::RUN_FAILED;
 pub use undo::{CannotUndo, Released, UndoPlan};
 pub use watch::{Event, Silent, Watch};
 

@@ -8,6 +8,9 @@ use crate::store::Settled;
 use super::armed::Outcome;
 use super::{Ask, EngineError};
 
+/// What the failure of a run is logged under.
+pub const RUN_FAILED: &str = "pivotal_sync::run_failed";
+
 /// Held and refused operations of one plan that are named in the log; the store names all.
 const NAMED: usize = 50;
 
@@ -59,7 +62,8 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
     match result {
         Ok(()) | Err(EngineError::Interrupted) => {}
         Err(error) => {
-            tracing::error!(error = error.bare(), hint = error.hint(), "the run failed");
+            // A target of its own: a command tells its failure itself.
+            tracing::error!(target: RUN_FAILED, error = error.bare(), hint = error.hint(), "the run failed");
         }
     }
     metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);

@@ -200,6 +200,12 @@ async fn decisions_outlive_a_lost_store() {
         desk.is_quiet().await;
     }
     assert!(desk.customer(BY_COMPANY, &one).is_some());
+    // Both formats say the same times.
+    let read = |file: &str| std::fs::read_to_string(desk.folder.path().join(file)).unwrap();
+    for line in read("kept.jsonl").lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(read("kept.csv").contains(row["decided_at"].as_str().unwrap()), "{row} {}", read("kept.csv"));
+    }
     std::fs::write(desk.folder.path().join("bad.csv"), "ref,choice\nhubspot:company:1,burn\n").unwrap();
     let said = desk.ends(1, "import bad.csv").await;
     assert!(said.text.contains("row 1") && said.text.contains("burn"), "{}", said.text);

@@ -48,16 +48,19 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
         }
         if !decided.along.is_empty() {
             let along: Vec<String> = decided.along.iter().map(|key| visible(&key.to_string())).collect();
+            let is = if along.len() == 1 { "is" } else { "are" };
             let along = along.join(" and ");
             let _ = writeln!(
                 out,
-                "  {along} is the same customer in Pivotal and is left out with it: nothing more is written to that customer"
+                "  {along} {is} the same customer in Pivotal and {is} left out with it: nothing more is written to that \
+                 customer"
             );
         }
         if !decided.others.is_empty() {
             let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
+            let stand = if others.len() == 1 { "stands" } else { "stand" };
             let others = others.join(" and ");
-            let _ = writeln!(out, "  {others} stands for it already: from the next run on they are one there");
+            let _ = writeln!(out, "  {others} {stand} for it already: from the next run on they are one there");
         }
     }
     out + NEXT

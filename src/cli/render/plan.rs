@@ -199,12 +199,15 @@ fn leaving(out: &mut String, later: &[Leaving], view: &PlanView) {
     }
 }
 
-/// `. Acme  hubspot:company:1  on 2026-11-26 11:02 UTC`
+/// `. Acme  hubspot:company:1  on 2026-11-26 11:02 UTC`; in two lines where the name would be cut in one.
 pub(super) fn leaving_one(out: &mut String, at: Timestamp, name: &str, subject: &str, width: Option<usize>) {
     let (subject, at) = (visible(subject), stamp(at));
     let taken = subject.width() + at.width() + 11;
-    let name = fit(&visible(name), width.map_or(usize::MAX, |width| width.saturating_sub(taken).max(12)));
-    let _ = writeln!(out, "  {}  {}  on {at}", paint(RED, format!(". {name}")), paint(DIM, subject));
+    let name = visible(name);
+    let is_short = width.is_none_or(|width| name.width() + taken <= width);
+    let name = fit(&name, width.map_or(usize::MAX, |width| width.saturating_sub(4).max(12)));
+    let gap = if is_short { "  " } else { "\n      " };
+    let _ = writeln!(out, "  {}{gap}{}  on {at}", paint(RED, format!(". {name}")), paint(DIM, subject));
 }
 
 pub(super) fn why(operation: &Operation) -> Option<&str> {

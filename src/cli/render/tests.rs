@@ -202,6 +202,11 @@ fn what_waits_out_its_grace_is_listed_with_what_is_done_then() {
             "name": "Acme", "pivotal_id": "clx1",
         })
     );
+    // A name that does not fit beside the rest stands above it, uncut.
+    let report = Report { later: vec![leaving(delete, "Copperyard Partners", "959")], ..planned(vec![]) };
+    let text = plain(&render_plan(&report, &PlanView { width: Some(60), ..WIDE }));
+    let expected = "  . Copperyard Partners\n      hubspot:company:959  on 2026-11-26 11:02 UTC\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
