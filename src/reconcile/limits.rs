@@ -6,20 +6,23 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::domain::{Kind, MrrUnit, Timestamp, Value};
 
-use super::identity;
 use super::types::Unit;
+use super::{identity, zod};
 
 /// RFC 5321: longer addresses reach nobody.
 const LONGEST_EMAIL: usize = 254;
 
+/// RFC 1035: longer names are nobody's.
+const LONGEST_DOMAIN: usize = 253;
+
 /// The form of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// One line of text, at most so many characters.
+    /// One line of text, at most so many UTF-16 units.
     Line(usize),
     /// One of these words.
     Word(&'static [&'static str]),
-    /// Text with line breaks, at most so many characters.
+    /// Text with line breaks, at most so many UTF-16 units.
     Prose(usize),
     /// A host name, lower case.
     Domain,
@@ -59,6 +62,24 @@ const fn fixed(name: &'static str, form: Form) -> Field {
 /// Every status that some page of Pivotal's names; it refuses others, customer by customer (pivotal-api.md 10.1).
 const STATUSES: [&str; 5] = ["active", "onboarding", "at_risk", "churned", "archived"];
 
+/// Every phase that some page of Pivotal's names (pivotal-api.md 10.3).
+const PHASES: [&str; 11] = [
+    "before_getting_started",
+    "program_design",
+    "review",
+    "program_buildout",
+    "internal_qa",
+    "launch",
+    "completed",
+    "kickoff",
+    "integration",
+    "uat",
+    "adoption",
+];
+
+/// Every state of an onboarding that some page of Pivotal's names (pivotal-api.md 10.3).
+const STATES: [&str; 7] = ["active", "paused", "at_risk", "waiting", "blocked", "completed", "done"];
+
 const CUSTOMER: [Field; 8] = [
     fixed("name", Form::Line(255)),
     field("domain", Form::Domain),
@@ -82,8 +103,8 @@ const ONBOARDING: [Field; 11] = [
     fixed("name", Form::Line(255)),
     field("notes", Form::Prose(10_000)),
     fixed("template_id", Form::Line(255)),
-    fixed("phase", Form::Line(64)),
-    fixed("state", Form::Line(64)),
+    fixed("phase", Form::Word(&PHASES)),
+    fixed("state", Form::Word(&STATES)),
     field("target_launch_date", Form::Moment),
     field("csm_id", Form::Line(255)),
     field("se_id", Form::Line(255)),
@@ -143,12 +164,19 @@ pub(super) fn fit(form: Form, value: &Value, unit: Unit) -> Result<Fitted, Strin
         Form::Domain => {
             let text = text_of(value)?;
             let host = identity::host(&text).ok_or_else(|| not_a(&text, "domain"))?;
+            if zod::length(&host) > LONGEST_DOMAIN {
+                return Err(format!("yields '{}…', which is longer than a domain can be", brief(&host)));
+            }
             exactly(Value::Text(host))
         }
         Form::Email => {
             let text = text_of(value)?;
             let email = identity::email(&text).filter(|email| email.len() <= LONGEST_EMAIL);
-            exactly(Value::Text(email.ok_or_else(|| not_a(&text, "mail address"))?))
+            let email = email.ok_or_else(|| not_a(&text, "mail address"))?;
+            match zod::is_email(&email) {
+                true => exactly(Value::Text(email)),
+                false => Err(format!("yields '{}', which Pivotal does not take for a mail address", brief(&text))),
+            }
         }
         Form::Moment => {
             let at = instant(value).ok_or_else(|| not_a(&value.to_string(), "date"))?;
@@ -246,18 +274,22 @@ fn prose(text: &str) -> String {
     kept.trim().to_owned()
 }
 
-/// Cut on a character boundary (hubspot-api.md trap 21).
+/// Cut to so many UTF-16 units.
 fn cut(text: &str, longest: usize) -> Fitted {
-    let length = text.chars().count();
-    if length == 0 {
+    if text.is_empty() {
         return Fitted { value: Value::Null, note: None };
     }
-    if length <= longest {
+    let start = zod::start(text, longest);
+    if start.len() == text.len() {
         return Fitted { value: Value::text(text), note: None };
     }
-    let kept: String = text.chars().take(longest).collect();
-    let note = Some(format!("was cut from {length} to {longest} characters"));
-    Fitted { value: Value::text(kept.trim_end()), note }
+    let (before, after) = (text.chars().count(), start.chars().count());
+    let counted = match before == zod::length(text) {
+        true => "",
+        false => ", as Pivotal counts an emoji and its like as two",
+    };
+    let note = Some(format!("was cut from {before} to {after} characters{counted}"));
+    Fitted { value: Value::text(start.trim_end()), note }
 }
 
 /// A day (`2026-06-01`), an instant (`2026-06-01T09:30:00Z`), or milliseconds since 1970, as older HubSpot exports write both

@@ -41,6 +41,21 @@ fn long_texts_are_cut_between_characters_and_say_so() {
 }
 
 #[test]
+fn texts_are_as_long_as_pivotal_counts_them() {
+    // pivotal-api.md 5: Zod is JavaScript, and an emoji two of its characters.
+    let long = format!("{}😀", "x".repeat(254));
+    let cut = fit(Form::Line(255), &long.as_str().into(), None).unwrap();
+    let note = "was cut from 255 to 254 characters, as Pivotal counts an emoji and its like as two";
+    assert_eq!(cut, Fitted { value: Value::text("x".repeat(254)), note: Some(note.to_owned()) });
+    let cut = fit(Form::Line(255), &Value::text("😀".repeat(300)), None).unwrap();
+    assert_eq!(cut.value, Value::text("😀".repeat(127)));
+    assert!(cut.note.unwrap().starts_with("was cut from 300 to 127 characters"));
+    assert_eq!(fit(Form::Line(254), &Value::text("😀".repeat(127)), None).unwrap().note, None);
+    assert_eq!(fitted(Form::Prose(4), "ab👩‍🚀"), "ab".into());
+    assert_eq!(fit_metadata(&Value::text("😀".repeat(501))).unwrap().value, Value::text("😀".repeat(500)));
+}
+
+#[test]
 fn lines_have_no_breaks_and_prose_keeps_them() {
     assert_eq!(fitted(Form::Line(99), " Acme\r\n\t Inc\u{0}. "), "Acme Inc .".into());
     assert_eq!(fitted(Form::Prose(99), " one\r\ntwo\u{0} "), "one\ntwo".into());
@@ -57,6 +72,28 @@ fn a_status_that_pivotal_does_not_know_is_told_and_not_sent() {
     let told = "yields 'trialing', and Pivotal takes active, onboarding, at_risk, churned, archived";
     assert_eq!(fit(status, &"trialing".into(), None).unwrap_err(), told);
     assert_eq!(fitted(status, Value::Null), Value::Null);
+}
+
+#[test]
+fn a_phase_or_state_that_pivotal_does_not_know_is_told_and_not_sent() {
+    let form = |field| field_of(Kind::Onboarding, field).unwrap().form;
+    assert_eq!(fitted(form("phase"), "Review"), "review".into());
+    assert_eq!(fitted(form("state"), "paused"), "paused".into());
+    for field in ["phase", "state"] {
+        let told = fit(form(field), &"bogus".into(), None).unwrap_err();
+        assert!(told.starts_with("yields 'bogus', and Pivotal takes "), "{told}");
+    }
+}
+
+#[test]
+fn addresses_and_domains_that_pivotal_refuses_are_told_and_not_sent() {
+    for bad in ["a..b@example.com", "ümläut@example.com", "o'@example.com"] {
+        let told = format!("yields '{bad}', which Pivotal does not take for a mail address");
+        assert_eq!(fit(Form::Email, &bad.into(), None).unwrap_err(), told);
+    }
+    let long = format!("{}.com", "x".repeat(250));
+    assert!(fit(Form::Domain, &long.as_str().into(), None).unwrap_err().ends_with("longer than a domain can be"));
+    assert_eq!(fitted(Form::Domain, &long[1..]), long[1..].into());
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod types;
 mod unclear;
 mod undo;
 mod view;
+mod zod;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -30,6 +30,7 @@ mod hubspot;
 mod hubspot_merges;
 mod hubspot_traps;
 mod left_out;
+mod lengths;
 mod logs;
 mod merge_choices;
 mod metadata;
