@@ -94,7 +94,7 @@ impl Reconciler {
             let field = rule.key.rsplit('.').next().unwrap_or_default();
             let nameless = kind == Kind::Contact && field == "name" && matches!(&outcome, Ok(Value::Null));
             let owner = owner::told(&self.settings, kind, field, mirror).or(nameless.then_some(NAMELESS));
-            RuleTold { owner, ..told(rule, outcome, named_by, scope) }
+            RuleTold { owner, ..told(rule, outcome.map_err(|why| why.to_string()), named_by, scope) }
         })
         .collect()
     }

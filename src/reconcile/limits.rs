@@ -246,7 +246,13 @@ fn text_of(value: &Value) -> Result<String, String> {
 fn number(value: &Value) -> Result<Decimal, String> {
     match value {
         Value::Number(number) => Ok(*number),
-        Value::Text(text) => text.trim().parse().map_err(|_| not_a(text, "number")),
+        Value::Text(text) => {
+            let is_number = |text: &str| text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok();
+            text.trim().parse().map_err(|_| match is_number(text.trim()) {
+                true => format!("yields '{}', which is more than a number can be", brief(text)),
+                false => not_a(text, "number"),
+            })
+        }
         other => Err(not_a(&other.to_string(), "number")),
     }
 }

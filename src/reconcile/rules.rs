@@ -17,6 +17,7 @@ use minijinja::{Environment, Expression, UndefinedBehavior};
 use crate::domain::Value;
 
 use super::context::Scope;
+use super::limits;
 use super::tree::{Reads, Section, Walk};
 use super::types::RuleProblem;
 
@@ -54,6 +55,26 @@ fn moved(text: &str, by: TimeDelta) -> Option<String> {
     }
     let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     Some(at.checked_add_signed(by)?.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// Why there is no value from a rule, in words that begin with its key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoValue {
+    /// It could not be run to its end.
+    #[error("{0}")]
+    Failed(String),
+    /// It yields what no field can hold.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl NoValue {
+    fn named(self, key: &str) -> Self {
+        match self {
+            Self::Failed(why) => Self::Failed(format!("{key} {why}")),
+            Self::Unfit(why) => Self::Unfit(format!("{key} {why}")),
+        }
+    }
 }
 
 /// One rule, compiled.
@@ -106,10 +127,10 @@ impl Rule {
         }
     }
 
-    /// What the rule yields. The error says in words why it could not.
-    pub(super) fn value(&self, scope: &Scope) -> Result<Value, String> {
-        let value = self.run(scope)?;
-        read(&value, scope, 0).map_err(|why| format!("{} {why}", self.key))
+    /// What the rule yields.
+    pub(super) fn value(&self, scope: &Scope) -> Result<Value, NoValue> {
+        let value = self.run(scope).map_err(NoValue::Failed)?;
+        read(&value, scope, 0).map_err(|why| why.named(&self.key))
     }
 
     /// Whether the rule holds: anything but false, zero, nothing and emptiness does.
@@ -146,32 +167,44 @@ fn words(error: &minijinja::Error) -> String {
 }
 
 /// A minijinja value as one of ours. Numbers that came from a source come back exact (see [`Scope`]).
-fn read(value: &minijinja::Value, scope: &Scope, depth: usize) -> Result<Value, String> {
+fn read(value: &minijinja::Value, scope: &Scope, depth: usize) -> Result<Value, NoValue> {
+    let failed = |error: minijinja::Error| NoValue::Failed(format!("failed: {}", words(&error)));
     if depth > DEEPEST {
-        return Err("yields a value that is nested too deep".to_owned());
+        return Err(NoValue::Unfit("yields a value that is nested too deep".to_owned()));
     }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(Value::Null),
         ValueKind::Bool => Ok(Value::Bool(value.is_true())),
-        ValueKind::Number => scope.exact(value).map(Value::Number).ok_or_else(|| format!("yields {value}, no number")),
+        ValueKind::Number => scope.exact(value).map(Value::Number).ok_or_else(|| NoValue::Unfit(inexact(value))),
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default().trim();
             Ok(if text.is_empty() { Value::Null } else { Value::text(text) })
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter().map_err(|error| format!("failed: {}", words(&error)))?;
+            let items = value.try_iter().map_err(failed)?;
             items.map(|item| read(&item, scope, depth + 1)).collect::<Result<Vec<_>, _>>().map(Value::List)
         }
         ValueKind::Map => {
-            let keys = value.try_iter().map_err(|error| format!("failed: {}", words(&error)))?;
+            let keys = value.try_iter().map_err(failed)?;
             let pairs = keys.map(|key| {
-                let item = value.get_item(&key).map_err(|error| format!("failed: {}", words(&error)))?;
+                let item = value.get_item(&key).map_err(failed)?;
                 Ok((key.to_string(), read(&item, scope, depth + 1)?))
             });
-            pairs.collect::<Result<_, String>>().map(Value::Map)
+            pairs.collect::<Result<_, NoValue>>().map(Value::Map)
         }
-        ValueKind::Invalid => Err("failed while its value was read".to_owned()),
-        other => Err(format!("yields a {other}, which is no value")),
+        ValueKind::Invalid => Err(NoValue::Failed("failed while its value was read".to_owned())),
+        other => Err(NoValue::Unfit(format!("yields a {other}, which is no value"))),
+    }
+}
+
+/// Why a number of minijinja's is none of ours.
+fn inexact(number: &minijinja::Value) -> String {
+    match f64::try_from(number.clone()) {
+        Ok(double) if double.is_nan() => "yields no number: what it calculates has no result".to_owned(),
+        Ok(double) if double.is_infinite() => {
+            "yields an infinite number: it divides by zero, or goes beyond every number".to_owned()
+        }
+        _ => format!("yields {}, which has more digits than a number can have", limits::brief(&number.to_string())),
     }
 }
 

@@ -15,7 +15,7 @@ fn compile(source: &str) -> Result<(Rule, Reads), Vec<String>> {
 fn eval(source: &str, records: Vec<Record>) -> Result<Value, String> {
     let subject = sample::customer(records);
     let (rule, _) = compile(source).unwrap_or_else(|problems| panic!("{source}: {problems:?}"));
-    rule.value(&Scope::of_account(&View::of_subject(&subject)))
+    rule.value(&Scope::of_account(&View::of_subject(&subject))).map_err(|why| why.to_string())
 }
 
 fn of_company(source: &str, properties: &[(&str, Value)]) -> Value {

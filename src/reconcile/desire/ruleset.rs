@@ -6,7 +6,7 @@ use crate::domain::{Fields, Kind, Value};
 
 use super::super::context::Scope;
 use super::super::limits::{self, Field, Form};
-use super::super::rules::Rule;
+use super::super::rules::{NoValue, Rule};
 use super::super::settings::{ANY_VALUE, Section, Settings};
 use super::super::tree::{self, Reads};
 use super::super::types::{RuleProblem, Unit};
@@ -96,7 +96,7 @@ impl RuleSet {
     pub(super) fn selects(&self, scope: &Scope) -> Result<bool, String> {
         match self.selection.unread(scope) {
             Some(name) => Err(format!("{} needs {name}, which was not read", self.selection.key)),
-            None => self.selection.holds(scope),
+            None => self.selection.holds(scope).map_err(mended),
         }
     }
 
@@ -106,7 +106,7 @@ impl RuleSet {
     }
 
     /// Each field's rule, what it yields by the name Pivotal has for it, and the table that named it.
-    pub(in super::super) fn told(&self, scope: &Scope) -> Vec<(&Rule, Result<Value, String>, Option<&str>)> {
+    pub(in super::super) fn told(&self, scope: &Scope) -> Vec<(&Rule, Result<Value, NoValue>, Option<&str>)> {
         let told = self.fields.iter().map(|FieldRule { field, rule, words }| {
             let named = rule.value(scope).map(|value| match words {
                 Some(words) => words.translate(field.form, value, &rule.key, &mut Vec::new()),
@@ -133,7 +133,7 @@ impl RuleSet {
     }
 
     /// What the rules say, in Pivotal's form, with what a person should know. A field whose value does not fit is not among
-    /// them, and so is left as it is. The error says in words which rule failed and why.
+    /// them, and so is left as it is. The error says in words which rule failed, why, and what to do.
     pub(super) fn write(&self, scope: &Scope, unit: Unit) -> Result<(Fields, Vec<String>), String> {
         let mut fields = Fields::new();
         let mut notes = Vec::new();
@@ -145,7 +145,7 @@ impl RuleSet {
                 notes.push(format!("{name} was not read; {} is left as it is", field.name));
                 continue;
             }
-            let mut value = rule.value(scope)?;
+            let Some(mut value) = value_of(rule, scope, field.name, &mut notes)? else { continue };
             if let Some(words) = words {
                 value = words.translate(field.form, value, &rule.key, &mut notes);
             }
@@ -164,7 +164,8 @@ impl RuleSet {
                 notes.push(format!("{unread} was not read; {name} is left as it is"));
                 continue;
             }
-            match limits::fit_metadata(&rule.value(scope)?) {
+            let Some(value) = value_of(rule, scope, name, &mut notes)? else { continue };
+            match limits::fit_metadata(&value) {
                 Ok(fitted) => {
                     notes.extend(fitted.note.map(|note| format!("{name} {note}")));
                     fields.0.insert(name.clone(), fitted.value);
@@ -174,6 +175,23 @@ impl RuleSet {
         }
         Ok((fields, notes))
     }
+}
+
+/// What a rule yields for a field; nothing, and a note, where no field can hold that.
+fn value_of(rule: &Rule, scope: &Scope, field: &str, notes: &mut Vec<String>) -> Result<Option<Value>, String> {
+    match rule.value(scope) {
+        Ok(value) => Ok(Some(value)),
+        Err(NoValue::Failed(why)) => Err(mended(why)),
+        Err(NoValue::Unfit(why)) => {
+            notes.push(format!("{why}; {field} is left as it is"));
+            Ok(None)
+        }
+    }
+}
+
+/// Why a rule failed, and the way out.
+fn mended(why: String) -> String {
+    format!("{why}; mend the rule, or what it reads at its source")
 }
 
 /// What a section says of fields that Pivotal does not have or that are not its to say, and what it must say and does not.

@@ -4,6 +4,7 @@ use super::super::super::Reconciler;
 use super::super::super::sample::{at, child, company, contact, customer, deal, number, reconciler, rule, settings};
 use super::super::super::types::{Desired, Wanted};
 use super::*;
+use crate::domain::MrrUnit;
 
 fn words(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
@@ -14,6 +15,34 @@ fn said(desired: &Desired) -> &Fields {
         Wanted::Yes(fields) => fields,
         other => panic!("not wanted: {other:?}"),
     }
+}
+
+#[test]
+fn what_no_number_can_hold_is_left_out_and_a_rule_that_fails_holds() {
+    let with = |source: &str| {
+        let mut settings = settings();
+        rule(&mut settings.customers.fields, "mrr", source);
+        rule(&mut settings.customers.metadata, "size", source);
+        let properties = [("name", "Acme".into()), ("lifecyclestage", "customer".into()), ("zero", number("0"))];
+        let reconciler = Reconciler::new(&settings, Some(MrrUnit::Dollars)).unwrap();
+        reconciler.desire(&customer([company("1", &properties)]), at("2026-06-01"))
+    };
+    for (source, told) in [
+        ("1e400", "yields an infinite number: it divides by zero, or goes beyond every number"),
+        ("1e300", "which has more digits than a number can have"),
+        ("99999999999999999999999999999999", "which has more digits than a number can have"),
+        ("'NaN'", "yields 'NaN', which is no number"),
+        ("'99999999999999999999999999999999'", "which is more than a number can be"),
+        ("'1e400'", "which is more than a number can be"),
+    ] {
+        let desired = with(source);
+        assert_eq!(said(&desired).get("mrr"), None, "{source}");
+        let note = desired.notes.iter().find(|note| note.message.starts_with("customers.fields.mrr ")).unwrap();
+        assert!(note.message.contains(told) && note.message.ends_with("; mrr is left as it is"), "{source} {note:?}");
+    }
+    let Wanted::Held(why) = with("5 / company.zero").wanted else { panic!("held") };
+    assert!(why.starts_with("customers.fields.mrr failed: "), "{why}");
+    assert!(why.ends_with("; mend the rule, or what it reads at its source (hubspot:company:1)"), "{why}");
 }
 
 /// A property, the table of values, and what is written.
