@@ -56,6 +56,9 @@ pub struct AccountFacts {
     /// Records of other streams that this record itself names as the same account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<SourceKey>,
+    /// Where it should name such a record and shows something else: by which property, and what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misnamed: Vec<(String, String)>,
     /// Older ids that were merged into this record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<SourceKey>,

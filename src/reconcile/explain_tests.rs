@@ -57,6 +57,18 @@ fn the_evidence_is_named() {
 }
 
 #[test]
+fn what_should_name_a_company_and_does_not_is_told() {
+    // stripe-api.md trap 58.
+    let noted = account(stripe("cus_1", "2026-01-01"), |facts| {
+        facts.misnamed = vec![("metadata.hubspot_company_id".to_owned(), "https://x/0-2/123".to_owned())];
+    });
+    let notes = explained(&customer([noted])).desired.notes;
+    let note = notes.iter().find(|note| note.subject == stripe_key("cus_1")).unwrap();
+    let told = "has 'https://x/0-2/123' as metadata.hubspot_company_id, which is no company id";
+    assert!(note.message.starts_with(told), "{note:?}");
+}
+
+#[test]
 fn a_person_says_whom_it_belongs_to() {
     let told = explained(&child(Kind::Contact, jane()));
     assert_eq!(told.evidence, ["hubspot:contact:7 belongs to hubspot:company:1: its primary company"]);

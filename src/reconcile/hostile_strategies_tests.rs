@@ -154,7 +154,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         instant(),
     )
         .prop_map(|(name, domains, emails, links, merged, created_at)| {
-            Facts::Account(AccountFacts { name, domains, emails, links, merged, created_at })
+            Facts::Account(AccountFacts { name, domains, emails, links, merged, created_at, ..AccountFacts::default() })
         });
     let person = (prop::option::of(text()), prop::option::of(text()), links(), keys())
         .prop_map(|(name, email, accounts, merged)| Facts::Person(PersonFacts { name, email, accounts, merged }));

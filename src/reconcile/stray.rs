@@ -2,8 +2,8 @@
 
 use crate::domain::{Facts, SourceKey};
 
-use super::Reconciler;
 use super::types::{Desired, Note, Subject};
+use super::{Reconciler, limits};
 
 impl Reconciler {
     /// The records that an account's records name as one with them and that are not among them, each with who names it.
@@ -21,6 +21,21 @@ impl Reconciler {
 }
 
 impl Desired {
+    /// Says where a record should name another one, and shows what cannot be its id.
+    pub(super) fn tell_misnamed(&mut self, subject: &Subject) {
+        for known in subject.records.iter().filter(|known| known.counts()) {
+            let Facts::Account(account) = &known.record.facts else { continue };
+            let notes = account.misnamed.iter().map(|(place, text)| Note {
+                subject: known.record.key.clone(),
+                message: format!(
+                    "has '{}' as {place}, which is no company id, so that says nothing; an id is a number alone, as in 123",
+                    limits::brief(text)
+                ),
+            });
+            self.notes.extend(notes);
+        }
+    }
+
     /// Says that a record names another one that is not there.
     pub fn tell_stray(&mut self, namer: &SourceKey, named: &SourceKey) {
         let message = format!(

@@ -32,11 +32,13 @@ impl Reconciler {
     }
 
     fn desired_now(&self, subject: &Subject, now: Timestamp) -> Desired {
-        match subject.entity.kind {
+        let mut desired = match subject.entity.kind {
             Kind::Customer => customer::desire(self, subject, now),
             Kind::Contact => contact::desire(self, subject),
             Kind::Onboarding => onboarding::desire(self, subject, now),
-        }
+        };
+        desired.tell_misnamed(subject);
+        desired
     }
 }
 

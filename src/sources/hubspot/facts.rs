@@ -299,7 +299,7 @@ fn facts(shape: &Shape, known: &Known, row: &Row, links: Vec<AccountLink>, merge
             let created_at = row.created_at.as_deref().and_then(instant);
             let name = text("name");
             let links = payers(shape, row);
-            Facts::Account(AccountFacts { name, domains, emails: Vec::new(), links, merged, created_at })
+            Facts::Account(AccountFacts { name, domains, links, merged, created_at, ..AccountFacts::default() })
         }
     }
 }

@@ -37,10 +37,12 @@ pub(super) const PROPERTIES: [&str; 16] = [
 /// The customer as a record. Only its id is demanded, and that was looked at before.
 pub(super) fn customer(id: &str, raw: &Raw, reads: &BTreeSet<String>, company_keys: &[String]) -> Record {
     let text = |name: &str| raw.get(name).and_then(Json::as_str).filter(|t| !t.trim().is_empty()).map(str::to_owned);
+    let (links, misnamed) = company_links(raw, company_keys);
     let facts = AccountFacts {
         name: text("business_name").or_else(|| text("name")),
         emails: text("email").into_iter().collect(),
-        links: company_links(raw, company_keys),
+        links,
+        misnamed,
         created_at: raw.get("created").and_then(Json::as_i64).and_then(instant),
         ..AccountFacts::default()
     };
@@ -73,12 +75,16 @@ fn value(name: &str, json: &Json) -> Value {
     }
 }
 
-/// Companies the metadata names. A HubSpot id is all digits; anything else there is somebody's note (trap 58).
-fn company_links(raw: &Raw, keys: &[String]) -> Vec<SourceKey> {
+/// Companies the metadata names, and what stands there instead of one. A HubSpot id is all digits; anything else there is
+/// somebody's note (trap 58).
+fn company_links(raw: &Raw, keys: &[String]) -> (Vec<SourceKey>, Vec<(String, String)>) {
     let metadata = raw.get("metadata").and_then(Json::as_object);
-    let named = keys.iter().filter_map(|key| metadata?.get(key)?.as_str()).map(str::trim);
-    let ids: BTreeSet<_> = named.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).collect();
-    ids.into_iter().map(|id| SourceKey::new(Stream::HubspotCompanies, id)).collect()
+    let named = keys.iter().filter_map(|key| Some((key, metadata?.get(key)?.as_str()?.trim())));
+    let named = named.filter(|(_, text)| !text.is_empty());
+    let (ids, notes): (Vec<_>, Vec<_>) = named.partition(|(_, text)| text.bytes().all(|b| b.is_ascii_digit()));
+    let ids: BTreeSet<&str> = ids.into_iter().map(|(_, id)| id).collect();
+    let links = ids.into_iter().map(|id| SourceKey::new(Stream::HubspotCompanies, id)).collect();
+    (links, notes.into_iter().map(|(key, note)| (format!("metadata.{key}"), note.to_owned())).collect())
 }
 
 /// The subscription as a record as of `now`, and what makes its figures doubtful. The error says why it cannot be a record.

@@ -55,6 +55,16 @@ fn metadata_links_only_by_what_can_be_an_id_trap_58() {
 }
 
 #[test]
+fn metadata_that_should_name_a_company_and_does_not_is_kept_to_be_told_trap_58() {
+    let url = "https://app.hubspot.com/contacts/1/record/0-2/123";
+    let metadata = json!({"hubspot_company_id": url, "hs": "🚀", "other": "x"});
+    let facts = account(json!({"metadata": metadata}), &["hubspot_company_id", "hs", "blank"]);
+    assert!(facts.links.is_empty());
+    let told = [("metadata.hubspot_company_id", url), ("metadata.hs", "🚀")];
+    assert_eq!(facts.misnamed, told.map(|(place, text)| (place.to_owned(), text.to_owned())));
+}
+
+#[test]
 fn only_what_rules_read_is_kept() {
     let json = json!({"id": "cus_1", "name": "Acme", "email": null, "phone": "1", "delinquent": false, "created": 1_790_000_000,
         "metadata": {"tier": "gold"}, "sources": {}, "address": {"country": "DE", "line1": null}});
