@@ -92,6 +92,30 @@ async fn unbound_unreadable_and_deleted_have_their_stories() {
 }
 
 #[tokio::test]
+async fn a_page_names_the_record_of_the_kind_it_shows() {
+    let scene = Scene::new().await;
+    let company = scene.account("953").await;
+    let owner = key(COMPANIES, "953");
+    scene.save(&[contact("953", &owner)]).await;
+    let told = async |text: &str| -> Vec<SourceKey> {
+        let stories = scene.store.explain(&reference(text)).await.unwrap();
+        stories.into_iter().flat_map(|story| story.records).map(|record| record.key).collect()
+    };
+    let entity = |stories: Vec<crate::store::Story>| stories[0].entity.as_ref().map(|entity| entity.entity.id);
+    for page in ["record/0-2/953", "company/953"] {
+        let address = format!("https://app.hubspot.com/contacts/1/{page}");
+        assert_eq!(told(&address).await, [owner.clone()], "{page}");
+        assert_eq!(entity(scene.store.explain(&reference(&address)).await.unwrap()), Some(company));
+    }
+    assert_eq!(
+        told("https://app.hubspot.com/contacts/1/record/0-1/953").await,
+        [SourceKey::new(Stream::HubspotContacts, "953")]
+    );
+    assert!(told("https://app.hubspot.com/contacts/1/record/0-3/953").await.is_empty());
+    assert_eq!(told("https://app.example.com/x/953").await.len(), 2, "a page of no known kind");
+}
+
+#[tokio::test]
 async fn a_story_shows_the_last_ten_attempts_newest_first() {
     let scene = Scene::new().await;
     let entity = scene.account("1").await;
