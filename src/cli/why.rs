@@ -6,7 +6,7 @@ use crate::app::AppError;
 use crate::config::Settings;
 use crate::domain::SourceName;
 use crate::engine::explain::{self, Absent};
-use crate::engine::{self, EngineError};
+use crate::engine::{self, Enabled, EngineError};
 use crate::reconcile::Reconciler;
 use crate::store::{Reference, Store};
 
@@ -37,6 +37,8 @@ pub(super) fn not_here(settings: &Settings, reference: &Reference, absent: &Abse
         SourceName::Hubspot => !settings.hubspot.enabled,
         SourceName::Stripe => !settings.stripe.enabled,
     };
-    let error = EngineError::from(engine::not_here(reference, absent, settings.contacts.billing.enabled, is_off));
+    let enabled =
+        Enabled { billing_contacts: settings.contacts.billing.enabled, onboardings: settings.onboardings.enabled };
+    let error = EngineError::from(engine::not_here(reference, absent, enabled, is_off));
     Failure::new(error.kind(), error.to_string(), error.hint())
 }

@@ -1,6 +1,6 @@
 //! What an audit looks at, by the names a person gives, and what it found there; and why a name means nothing here.
 
-use crate::domain::{Kind, Mirror, MirrorState, PivotalId, SourceName};
+use crate::domain::{Kind, Mirror, MirrorState, PivotalId, Role, SourceName};
 use crate::store::{FindingRow, Reference, StoreError};
 
 use super::explain::{self, Absent};
@@ -83,7 +83,11 @@ impl Engine {
         if stories.is_empty() {
             let absent = explain::absent(&self.store, reference).await?;
             let is_off = |source| !self.sources.iter().any(|one| one.name() == source);
-            return Err(not_here(reference, &absent, self.reconciler.has_billing_contacts(), is_off).into());
+            let enabled = Enabled {
+                billing_contacts: self.reconciler.has_billing_contacts(),
+                onboardings: self.reconciler.opens_onboardings(),
+            };
+            return Err(not_here(reference, &absent, enabled, is_off).into());
         }
         let entities = stories.into_iter().filter_map(|story| story.entity).map(|entity| entity.entity);
         let there = |mirror: &Mirror| mirror.state == MirrorState::Live;
@@ -96,13 +100,23 @@ impl Engine {
     }
 }
 
-/// Why nothing is known under a name, given whether `[contacts.billing]` is enabled and which sources are not.
+/// Which sections of the configuration that may be switched off are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enabled {
+    /// `contacts.billing.enabled`
+    pub billing_contacts: bool,
+    /// `onboardings.enabled`
+    pub onboardings: bool,
+}
+
+/// Why nothing is known under a name, given which sections are enabled and which sources are not.
 pub fn not_here(
     reference: &Reference,
     absent: &Absent,
-    has_billing_contacts: bool,
+    enabled: Enabled,
     is_off: impl Fn(SourceName) -> bool,
 ) -> NotHere {
+    let Enabled { billing_contacts: has_billing_contacts, onboardings: has_onboardings } = enabled;
     let is_shown =
         |reference: &Reference| matches!(reference, Reference::Record(key) if key.stream.shown_by().is_some());
     let (message, hint) = match absent {
@@ -116,6 +130,10 @@ pub fn not_here(
                 stream.source()
             ),
             "set it to true, and run `pivotal-sync backfill`".to_owned(),
+        ),
+        Absent::NeverRead(stream) if stream.role() == Role::Deal && !has_onboardings => (
+            format!("{reference} is not known here: deals are not read, because onboardings.enabled is false"),
+            "set it to true, and run `pivotal-sync plan`".to_owned(),
         ),
         Absent::NeverRead(stream) => (
             format!("{reference} is not known here: {stream} was never read"),

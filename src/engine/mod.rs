@@ -74,7 +74,7 @@ use run::Run;
 
 pub use decision::{Decision, Taken};
 pub use error::EngineError;
-pub use look::{Look, NotHere, not_here};
+pub use look::{Enabled, Look, NotHere, not_here};
 pub use saved::{PLAN_HOURS, PlanRefused, SavedPlan};
 pub use tell::RUN_FAILED;
 pub use undo::{CannotUndo, Released, UndoPlan};

@@ -338,6 +338,11 @@ impl Reconciler {
     pub const fn has_billing_contacts(&self) -> bool {
         self.billing.is_some()
     }
+
+    /// Whether won deals open onboardings: `onboardings.enabled`.
+    pub const fn opens_onboardings(&self) -> bool {
+        self.onboardings.is_some()
+    }
 }
 
 #[cfg(test)]
