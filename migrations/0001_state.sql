@@ -155,7 +155,7 @@ CREATE TABLE remote (
     parent       TEXT,                         -- cuid of the customer, for contacts and onboardings
     hubspot_company_id TEXT,
     stripe_customer_id TEXT,
-    domain       TEXT,                         -- lower case
+    domain       TEXT,                         -- lower case, international names in ASCII
     slug         TEXT,
     email        TEXT,                         -- lower case
     fields       TEXT NOT NULL,                -- JSON: everything it said

@@ -281,7 +281,7 @@ fn queries_for(kind: Kind, subject: &Subject, fields: &Fields) -> Vec<RemoteQuer
     match kind {
         Kind::Customer => {
             let by_domain = fields.text("domain").filter(|_| linked.is_none());
-            let ids = carrying(subject, by_domain.map(str::to_lowercase).into_iter().collect());
+            let ids = carrying(subject, by_domain.map(str::to_owned).into_iter().collect());
             linked.map(|object| RemoteQuery::Ids(kind, vec![object])).into_iter().chain([ids]).collect()
         }
         Kind::Contact | Kind::Onboarding if linked.is_some() => {

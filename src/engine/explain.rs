@@ -199,6 +199,6 @@ pub async fn absent(store: &Store, reference: &Reference) -> Result<Absent, Stor
         }
         Reference::Email(_) | Reference::Id(_) | Reference::Page { .. } => Vec::new(),
     };
-    let found = store.remote(&query).await?.into_iter().flatten().next();
+    let found = store.remote(&query).await?.into_iter().flatten().find(|row| row.owner.is_none());
     Ok(found.map_or(Absent::Unknown, |row| Absent::OnlyInPivotal(Box::new(row))))
 }

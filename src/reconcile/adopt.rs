@@ -146,12 +146,12 @@ impl Search<'_> {
         if self.stands_alone() {
             return Adoption::Nothing;
         }
-        let Some(domain) = self.fields.text("domain").and_then(identity::host) else { return Adoption::Nothing };
+        let domain_of = |fields: &Fields| fields.text("domain").and_then(identity::compared_host);
+        let Some(domain) = domain_of(self.fields) else { return Adoption::Nothing };
         if freemail::is_free(&domain) || self.own_free.contains(&domain) {
             return Adoption::Nothing;
         }
-        let fits =
-            |candidate: &Candidate| candidate.fields.text("domain").and_then(identity::host).as_ref() == Some(&domain);
+        let fits = |candidate: &Candidate| domain_of(&candidate.fields).as_ref() == Some(&domain);
         let by_domain: Vec<&Candidate> =
             self.candidates.iter().filter(|c| fits(c) && !self.belongs_elsewhere(c)).copied().collect();
         match by_domain.as_slice() {

@@ -1,5 +1,7 @@
 //! Why an entity is what it is, for a person who asks: the same rules and the same evidence, told instead of applied.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::domain::{
     AccountLink, Choice, Facts, Kind, Later, Mirror, MirrorState, Removal, Role, SourceKey, Stream, Timestamp, Value,
     Verb,
@@ -8,6 +10,7 @@ use crate::domain::{
 use super::Reconciler;
 use super::context::Scope;
 use super::desire::RuleSet;
+use super::identity::Untelling;
 use super::plan::{ARCHIVED, STATUS};
 use super::rules::Rule;
 use super::types::{Desired, Known, Subject, Wanted};
@@ -118,7 +121,10 @@ impl Reconciler {
     fn evidence(&self, subject: &Subject) -> Vec<String> {
         let mut told: Vec<String> = subject.records.iter().filter_map(decided).collect();
         match subject.entity.kind {
-            Kind::Customer => told.extend(self.together(subject)),
+            Kind::Customer => {
+                told.extend(self.together(subject));
+                told.extend(self.untelling(subject));
+            }
             Kind::Contact | Kind::Onboarding => told.extend(subject.records.iter().filter_map(belongs)),
         }
         told
@@ -141,6 +147,25 @@ impl Reconciler {
             }));
         }
         told
+    }
+
+    /// The hosts that its records show and that are no evidence of whose they are, and why not.
+    fn untelling(&self, subject: &Subject) -> Vec<String> {
+        let mut shown: BTreeMap<String, (Untelling, BTreeSet<&SourceKey>)> = BTreeMap::new();
+        for known in subject.records.iter().filter(|known| known.counts()) {
+            let Facts::Account(account) = &known.record.facts else { continue };
+            for (host, _) in identity::hosts(account) {
+                if let Err(why) = identity::telling(&host, &self.own_free) {
+                    shown.entry(host).or_insert_with(|| (why, BTreeSet::new())).1.insert(&known.record.key);
+                }
+            }
+        }
+        let sentence = |(host, (why, keys)): (String, (Untelling, BTreeSet<&SourceKey>))| {
+            let more = keys.len().saturating_sub(1);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            Some(format!("{host}, shown by {}{more}, does not say whose they are: {why}", keys.first()?))
+        };
+        shown.into_iter().filter_map(sentence).collect()
     }
 
     /// What two records show alike: an explicit id before a domain.

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use crate::domain::{AccountLink, Facts, Fields, Mirror, Record, SourceKey, Stream, Value};
+use crate::domain::{AccountFacts, AccountLink, Facts, Fields, Mirror, Record, SourceKey, Stream, Value};
 
 use super::freemail;
 
@@ -11,19 +12,25 @@ use super::freemail;
 ///
 /// * `is:<key>`: the record itself, records it names as the same account, and older ids merged into it;
 /// * `domain:<registrable domain>`: of its web domains and of its mail addresses, mail providers left out;
+/// * `host:<host>`: of its web domains and its own mail hosts that are no such evidence, for finding a record by its domain;
 /// * `email:<address>`: for finding a record by address; never evidence that two accounts are one (stripe-api.md trap 24);
 /// * `of:<account key>`: the account a person, a deal or a subscription belongs to.
+///
+/// Hosts are in ASCII, as [`ascii`] has them.
 pub(super) fn tokens(record: &Record, own_free: &BTreeSet<String>) -> Vec<String> {
     let mut tokens = BTreeSet::new();
     match &record.facts {
         Facts::Account(account) => {
             let named = account.links.iter().chain(&account.merged).chain([&record.key]);
             tokens.extend(named.map(names));
-            let hosts = account.domains.iter().filter_map(|text| host(text));
-            let mail_hosts = account.emails.iter().filter_map(|text| mail_host(text));
-            for domain in hosts.chain(mail_hosts).filter_map(|host| registrable(&host)) {
-                if !freemail::is_free(&domain) && !own_free.contains(&domain) {
-                    tokens.insert(format!("domain:{domain}"));
+            for (host, is_of_mail) in hosts(account) {
+                match telling(&host, own_free) {
+                    Ok(domain) => {
+                        tokens.insert(format!("domain:{domain}"));
+                    }
+                    // Who has a mailbox there is not called by it.
+                    Err(Untelling::Provider | Untelling::Named) if is_of_mail => {}
+                    Err(_) => tokens.extend(names_of(&host).into_iter().map(|name| format!("host:{name}"))),
                 }
             }
             tokens.extend(account.emails.iter().filter_map(|text| email(text)).map(|email| format!("email:{email}")));
@@ -38,6 +45,51 @@ pub(super) fn tokens(record: &Record, own_free: &BTreeSet<String>) -> Vec<String
         }
     }
     tokens.into_iter().collect()
+}
+
+/// The hosts that an account shows, in ASCII, and whether it is one of its mail addresses that does.
+pub(super) fn hosts(account: &AccountFacts) -> impl Iterator<Item = (String, bool)> {
+    let web = account.domains.iter().filter_map(|text| compared_host(text)).map(|host| (host, false));
+    web.chain(account.emails.iter().filter_map(|text| mail_host(text)).map(|host| (host, true)))
+}
+
+/// Why a host does not tell whose an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Untelling {
+    /// Its domain is a mail provider's.
+    #[error("it gives mailboxes to anybody")]
+    Provider,
+    /// Its domain is one of a mail provider that a person named.
+    #[error("identity.free_mail_domains names it")]
+    Named,
+    /// It is a public suffix.
+    #[error("many have a name of their own below it")]
+    Suffix,
+    /// It is no name at all.
+    #[error("it is an IP address")]
+    Address,
+    /// The public suffix list does not know its ending.
+    #[error("the public suffix list knows no such ending")]
+    Unlisted,
+}
+
+/// The registrable domain of a host in ASCII, where sharing that is evidence that two accounts are one.
+pub(super) fn telling(host: &str, own_free: &BTreeSet<String>) -> Result<String, Untelling> {
+    match registrable(host) {
+        Some(domain) if freemail::is_free(&domain) => Err(Untelling::Provider),
+        Some(domain) if own_free.contains(&domain) => Err(Untelling::Named),
+        Some(domain) => Ok(domain),
+        None if host.parse::<IpAddr>().is_ok() => Err(Untelling::Address),
+        None if psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known()) => Err(Untelling::Suffix),
+        None => Err(Untelling::Unlisted),
+    }
+}
+
+/// What people may call a host that is no evidence: itself, and the domain above it.
+fn names_of(host: &str) -> BTreeSet<String> {
+    let domain = psl::domain(host.as_bytes()).filter(|_| host.parse::<IpAddr>().is_err());
+    let domain = domain.and_then(|domain| String::from_utf8(domain.as_bytes().to_vec()).ok());
+    domain.into_iter().chain([host.to_owned()]).collect()
 }
 
 /// The token of a record that says it is, or is one with, another.
@@ -98,7 +150,20 @@ pub(super) fn host(text: &str) -> Option<String> {
     sound.then(|| host.to_owned())
 }
 
-/// A mail address in lower case, if it looks like one.
+/// A host in lower case as it is compared: an international name in its ASCII form, so that both its spellings are one.
+fn ascii(host: String) -> String {
+    if host.is_ascii() && !host.contains("xn--") {
+        return host;
+    }
+    idna::domain_to_ascii(&host).ok().filter(|ascii| !ascii.is_empty()).unwrap_or(host)
+}
+
+/// The [`host`] of a domain or URL as it is compared.
+pub(super) fn compared_host(text: &str) -> Option<String> {
+    host(text).map(ascii)
+}
+
+/// A mail address in lower case, if it looks like one. Its host is in ASCII, the only form that Pivotal takes.
 pub(super) fn email(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.rsplit_once('<').map_or(text, |(_, rest)| rest.trim_end_matches('>'));
@@ -106,7 +171,8 @@ pub(super) fn email(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>');
     let sound = !local.is_empty() && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.');
-    (sound && !domain.contains("..") && !text.contains(bad)).then_some(text)
+    let sound = sound && !domain.contains("..") && !text.contains(bad);
+    sound.then(|| format!("{local}@{}", ascii(domain.to_owned())))
 }
 
 fn mail_host(text: &str) -> Option<String> {
@@ -128,7 +194,7 @@ pub(super) fn own_free_domains(configured: &[String]) -> BTreeSet<String> {
     configured
         .iter()
         .map(|text| text.trim().trim_start_matches(['@', '*', '.']).to_lowercase())
-        .map(|text| host(&text).and_then(|host| registrable(&host)).unwrap_or(text))
+        .map(|text| compared_host(&text).and_then(|host| registrable(&host)).unwrap_or(text))
         .collect()
 }
 

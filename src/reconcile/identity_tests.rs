@@ -70,11 +70,77 @@ fn an_account_shows_its_ids_domains_and_addresses() {
             "email:billing@mail.acme.fr",
             "email:jo@partner.net",
             "email:jo@yahoo.co.jp",
+            "host:gmail.com",
             "is:hubspot:company:3",
             "is:hubspot:company:5",
             "is:stripe:customer:cus_aB",
         ]
     );
+}
+
+#[test]
+fn international_names_are_one_in_both_spellings() {
+    for text in ["bücher.de", "https://www.BÜCHER.de/x", "xn--bcher-kva.de", "XN--bcher-kva.de.", "bu\u{308}cher.de"]
+    {
+        assert_eq!(compared_host(text).as_deref(), Some("xn--bcher-kva.de"), "{text}");
+    }
+    assert_eq!(host("www.Bücher.de").as_deref(), Some("bücher.de"), "as it is written");
+    for plain in ["acme.com", "under_score.com", "xn--.com", "a.xn--zzzzzzzz"] {
+        assert_eq!(compared_host(plain).as_deref(), Some(plain));
+    }
+    assert_eq!(email("Rechnung@Bücher.de").as_deref(), Some("rechnung@xn--bcher-kva.de"));
+    let shown = |domain: &str, mail: &str| {
+        let record = account(company("5", &[]), |facts| {
+            facts.domains = vec![domain.to_owned()];
+            facts.emails = vec![mail.to_owned()];
+        });
+        tokens(&record, &free(&[]))
+    };
+    let expected = ["domain:xn--bcher-kva.de", "email:a@xn--bcher-kva.de", "is:hubspot:company:5"];
+    assert_eq!(shown("shop.bücher.de", "a@xn--bcher-kva.de"), expected);
+    assert_eq!(shown("xn--bcher-kva.de", "a@bücher.de"), expected);
+    assert_eq!(free(&["bücher.de"]), free(&["xn--bcher-kva.de"]));
+    // A public suffix of its own, in both spellings.
+    for host in ["shop.食狮.公司.cn", "食狮.公司.cn"] {
+        let ascii = compared_host(host).unwrap();
+        assert_eq!(registrable(&ascii).as_deref(), Some("xn--85x722f.xn--55qx5d.cn"), "{host}");
+    }
+}
+
+#[test]
+fn what_is_no_evidence_can_be_found_by_all_the_same() {
+    let shown = |domains: &[&str], emails: &[&str]| -> Vec<String> {
+        let record = account(stripe("cus_1", "2026-01-01"), |facts| {
+            facts.domains = domains.iter().map(|text| (*text).to_owned()).collect();
+            facts.emails = emails.iter().map(|text| (*text).to_owned()).collect();
+        });
+        let is_host = |token: &String| token.starts_with("host:") || token.starts_with("domain:");
+        tokens(&record, &free(&["partner.net"])).into_iter().filter(is_host).collect()
+    };
+    assert_eq!(shown(&["gmail.com"], &[]), ["host:gmail.com"]);
+    assert_eq!(shown(&["shop.partner.net"], &[]), ["host:partner.net", "host:shop.partner.net"]);
+    assert_eq!(
+        shown(&["https://corp.local/x"], &["a@mail.corp.test"]),
+        ["host:corp.local", "host:corp.test", "host:mail.corp.test"]
+    );
+    assert_eq!(shown(&["github.io", "127.0.0.1"], &[]), ["host:127.0.0.1", "host:github.io"]);
+    // A mailbox at a provider is nobody's domain.
+    assert!(shown(&[], &["a@gmail.com", "b@partner.net"]).is_empty());
+}
+
+#[test]
+fn why_a_host_tells_nothing_is_known() {
+    for (host, expected) in [
+        ("shop.acme.com", Ok("acme.com")),
+        ("gmail.com", Err(Untelling::Provider)),
+        ("mail.partner.net", Err(Untelling::Named)),
+        ("github.io", Err(Untelling::Suffix)),
+        ("co.uk", Err(Untelling::Suffix)),
+        ("corp.test", Err(Untelling::Unlisted)),
+        ("10.0.0.1", Err(Untelling::Address)),
+    ] {
+        assert_eq!(telling(host, &free(&["partner.net"])), expected.map(str::to_owned), "{host}");
+    }
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Reconciler {
         }
     }
 
-    /// Evidence tokens of a record: `is:`, `domain:`, `email:` and `of:`, each followed by what it names. Sorted.
+    /// Evidence tokens of a record: `is:`, `domain:`, `host:`, `email:` and `of:`, each followed by what it names. Sorted.
     pub fn tokens(&self, record: &Record) -> Vec<String> {
         identity::tokens(record, &self.own_free)
     }

@@ -1,5 +1,6 @@
 //! What a person calls a thing, and the entities it names.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -122,6 +123,12 @@ impl fmt::Display for Reference {
     }
 }
 
+/// A host in lower case, an international name in its ASCII form: the form of hosts in evidence, and of what is looked up.
+pub(super) fn ascii(host: &str) -> Cow<'_, str> {
+    let ascii = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::EMPTY).ok();
+    ascii.filter(|ascii| !ascii.is_empty()).unwrap_or_else(|| Cow::Owned(host.to_lowercase()))
+}
+
 /// What a reference names: entities, and records that are bound to none.
 #[derive(Default)]
 pub(super) struct Named {
@@ -154,7 +161,10 @@ impl Store {
             Reference::Record(key) => self.named_by_key(key).await,
             Reference::Display(kind, id) => self.named_by_number(*kind, *id).await,
             Reference::Cuid(id) => self.named_by_cuid(id).await,
-            Reference::Email(email) => self.named_by_token(&format!("email:{email}")).await,
+            Reference::Email(email) => {
+                let (name, host) = email.rsplit_once('@').unwrap_or((email, ""));
+                self.named_by_tokens(&[format!("email:{name}@{}", ascii(host))]).await
+            }
             Reference::Domain(domain) => self.named_by_domain(domain).await,
             // `meant` makes these into one of the others.
             Reference::Id(_) | Reference::Page { .. } => Ok(Named::default()),
@@ -199,20 +209,37 @@ impl Store {
         Ok(Named { entities: found.into_iter().collect(), ..Named::default() })
     }
 
-    /// Tokens hold registrable domains: a host below one is looked up by its parents until something answers.
+    /// What shows a domain, or what is in Pivotal under it. Evidence is registrable domains: a host below one is looked up by
+    /// its parents until something answers.
     async fn named_by_domain(&self, domain: &str) -> Result<Named, Trouble> {
-        let mut rest = domain;
-        loop {
-            let named = self.named_by_token(&format!("domain:{rest}")).await?;
-            match rest.split_once('.') {
-                Some((_, above)) if named.is_empty() && above.contains('.') => rest = above,
-                _ => return Ok(named),
-            }
+        let domain = ascii(domain);
+        let mut named = self.named_by_tokens(&[format!("domain:{domain}"), format!("host:{domain}")]).await?;
+        if named.is_empty() {
+            named = self.named_in_pivotal(&domain).await?;
         }
+        let mut rest = domain.as_ref();
+        while let Some((_, above)) = rest.split_once('.').filter(|(_, above)| named.is_empty() && above.contains('.')) {
+            named = self.named_by_tokens(&[format!("domain:{above}")]).await?;
+            rest = above;
+        }
+        Ok(named)
     }
 
-    async fn named_by_token(&self, token: &str) -> Result<Named, Trouble> {
-        let tokens = json(&[token])?;
+    /// The entities that stand for the customers which Pivotal was seen to have under a domain.
+    async fn named_in_pivotal(&self, domain: &str) -> Result<Named, Trouble> {
+        let found = sqlx::query_scalar!(
+            r#"SELECT n.id AS "id!: i64" FROM remote m CROSS JOIN entity n ON n.pivotal_id = m.pivotal_id
+               WHERE m.domain = ? AND m.object = 'customer' LIMIT ?"#,
+            domain,
+            MOST
+        )
+        .fetch_all(self.read())
+        .await?;
+        Ok(Named { entities: found.into_iter().collect(), ..Named::default() })
+    }
+
+    async fn named_by_tokens(&self, tokens: &[String]) -> Result<Named, Trouble> {
+        let tokens = json(tokens)?;
         let found = sqlx::query!(
             r#"SELECT r.stream, r.external_id, r.entity_id FROM json_each(?) j
                CROSS JOIN evidence e ON e.token = j.value

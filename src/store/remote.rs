@@ -1,10 +1,12 @@
 //! What Pivotal held when it was last walked: the base of adoption.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
 
 use super::error::Trouble;
+use super::explain::ascii;
 use super::{RemoteQuery, RemoteRow, Store, StoreError, json, rows, time};
 use crate::domain::{EntityId, ExternalId, Fields, Kind, Mirror, PivotalId, Timestamp, Value};
 use crate::ports::RemoteObject;
@@ -33,7 +35,7 @@ impl<'a> Row<'a> {
             parent: object.parent.as_ref().map(PivotalId::as_str),
             company: field("hubspot_company_id"),
             stripe: field("stripe_customer_id"),
-            domain: field("domain").map(|d| d.to_lowercase()),
+            domain: field("domain").map(|domain| ascii(&domain).into_owned()),
             slug: field("slug"),
             email: field("email").map(|e| e.to_lowercase()),
             fields: json(&object.fields)?,
@@ -55,38 +57,43 @@ fn plain(fields: &Fields, name: &str) -> Option<String> {
 struct Wanted<'a> {
     query: usize,
     by: &'static str,
-    value: &'a str,
+    value: Cow<'a, str>,
     object: &'a str,
 }
 
-fn wanted(queries: &[RemoteQuery]) -> Vec<Wanted<'_>> {
+fn wanted<'a>(queries: &'a [RemoteQuery]) -> Vec<Wanted<'a>> {
     let mut all = Vec::new();
     for (query, asked) in queries.iter().enumerate() {
         match asked {
             RemoteQuery::Customers { hubspot_company_ids, stripe_customer_ids, domains } => {
                 let object = Kind::Customer.as_str();
-                let by = |by| move |value| Wanted { query, by, value, object };
-                all.extend(hubspot_company_ids.iter().map(ExternalId::as_str).map(by("company")));
-                all.extend(stripe_customer_ids.iter().map(ExternalId::as_str).map(by("stripe")));
-                all.extend(domains.iter().map(String::as_str).map(by("domain")));
+                let by = |by| move |id: &'a ExternalId| Wanted { query, by, value: id.as_str().into(), object };
+                all.extend(hubspot_company_ids.iter().map(by("company")));
+                all.extend(stripe_customer_ids.iter().map(by("stripe")));
+                all.extend(domains.iter().map(|domain| Wanted { query, by: "domain", value: ascii(domain), object }));
             }
             RemoteQuery::Slugs(slugs) => {
                 let object = Kind::Customer.as_str();
-                all.extend(slugs.iter().map(|slug| Wanted { query, by: "slug", value: slug, object }));
+                all.extend(slugs.iter().map(|slug| Wanted { query, by: "slug", value: slug.into(), object }));
             }
             RemoteQuery::Emails(emails) => {
                 let object = Kind::Contact.as_str();
-                all.extend(emails.iter().map(|email| Wanted { query, by: "email", value: email, object }));
+                all.extend(emails.iter().map(|email| Wanted { query, by: "email", value: email.into(), object }));
             }
             RemoteQuery::Notes(notes) => {
                 let object = Kind::Onboarding.as_str();
-                all.extend(notes.iter().map(|notes| Wanted { query, by: "notes", value: notes, object }));
+                all.extend(notes.iter().map(|notes| Wanted { query, by: "notes", value: notes.into(), object }));
             }
             RemoteQuery::Ids(kind, ids) => {
-                all.extend(ids.iter().map(|id| Wanted { query, by: "id", value: id.as_str(), object: kind.as_str() }));
+                all.extend(ids.iter().map(|id| Wanted {
+                    query,
+                    by: "id",
+                    value: id.as_str().into(),
+                    object: kind.as_str(),
+                }));
             }
             RemoteQuery::Children { kind, parent } => {
-                all.push(Wanted { query, by: "parent", value: parent.as_str(), object: kind.as_str() });
+                all.push(Wanted { query, by: "parent", value: parent.as_str().into(), object: kind.as_str() });
             }
         }
     }

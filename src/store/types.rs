@@ -231,7 +231,7 @@ pub struct RemoteRow {
 /// What to look for in the last walk. Any match counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemoteQuery {
-    /// Customers by external ids or (lower-case) domain.
+    /// Customers by external ids or domain, however its letters are written.
     Customers {
         /// HubSpot company ids.
         hubspot_company_ids: Vec<ExternalId>,

@@ -18,6 +18,7 @@ mod crash_matrix;
 mod daemon;
 mod decisions;
 mod desk;
+mod domains;
 mod doubts;
 mod floors;
 mod found;

@@ -116,6 +116,25 @@ async fn a_page_names_the_record_of_the_kind_it_shows() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_no_evidence_names_its_record_and_nothing_below_it() {
+    let scene = Scene::new().await;
+    let row = |id: &str, tokens: &[&str]| live(key(COMPANIES, id), Facts::Account(AccountFacts::default()), tokens);
+    scene
+        .save(&[row("1", &["host:github.io"]), row("2", &["domain:xn--bcher-kva.de", "email:a@xn--bcher-kva.de"])])
+        .await;
+    for (text, known) in [
+        ("github.io", 1),
+        ("acme.github.io", 0),
+        ("bücher.de", 1),
+        ("shop.Bücher.de", 1),
+        ("xn--bcher-kva.de", 1),
+        ("A@bücher.de", 1),
+    ] {
+        assert_eq!(scene.store.explain(&reference(text)).await.unwrap().len(), known, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_story_shows_the_last_ten_attempts_newest_first() {
     let scene = Scene::new().await;
     let entity = scene.account("1").await;

@@ -56,6 +56,23 @@ async fn objects_are_found_by_any_evidence_once_per_query() {
 }
 
 #[tokio::test]
+async fn a_domain_is_found_in_either_spelling() {
+    let scene = Scene::new().await;
+    let with = |id, domain: &str| object(id, Kind::Customer, None, &[("domain", domain.into())]);
+    scene.store.save_remote(&[with("p1", "Bücher.de"), with("p2", "XN--bcher-kva.de")], at(1)).await.unwrap();
+    for domain in ["bücher.de", "BÜCHER.de", "xn--bcher-kva.de"] {
+        let found = scene.store.remote(&[customers(&[], &[], &[domain])]).await.unwrap().remove(0);
+        assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["p1", "p2"], "{domain}");
+    }
+    let (one, other) = (scene.account("1").await, scene.account("2").await);
+    scene.create(one, Kind::Customer, "p1").await;
+    scene.create(other, Kind::Customer, "p2").await;
+    let told = scene.store.explain(&"bücher.de".parse().unwrap()).await.unwrap();
+    let ids: Vec<_> = told.iter().map(|story| story.entity.as_ref().unwrap().entity.id).collect();
+    assert_eq!(ids, [one, other], "what stands for a customer under the domain");
+}
+
+#[tokio::test]
 async fn a_walk_replaces_what_it_shows_and_what_is_gone_is_forgotten() {
     let scene = Scene::new().await;
     let named = |domain: &str| object("p1", Kind::Customer, None, &[("domain", domain.into())]);
