@@ -163,7 +163,7 @@ impl Reconciler {
         let sentence = |(host, (why, keys)): (String, (Untelling, BTreeSet<&SourceKey>))| {
             let more = keys.len().saturating_sub(1);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            Some(format!("{host}, shown by {}{more}, does not say whose they are: {why}", keys.first()?))
+            Some(format!("{host}, shown by {}{more}, does not count as evidence: {why}", keys.first()?))
         };
         shown.into_iter().filter_map(sentence).collect()
     }

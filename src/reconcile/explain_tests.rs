@@ -62,10 +62,10 @@ fn a_domain_that_does_not_count_is_named_once_with_the_reason() {
     let one = explained(&customer([mail("cus_1", "jo@gmail.com")])).evidence;
     assert_eq!(
         one,
-        ["gmail.com, shown by stripe:customer:cus_1, does not say whose they are: it gives mailboxes to anybody"]
+        ["gmail.com, shown by stripe:customer:cus_1, does not count as evidence: it gives mailboxes to anybody"]
     );
     let told = explained(&customer([with_domain(acme("1"), "corp.test"), mail("cus_1", "a@corp.test")])).evidence;
-    let expected = "corp.test, shown by hubspot:company:1 and 1 more, does not say whose they are: the public suffix list \
+    let expected = "corp.test, shown by hubspot:company:1 and 1 more, does not count as evidence: the public suffix list \
                     knows no such ending";
     assert_eq!(told.last().map(String::as_str), Some(expected), "{told:?}");
     assert!(explained(&customer([with_domain(acme("1"), "acme.com")])).evidence.is_empty());

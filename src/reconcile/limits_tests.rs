@@ -75,14 +75,12 @@ fn a_status_that_pivotal_does_not_know_is_told_and_not_sent() {
 }
 
 #[test]
-fn a_phase_or_state_that_pivotal_does_not_know_is_told_and_not_sent() {
+fn a_state_that_pivotal_does_not_know_is_told_and_a_phase_is_the_workspaces_own() {
     let form = |field| field_of(Kind::Onboarding, field).unwrap().form;
-    assert_eq!(fitted(form("phase"), "Review"), "review".into());
+    assert_eq!(fitted(form("phase"), "Our own phase"), "Our own phase".into());
     assert_eq!(fitted(form("state"), "paused"), "paused".into());
-    for field in ["phase", "state"] {
-        let told = fit(form(field), &"bogus".into(), None).unwrap_err();
-        assert!(told.starts_with("yields 'bogus', and Pivotal takes "), "{told}");
-    }
+    let told = fit(form("state"), &"bogus".into(), None).unwrap_err();
+    assert!(told.starts_with("yields 'bogus', and Pivotal takes "), "{told}");
 }
 
 #[test]

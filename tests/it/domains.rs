@@ -39,13 +39,17 @@ async fn a_record_is_found_by_a_domain_that_is_no_evidence() {
         for (domain, company) in domains.iter().zip(&companies) {
             let why = desk.ends(0, &format!("why {domain}")).await;
             assert!(why.text.contains(company) && !why.text.contains(&payer), "{domain}\n{}", why.text);
-            assert!(why.text.contains(&format!("{domain}, shown by {company}, does not say whose")), "{}", why.text);
+            assert!(
+                why.text.contains(&format!("{domain}, shown by {company}, does not count as evidence")),
+                "{}",
+                why.text
+            );
             desk.ends(0, &format!("history {domain}")).await;
             desk.ends(0, &format!("audit {domain}")).await;
         }
     }
     let why = desk.ends(0, &format!("why {payer}")).await;
-    let line = format!("gmail.com, shown by {payer}, does not say whose they are: it gives mailboxes to anybody");
+    let line = format!("gmail.com, shown by {payer}, does not count as evidence: it gives mailboxes to anybody");
     assert!(why.text.contains(&line), "{}", why.text);
     let said = desk.ends(1, "why nobody.github.io").await;
     assert!(said.text.contains("nothing here is known as nobody.github.io"), "{}", said.text);

@@ -181,18 +181,18 @@ async fn a_target_date_from_the_deal_reaches_pivotal_and_a_bad_one_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phase_that_pivotal_does_not_know_is_told_and_opens_all_the_same() {
+async fn a_state_that_pivotal_does_not_know_is_told_and_opens_all_the_same() {
     let mut world = portal(1, 0);
     let company = world.ids(ObjectType::Company).next().unwrap();
     win(&mut world, Some(&company), Utc::now());
     let rig = Rig::with(world).await;
-    open(&rig, "[onboardings.fields]\nphase = \"'bogus'\"\nstate = \"'Paused'\"\n");
+    open(&rig, "[onboardings.fields]\nphase = \"'review'\"\nstate = \"'bogus'\"\n");
     let report = rig.backfill().await;
     assert_eq!(report.status, RunStatus::Complete, "{:#?}", report.plan);
     assert!(report.notes.iter().any(|note| note.contains("'bogus', and Pivotal takes")), "{:?}", report.notes);
     let pivotal = rig.pivotal();
     let row = pivotal.visible(Object::Onboarding).next().unwrap();
-    assert_eq!((row.text("phase"), row.text("state")), (Some("before_getting_started"), Some("paused")));
+    assert_eq!((row.text("phase"), row.text("state")), (Some("review"), Some("active")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,7 @@ async fn a_page_names_the_record_of_the_kind_it_shows() {
     let entity = |stories: Vec<crate::store::Story>| stories[0].entity.as_ref().map(|entity| entity.entity.id);
     for page in ["record/0-2/953", "company/953"] {
         let address = format!("https://app.hubspot.com/contacts/1/{page}");
-        assert_eq!(told(&address).await, [owner.clone()], "{page}");
+        assert_eq!(told(&address).await, std::slice::from_ref(&owner), "{page}");
         assert_eq!(entity(scene.store.explain(&reference(&address)).await.unwrap()), Some(company));
     }
     assert_eq!(
