@@ -2,9 +2,12 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
+
+use super::place::folder_of;
 
 /// Why the store cannot do what it was asked. [`StoreError::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,12 @@ pub enum StoreError {
         path: PathBuf,
         /// The other process, if its lock file says.
         pid: Option<u32>,
+    },
+    /// The file has two names, each of which could be held by a process of its own.
+    #[error("the store {} has a second name (a hard link), by which another instance could work on it unseen", path.display())]
+    TwoNames {
+        /// The file.
+        path: PathBuf,
     },
     /// The disk is full.
     #[error("no space is left to write the store {}", path.display())]
@@ -128,6 +137,10 @@ impl StoreError {
                 format!("wait for process {pid} to end, or stop it (systemctl stop pivotal-sync)")
             }
             Self::Locked { pid: None, .. } => "wait for the other instance to end, or stop it".to_owned(),
+            Self::TwoNames { path } => format!(
+                "find its other name (find / -xdev -samefile {}) and remove that; a copy is made by `pivotal-sync backup`",
+                path.display()
+            ),
             Self::Full { path } => {
                 format!("make room on the file system that holds {}; nothing stored was lost", path.display())
             }
@@ -139,16 +152,7 @@ impl StoreError {
             Self::ReadOnly { path } => {
                 format!("let the user that runs this write {} and its folder", path.display())
             }
-            Self::CannotOpen { source, .. } if is_denied(&**source) => {
-                "run it as root or as the daemon's user: what it holds names people, so nobody else may read it"
-                    .to_owned()
-            }
-            Self::CannotOpen { path, .. } => {
-                format!(
-                    "check that {} and its folder exist, belong to this user and are on a sound disk",
-                    path.display()
-                )
-            }
+            Self::CannotOpen { path, source } => cannot_open(path, &**source),
             Self::OldSqlite { .. } => "build with the bundled SQLite".to_owned(),
             Self::Query { source, .. } if primary_code(source) == Some(5) => {
                 "another program writes to the file: close other sqlite3 sessions on it".to_owned()
@@ -171,8 +175,24 @@ impl StoreError {
     }
 }
 
-fn is_denied(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+/// What to do about a file that cannot be opened.
+fn cannot_open(path: &Path, source: &(dyn Error + Send + Sync + 'static)) -> String {
+    let store = path.with_extension(path.extension().filter(|ending| *ending != "lock").unwrap_or_default());
+    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid());
+    if let (Ok(file), Ok(folder)) = (owner(path), owner(folder_of(path)))
+        && file != folder
+    {
+        let (folder, store) = (folder_of(path).display(), store.display());
+        return format!(
+            "it belongs to another user than its folder does: chown --reference={folder} {store}* gives it back"
+        );
+    }
+    let denied = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    if denied == Some(std::io::ErrorKind::PermissionDenied) {
+        return "run it as root or as the daemon's user: what it holds names people, so nobody else may read it"
+            .to_owned();
+    }
+    format!("check that {} and its folder exist, belong to this user and are on a sound disk", path.display())
 }
 
 /// Trouble on its way out, before it is told which file it is about.

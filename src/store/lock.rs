@@ -1,10 +1,13 @@
-//! One process per store: an advisory lock on `<store>.lock`, held by the system until the process ends, however it ends.
+//! One process per store: an advisory lock on `<store>.lock`, held by the system until the process ends, however it ends. Not on
+//! the store itself: SQLite's own locks are lost when any descriptor of that file is closed.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use super::place::{companion, folder_of, resolved};
+use super::{StoreError, owner};
 
 /// Proof that this process alone works on a store. Given back when dropped, or when the process dies.
 #[derive(Debug)]
@@ -22,23 +25,17 @@ impl Drop for RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock, making the store's folder if it is missing.
+    /// Takes the lock, making the store's folder if it is missing. The lock is the file's, by whatever name it is called.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] with the other process's number when someone has it; [`StoreError::CannotOpen`] and the like
-    /// when the lock file cannot be made.
+    /// [`StoreError::Locked`] with the other process's number when someone has it; [`StoreError::TwoNames`] for a file whose
+    /// other name could have another lock; [`StoreError::CannotOpen`] and the like when the lock file cannot be made.
     pub fn acquire(store_path: &Path) -> Result<Self, StoreError> {
-        let path = lock_path(store_path);
+        owner::make_folder(folder_of(&resolved(store_path))).map_err(|e| StoreError::from_io(store_path, e))?;
+        let store = resolved(store_path);
+        let path = companion(&store, ".lock");
         let failed = |e| StoreError::from_io(&path, e);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut options = OpenOptions::new();
-        // Not truncated before it is ours: the holder's number stands in it.
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -52,6 +49,10 @@ impl RunLock {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        // SQLite, too, would keep a WAL for each name.
+        if std::fs::metadata(&store).is_ok_and(|found| found.is_file() && found.nlink() > 1) {
+            return Err(StoreError::TwoNames { path: store });
+        }
         Ok(Self { file })
     }
 
@@ -64,9 +65,18 @@ impl RunLock {
 }
 
 fn lock_path(store_path: &Path) -> PathBuf {
-    let mut name = store_path.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+    companion(&resolved(store_path), ".lock")
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    match owner::make_file(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Not truncated before it is ours: the holder's number stands in it. A link is not followed: root may be asked to
+            // write here, in somebody else's folder.
+            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(path)
+        }
+        made => made,
+    }
 }
 
 #[cfg(test)]

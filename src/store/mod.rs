@@ -28,6 +28,7 @@ mod noted;
 mod nudge;
 mod open;
 mod operations;
+mod owner;
 mod page;
 mod people;
 mod place;

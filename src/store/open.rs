@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 
 use super::error::by_code;
 use super::journal::Journal;
-use super::place::Place;
-use super::{Inner, Store, StoreError};
+use super::place::{Place, folder_of, resolved};
+use super::{Inner, Store, StoreError, owner};
 use crate::failpoint;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -30,6 +30,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         make_file(path)?;
         failpoint::pass("the file is there");
+        keep_private(path).await;
         let options = options(path)
             .journal_mode(SqliteJournalMode::Wal)
             // For a file made just now: what is pruned later is given back in small steps (`prune`).
@@ -87,6 +88,25 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether there is no store yet. Then one can be made: the folder takes new files, and none is left in it.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotOpen`] and the like when there is none and none can be made, or it cannot be told.
+    pub fn is_to_be_made(path: &Path) -> Result<bool, StoreError> {
+        let failed = |e| StoreError::from_io(path, e);
+        let file = resolved(path);
+        match std::fs::metadata(&file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            found => return found.map(|_| false).map_err(failed),
+        }
+        let mut folder = folder_of(&file);
+        while !folder.exists() {
+            folder = folder_of(folder);
+        }
+        owner::takes_files(folder).map_err(failed)?;
+        Ok(true)
+    }
+
     /// Gives back the memory of the last work: for whoever stays open and has nothing to do.
     pub async fn rest(&self) {
         while let Some(reader) = self.inner.read.try_acquire() {
@@ -129,6 +149,18 @@ pub(super) async fn check(path: &Path) -> Result<(), StoreError> {
     checked
 }
 
+/// Whether a file is a store of ours, of any version, as far as it can be read.
+pub(super) async fn is_store(path: &Path) -> bool {
+    let Ok(pool) = pool(1, false).connect_with(options(path).read_only(true).immutable(true)).await else {
+        return false;
+    };
+    let ask =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('_sqlx_migrations', 'fact', 'operation', 'v_customers')";
+    let found: Result<i64, _> = sqlx::query_scalar(ask).fetch_one(&pool).await;
+    pool.close().await;
+    found.is_ok_and(|found| found == 4)
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -155,17 +187,23 @@ fn pool(connections: u32, writes: bool) -> SqlitePoolOptions {
     pool.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
-/// Makes folder and file; SQLite gives the WAL and its index the file's own mode.
+/// A copy that was put in the store's place brings its own rights, which the WAL would take on. Nothing but a store is touched.
+async fn keep_private(path: &Path) {
+    let file = resolved(path);
+    if !owner::others_may(&file) || !is_store(&file).await {
+        return;
+    }
+    match owner::keep_private(&file) {
+        Ok(()) => tracing::warn!("others could read the store {}; now they cannot", path.display()),
+        Err(error) => tracing::warn!(%error, "others can read the store {}: {error}", path.display()),
+    }
+}
+
+/// Makes folder and file; SQLite gives the WAL and its index the file's own mode and owner.
 fn make_file(path: &Path) -> Result<(), StoreError> {
     let failed = |e| StoreError::from_io(path, e);
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    owner::make_folder(folder_of(&resolved(path))).map_err(failed)?;
+    match owner::make_file(&resolved(path)) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(e)),
         _ => Ok(()),
     }

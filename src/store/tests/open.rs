@@ -26,6 +26,22 @@ async fn a_store_is_made_private_and_as_asked() {
 }
 
 #[tokio::test]
+async fn a_store_that_others_may_read_is_made_private_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    Store::open(&path).await.unwrap().close().await;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Store::open(&path).await.unwrap();
+    store.set_fact("a", "1").await.unwrap();
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let mode = std::fs::metadata(path.with_file_name(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn every_table_is_strict() {
     let scene = Scene::new().await;
     let loose: i64 = scene
@@ -150,6 +166,99 @@ async fn a_second_holder_is_told_who_has_the_store() {
     let text = std::fs::read_to_string(folder.path().join("new/state.db.lock")).unwrap();
     assert_eq!(text, format!("{me}\n"));
     drop(again);
+}
+
+#[tokio::test]
+async fn whether_a_store_can_be_made_is_found_without_making_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/state.db");
+    assert!(Store::is_to_be_made(&path).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+    Store::open(&path).await.unwrap().close().await;
+    assert!(!Store::is_to_be_made(&path).unwrap());
+    let below = path.join("state.db");
+    assert!(matches!(Store::is_to_be_made(&below), Err(StoreError::CannotOpen { .. })));
+}
+
+#[test]
+fn a_store_has_one_lock_whatever_links_lead_to_it() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("deep")).unwrap();
+    symlink(at("deep"), at("other")).unwrap();
+    symlink("deep/state.db", at("link.db")).unwrap();
+    symlink("link.db", at("far.db")).unwrap();
+    // Before the file is there as well as after: the first run of two makes it.
+    for exists in [false, true] {
+        if exists {
+            std::fs::write(at("deep/state.db"), "").unwrap();
+        }
+        for (mine, theirs) in [("deep/state.db", "far.db"), ("link.db", "deep/state.db"), ("far.db", "other/state.db")]
+        {
+            let lock = RunLock::acquire(&at(mine)).unwrap();
+            let error = RunLock::acquire(&at(theirs)).unwrap_err();
+            assert!(matches!(error, StoreError::Locked { pid: Some(_), .. }), "{mine}, {theirs}: {error}");
+            assert!(RunLock::is_held(&at(theirs)), "{theirs}");
+            drop(lock);
+        }
+    }
+    assert!(!at("link.db.lock").exists());
+}
+
+#[tokio::test]
+async fn a_store_is_made_where_a_link_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("deep/er/state.db", folder.path().join("link.db")).unwrap();
+    let lock = RunLock::acquire(&folder.path().join("link.db")).unwrap();
+    let store = Store::open(&folder.path().join("link.db")).await.unwrap();
+    store.set_fact("a", "1").await.unwrap();
+    assert!(folder.path().join("deep/er/state.db-wal").exists());
+    store.close().await;
+    drop(lock);
+}
+
+#[test]
+fn a_store_with_a_second_name_is_nobodys_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("state.db"), folder.path().join("link.db"));
+    std::fs::write(&path, "").unwrap();
+    let lock = RunLock::acquire(&path).unwrap();
+    std::fs::hard_link(&path, &link).unwrap();
+    let error = RunLock::acquire(&link).unwrap_err();
+    assert!(matches!(&error, StoreError::TwoNames { .. }), "{error}");
+    assert!(error.hint().contains("samefile"), "{}", error.hint());
+    drop(lock);
+    std::fs::remove_file(link).unwrap();
+    assert!(RunLock::acquire(&path).is_ok());
+}
+
+#[tokio::test]
+async fn what_root_makes_in_somebodys_folder_is_theirs() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    // Only root may; anybody else's files are their own anyway.
+    let (user, group) = match chown(&home, Some(4711), Some(4712)) {
+        Ok(()) => (4711, 4712),
+        Err(_) => std::fs::metadata(&home).map(|found| (found.uid(), found.gid())).unwrap(),
+    };
+    let path = home.join("deep/state.db");
+    let lock = RunLock::acquire(&path).unwrap();
+    let store = Store::open(&path).await.unwrap();
+    store.set_fact("a", "1").await.unwrap();
+    for name in ["", "state.db", "state.db-wal", "state.db-shm", "state.db.lock"] {
+        let found = std::fs::metadata(path.with_file_name(name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (user, group), "{name}");
+    }
+    store.close().await;
+    drop(lock);
+    // One that was made by somebody else all the same is told as what it is.
+    if chown(&path, Some(1), None).is_ok() {
+        let error = StoreError::from_io(&path, std::io::ErrorKind::PermissionDenied.into());
+        assert!(error.hint().contains("chown --reference="), "{}", error.hint());
+    }
 }
 
 #[tokio::test]
