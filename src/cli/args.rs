@@ -330,7 +330,7 @@ pub struct ImportArgs {
 /// `backup`
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// Where to; replaced if it is there, and readable by you only
+    /// Where to; replaces an older backup and nothing else, and is readable by you only
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }

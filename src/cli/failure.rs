@@ -163,7 +163,11 @@ impl From<SecretErrors> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let kind = if matches!(error, StoreError::Locked { .. }) { "locked" } else { "store" };
+        let kind = match error {
+            StoreError::Locked { .. } => "locked",
+            StoreError::Taken { .. } => "usage",
+            _ => "store",
+        };
         Self::new(kind, error.to_string(), error.hint())
     }
 }

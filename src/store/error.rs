@@ -60,6 +60,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Something stands where a copy of the store was to be put.
+    #[error("{} is not replaced by a backup: {why}", path.display())]
+    Taken {
+        /// What stands there.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
+    },
     /// The disk is full.
     #[error("no space is left to write the store {}", path.display())]
     Full {
@@ -141,6 +149,7 @@ impl StoreError {
                 "find its other name (find / -xdev -samefile {}) and remove that; a copy is made by `pivotal-sync backup`",
                 path.display()
             ),
+            Self::Taken { .. } => "name another file, or move that one away first".to_owned(),
             Self::Full { path } => {
                 format!("make room on the file system that holds {}; nothing stored was lost", path.display())
             }
