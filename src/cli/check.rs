@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::app::App;
 use crate::domain::Fault;
 use crate::ports::{Finding, Verdict};
-use crate::store::{RunLock, Store};
+use crate::store::{RunLock, Store, StoreError};
 
 use super::render::{findings_json, render_findings, verdict_of};
 use super::{CheckArgs, Exit, Failure, print, session};
@@ -37,15 +37,29 @@ pub(super) async fn run(args: &CheckArgs, config: Option<&Path>) -> Result<Exit,
 async fn store(app: &App) -> Finding {
     let path = &app.settings.store.path;
     let what = format!("store {}", path.display());
-    let opened = async {
-        let _lock = RunLock::acquire(path)?;
-        Store::open(path).await?.close().await;
-        Ok::<_, crate::store::StoreError>(())
-    };
-    match opened.await {
-        Ok(()) => good(&what, "can be written, and is whole"),
+    match stands(path).await {
+        Ok(detail) => good(&what, &detail),
         Err(error) => Finding { what, verdict: Verdict::Bad { found: error.to_string(), remedy: error.hint() } },
     }
+}
+
+/// How it stands with the store. One that is not there is not made: it would be this user's, who need not be the daemon's.
+async fn stands(path: &Path) -> Result<String, StoreError> {
+    if Store::is_to_be_made(path)? {
+        return Ok("will be made by the first run; its folder can be written".to_owned());
+    }
+    let holder = match RunLock::acquire(path) {
+        Ok(_lock) => {
+            Store::open(path).await?.close().await;
+            return Ok("can be written, and is whole".to_owned());
+        }
+        Err(StoreError::Locked { pid, .. }) => pid,
+        Err(error) => return Err(error),
+    };
+    // Whoever holds it has proved that it can be written, and would be disturbed by another proof.
+    Store::open_for_reading(path).await?.close().await;
+    let process = holder.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    Ok(format!("can be read; another instance{process}, the daemon perhaps, works with it"))
 }
 
 async fn workspace(app: &App) -> Result<Vec<Finding>, Failure> {
