@@ -59,6 +59,20 @@ impl Ended {
     }
 }
 
+/// What kept a run from its good end, as far as somebody should be told.
+pub(super) fn trouble(outcome: &Result<Report, ErrorReport>) -> Option<ErrorReport> {
+    let report = match outcome {
+        Err(error) => return Some(error.clone()),
+        Ok(report) => report,
+    };
+    let source = report.streams.iter().find_map(|(stream, counts)| {
+        let error = counts.error.as_ref()?;
+        let hint = "the other sources went on; `pivotal-sync check` says what is wrong with this one".to_owned();
+        Some(ErrorReport { kind: "source".to_owned(), message: format!("{stream} stopped early: {error}"), hint })
+    });
+    report.error.clone().or(source)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

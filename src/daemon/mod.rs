@@ -12,6 +12,7 @@
 //! | `worker` | the main loop |
 //! | `hand` | makes a run with the engine; `progress` hears it |
 //! | `start`, `reach` | opens what a daemon works with, and reads the configuration anew |
+//! | `left` | what an earlier process left to do |
 //! | `signals`, `socket`, `peer`, `answers`, `webhooks` | who knocks |
 //! | `wire`, `caller` | the socket's words, and how a command speaks them |
 //! | `service` | what systemd is told |
@@ -27,6 +28,7 @@ mod caller;
 mod door;
 mod errand;
 mod hand;
+mod left;
 pub mod listener;
 mod memory;
 mod metronome;
@@ -65,6 +67,7 @@ pub use wire::{Answer, Daemon, Facts, Hello, StatusAnswer};
 use admin::Metrics;
 use answers::Desk;
 use hand::Hand;
+use left::Left;
 use metronome::Metronome;
 use openings::Openings;
 use progress::Progress;
@@ -95,7 +98,7 @@ pub async fn run(app: App, reload: Reload, signals: Signals, stop: CancellationT
                 inside,
                 progress,
                 marks: opened.marks().await,
-                first: opened.unfinished().await,
+                left: Left::of(&store).await,
                 load: start::loader(reload, &opened, openings.clone()),
                 make_way: opened.crew.engine.again.clone(),
                 timetable: opened.timetable,

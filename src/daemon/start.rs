@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::{App, AppError};
 use crate::config::{Schedule, Settings};
-use crate::domain::{ErrorReport, Fault, RunKind, RunStatus};
+use crate::domain::{ErrorReport, Fault};
 use crate::engine::EngineError;
 use crate::ports::{Source, Target};
 use crate::reconcile::RuleProblem;
@@ -26,7 +26,7 @@ use super::service::Service;
 use super::timetable::{Kept, Marks, Timetable};
 use super::wire::itself;
 use super::worker::{Load, Reloaded};
-use super::{Asker, Errand, Hello, Trigger, socket};
+use super::{Hello, socket};
 
 /// Reads configuration and credentials anew, from where they were read at the start.
 pub type Reload = Arc<dyn Fn() -> Result<App, ErrorReport> + Send + Sync>;
@@ -152,23 +152,6 @@ impl Opened {
             audit: kept_mark(store, AUDIT_MARK).await,
         };
         self.timetable.start(kept, Utc::now())
-    }
-
-    /// What an earlier process began and did not end, or what it was told of and did not read: it is gone on with.
-    pub(super) async fn unfinished(&self) -> Option<Trigger> {
-        let store = &self.crew.engine.store;
-        let last = store.runs(1).await.ok()?.pop()?;
-        let cut_off = matches!(last.status, RunStatus::Running | RunStatus::Interrupted);
-        let errand = match last.kind {
-            RunKind::Backfill => Errand::Backfill,
-            _ => Errand::Sync,
-        };
-        if cut_off && last.kind != RunKind::Plan {
-            tracing::info!(run = last.id.0, "the last run was cut off; this one goes on from there");
-            return Some(Trigger::new(Asker::Schedule, errand));
-        }
-        let unread = store.nudges().await.ok()?.iter().any(|nudge| !nudge.known);
-        unread.then(|| Trigger::new(Asker::Webhook, Errand::Sync))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::{ErrorReport, Timestamp};
 
 use super::again::Ended;
 use super::hand::Hand;
+use super::left::Left;
 use super::memory;
 use super::progress::Progress;
 use super::queue::{Order, Queue};
@@ -57,8 +58,8 @@ pub(super) struct Worker<H: Hand> {
     pub progress: Arc<Progress>,
     pub timetable: Timetable,
     pub marks: Marks,
-    /// A run that an earlier process left unfinished.
-    pub first: Option<Trigger>,
+    /// What an earlier process left to do.
+    pub left: Left,
     pub service: Service,
     pub clock: Clock,
     pub ticks: Arc<Notify>,
@@ -127,7 +128,7 @@ impl<H: Hand> Worker<H> {
             progress,
             timetable,
             marks,
-            first,
+            left,
             service,
             clock,
             ticks,
@@ -156,7 +157,7 @@ impl<H: Hand> Worker<H> {
             make_way,
         };
         looped.service.ready("Idle");
-        first.into_iter().for_each(|trigger| looped.hear(trigger));
+        looped.inherit(left);
         let mut reloading: Option<JoinHandle<_>> = None;
         loop {
             looped.begin();

@@ -129,6 +129,10 @@ fn bench(schedule: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Ben
 }
 
 fn bench_then(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus, &'static str>>) -> Bench {
+    bench_after(schedule, then, ends, Left::default())
+}
+
+fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus, &'static str>>, left: Left) -> Bench {
     let (door, inside) = Door::new();
     let origin = Instant::now();
     let clock: Clock = Arc::new(move || start() + TimeDelta::from_std(origin.elapsed()).unwrap());
@@ -143,7 +147,7 @@ fn bench_then(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus, 
         hand,
         marks: timetable.start(Default::default(), start()),
         timetable,
-        first: None,
+        left,
         service: Service::of_environment(),
         clock,
         ticks: Arc::new(Notify::new()),
@@ -219,20 +223,6 @@ async fn a_trigger_during_a_run_is_remembered_and_a_storm_of_them_is_one_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_run_is_tried_again_soon_with_growing_pauses() {
-    let bench = bench(&schedule(), vec![Err("down"); 4]);
-    bench.pass(TimeDelta::hours(16)).await;
-    let state = bench.door.status().borrow().clone();
-    assert_eq!((state.failures_in_a_row, state.last_error), (0, None));
-    let begun = bench.begun();
-    let expected =
-        ["Thu 03:00", "Thu 03:02", "Thu 03:05", "Thu 03:10", "Thu 03:19"].map(|t| format!("schedule sync {t}"));
-    assert_eq!(begun, expected, "a run takes a minute; the pauses are 1, 2, 4 and 8");
-    assert_eq!(bench.diary.lock().unwrap().kept.len(), 1, "what failed did not answer the timetable");
-    bench.end().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_a_person_asked_for_in_their_own_way_is_neither_tried_again_nor_the_timetables() {
     let guard = crate::reconcile::Guard {
         max_deletes: 1,
@@ -270,32 +260,6 @@ async fn the_timetables_audit_is_answered_by_no_other() {
     assert_eq!(kept(), None, "the deep one came to its end, the timetable's did not");
     bench.pass(TimeDelta::minutes(1)).await;
     assert_eq!(kept(), Some(due));
-    bench.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_retry_waits_for_the_window_to_end_and_a_person_does_not() {
-    let blackout = vec!["03:01-09:00".parse().unwrap()];
-    let bench = bench(&Schedule { blackout, ..schedule() }, vec![Err("down")]);
-    bench.pass(TimeDelta::hours(16)).await;
-    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
-    bench.pass(TimeDelta::hours(6)).await;
-    assert_eq!(
-        bench.begun(),
-        ["schedule sync Thu 03:00", "signal sync Thu 04:00"],
-        "the signal's run did for the retry"
-    );
-    bench.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_reconcile_that_failed_is_not_forgotten_for_a_sync() {
-    let bench = bench(&schedule(), vec![Err("down"), Ok(RunStatus::Complete)]);
-    bench.door.trigger(Trigger::new(Asker::Command, Errand::Full)).unwrap();
-    bench.pass(TimeDelta::seconds(61)).await;
-    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
-    bench.pass(TimeDelta::minutes(10)).await;
-    assert_eq!(bench.begun(), ["command full Wed 12:00", "signal sync Wed 12:01", "schedule full Wed 12:02"]);
     bench.end().await;
 }
 
@@ -387,13 +351,5 @@ async fn an_event_waits_for_the_window_to_end_and_for_the_pause_while_things_go_
     bench.end().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_could_not_be_read_is_tried_again_soon_though_the_run_went_well() {
-    let bench = bench(&schedule(), Vec::new());
-    bench.diary.lock().unwrap().unread = 3;
-    bench.door.trigger(Trigger::new(Asker::Webhook, Errand::Sync)).unwrap();
-    bench.pass(TimeDelta::hours(1)).await;
-    assert_eq!(bench.begun(), ["webhook sync Wed 12:00", "schedule sync Wed 12:02", "schedule sync Wed 12:05"]);
-    assert_eq!(bench.door.status().borrow().last_error, None);
-    bench.end().await;
-}
+#[path = "worker_failure_tests.rs"]
+mod failures;

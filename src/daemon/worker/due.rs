@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ErrorReport, Timestamp};
+use chrono::SecondsFormat;
+
+use crate::domain::Timestamp;
 
 use super::super::again::{self, Ended};
+use super::super::left::{Failed, Left};
 use super::super::queue::Order;
 use super::super::timetable::{Marks, due};
 use super::super::{Asker, Brought, Errand, Finished, Trigger};
@@ -41,7 +44,11 @@ impl<H: Hand> Loop<H> {
         let changes = matches!(trigger.errand, Errand::Sync);
         let shows = trigger.errand.is_plain_plan();
         if !self.queue.push(trigger) {
-            tracing::warn!(asked_by = by, errand, "too many runs wait already; this one was turned away");
+            tracing::warn!(
+                asked_by = by,
+                errand,
+                "too many runs wait already; this one was turned away: {errand} for {by}"
+            );
         }
         if (changes || shows) && matches!(&self.running, Some(running) if running.errand.takes_turns()) {
             if shows {
@@ -89,11 +96,12 @@ impl<H: Hand> Loop<H> {
         if ended == Ended::Stopped {
             return;
         }
-        self.state.last_error = trouble(finished);
+        self.state.last_error = again::trouble(&finished.outcome);
         self.state.failures_in_a_row = if ended == Ended::Well { 0 } else { self.state.failures_in_a_row + 1 };
         let Some(pause) = ended.pause(self.state.failures_in_a_row) else { return };
         let at = self.timetable.allowed_from((self.clock)() + pause);
-        tracing::warn!(errand = errand.as_str(), at = %at.to_rfc3339(), "it did not come to a good end; it is tried again");
+        let (name, when) = (errand.as_str(), at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        tracing::warn!(errand = name, at = %when, "{name} did not come to a good end; it is tried again at {when}");
         if ended == Ended::Badly && self.queue.take_events() {
             tracing::debug!("what changed meanwhile is read when it is tried again");
         }
@@ -103,6 +111,21 @@ impl<H: Hand> Loop<H> {
             at,
             owed.map_or(errand.clone(), |(_, owed)| if does_for(&owed, &errand) { owed } else { errand }),
         );
+    }
+
+    /// Takes over what an earlier process left: what came to no good end is known, and tried again as soon as it may be.
+    pub(super) fn inherit(&mut self, Left { first, failed }: Left) {
+        if let Some(Failed { errand, error, in_a_row }) = failed {
+            self.state.last_error = error;
+            self.state.failures_in_a_row = in_a_row;
+            let is_done = |errand: &Errand| first.as_ref().is_some_and(|first| does_for(&first.errand, errand));
+            if let Some(errand) = errand.filter(|errand| !is_done(errand)) {
+                let name = errand.as_str();
+                tracing::info!(errand = name, "the last {name} came to no good end; it is tried again");
+                self.try_again(self.timetable.allowed_from((self.clock)()), errand);
+            }
+        }
+        first.into_iter().for_each(|trigger| self.hear(trigger));
     }
 
     /// Has it tried at that time, or sooner where that was agreed. What is wider is not forgotten for it.
@@ -121,18 +144,4 @@ pub(super) fn does_for(done: &Errand, other: &Errand) -> bool {
         (Errand::Full, Errand::Sync | Errand::Full | Errand::Backfill)
             | (Errand::Sync | Errand::Backfill, Errand::Sync | Errand::Backfill)
     ) || matches!((done, other), (Errand::Audit(one), Errand::Audit(other)) if one == other)
-}
-
-/// What kept a run from its good end, as far as somebody should be told.
-fn trouble(finished: &Finished) -> Option<ErrorReport> {
-    let report = match &finished.outcome {
-        Err(error) => return Some(error.clone()),
-        Ok(report) => report,
-    };
-    let source = report.streams.iter().find_map(|(stream, counts)| {
-        let error = counts.error.as_ref()?;
-        let hint = "the other sources went on; `pivotal-sync check` says what is wrong with this one".to_owned();
-        Some(ErrorReport { kind: "source".to_owned(), message: format!("{stream} stopped early: {error}"), hint })
-    });
-    report.error.clone().or(source)
 }
