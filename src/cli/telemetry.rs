@@ -39,7 +39,7 @@ pub(super) fn start(quiet: Quiet, verbose: u8, format: LogFormat, directives: Op
             Ok(journal) => logs.with(journal.with_field_prefix(None)).try_init(),
             // Somebody reads stderr, or nobody would have seen the refusal either.
             Err(error) => logs.with(text()).try_init().inspect(|()| {
-                tracing::warn!(%error, "there is no journal to write to; logging as text");
+                tracing::warn!(%error, "there is no journal to write to; logging as text: {error}");
             }),
         },
     };

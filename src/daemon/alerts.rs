@@ -169,7 +169,7 @@ impl Alerts {
         let kept = store.set_fact(FACT, &json!(told).to_string()).await;
         *self.told() = kept.is_err().then_some(told);
         if let Err(error) = kept {
-            tracing::error!(%error, "what people were told of how things stand could not be kept");
+            tracing::error!(%error, "what people were told of how things stand could not be kept: {error}");
         }
     }
 
@@ -217,7 +217,7 @@ impl Alerts {
                 .map_err(reqwest::Error::without_url)
             {
                 Ok(_) => return true,
-                Err(error) => tracing::warn!(what, %error, "could not be sent"),
+                Err(error) => tracing::warn!(what, %error, "the {what} could not be sent: {error}"),
             }
         }
         false
@@ -284,7 +284,7 @@ fn log(now: &Troubles, before: &Troubles) {
         tracing::warn!(what, "something is wrong");
     }
     for what in before.keys().filter(|what| !now.contains_key(*what)) {
-        tracing::info!(what, "is well again");
+        tracing::info!(what, "is well again: {what}");
     }
 }
 

@@ -104,7 +104,7 @@ impl Hand for Crew {
         for (name, mark) in [(SYNC_MARK, marks.sync), (FULL_MARK, marks.full), (AUDIT_MARK, marks.audit)] {
             if let Err(error) = store.set_fact(name, &mark.to_rfc3339()).await {
                 // The worst of it: a restart before the next time makes one run more.
-                tracing::warn!(%error, hint = error.hint(), "the timetable could not be remembered");
+                tracing::warn!(%error, hint = error.hint(), "the timetable could not be remembered: {error}");
             }
         }
     }
@@ -196,7 +196,14 @@ fn log(finished: &Finished, bare: Option<&str>) {
     if let (Err(error), None) = (&finished.outcome, &finished.so_far)
         && error.kind != "not_found"
     {
-        let (by, errand) = (finished.by.as_str(), finished.errand.as_str());
-        tracing::error!(asked_by = by, errand, error = bare, hint = error.hint, "a run could not begin");
+        let (by, errand, hint) = (finished.by.as_str(), finished.errand.as_str(), &error.hint);
+        let why = bare.unwrap_or("unknown");
+        tracing::error!(
+            asked_by = by,
+            errand,
+            error = bare,
+            hint,
+            "a run could not begin: {errand}: {why} (hint: {hint})"
+        );
     }
 }

@@ -91,7 +91,7 @@ async fn serve_within<E: Entrance>(bounds: Bounds, listener: E, router: Router, 
                 connections.spawn(connection(bounds.head, stream, router, place, stop.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "a connection could not be accepted: {error}");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }

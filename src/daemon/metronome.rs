@@ -71,10 +71,10 @@ async fn beat(mut told: watch::Receiver<Option<Timestamp>>, ticked: Arc<Notify>)
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => tracing::debug!("the scheduler did not strike; the main loop goes by its own sleep"),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the scheduler could not be wound up; the main loop goes by its own sleep")
+                tracing::warn!(%error, "the scheduler could not be wound up ({error}); the main loop goes by its own sleep")
             }
             Err(error) => {
-                tracing::warn!(%error, "the scheduler ended in a defect; the main loop goes by its own sleep")
+                tracing::warn!(%error, "the scheduler ended in a defect ({error}); the main loop goes by its own sleep")
             }
         }
         ticked.notify_one();

@@ -86,7 +86,9 @@ impl Openings {
                 if let Some(old) = old {
                     match self.current(old).await {
                         Ok(again) => drop(current.replace(again)),
-                        Err(error) => tracing::error!(%error, "nothing listens to the outside until the next reload"),
+                        Err(error) => {
+                            tracing::error!(%error, "nothing listens to the outside until the next reload: {error}");
+                        }
                     }
                 }
                 Err(refused)

@@ -81,13 +81,14 @@ impl Outside {
         let shown = Admin::new(door.clone(), store.clone(), Metrics::install(), admin_at.ip(), addresses);
         tasks.spawn(serve(admin, admin::router(Arc::new(shown)), stop.clone()));
         tasks.spawn(alerts.watch(door.clone(), store.clone(), stop.clone()));
-        tracing::info!(address = %admin_at, "status page, health and metrics");
+        tracing::info!(address = %admin_at, "status page, health and metrics on {admin_at}");
         if !admin_at.ip().is_loopback() {
-            tracing::warn!(address = %admin_at, "admin.listen is open to the network and asks for no password");
+            tracing::warn!(address = %admin_at, "admin.listen is open to the network and asks for no password: {admin_at}");
         }
         let webhooks = incoming.as_ref().map(|(_, at)| *at);
         if let (Some((listener, at)), Some(receiver)) = (incoming, receiver) {
-            tracing::info!(address = %at, public = receiver.addresses().join(" "), "webhooks");
+            let public = receiver.addresses().join(" ");
+            tracing::info!(address = %at, public, "webhooks on {at} for {public}");
             tasks.spawn(serve(listener, router(receiver), stop.clone()));
             tasks.spawn(coalesce::knock(touched, door.clone(), stop.clone()));
         }

@@ -126,7 +126,7 @@ impl Opened {
         let mut service = Service::of_environment();
         let waiting = |error: &EngineError| {
             let error = error.bare();
-            tracing::warn!(error, "not ready yet; Pivotal is asked again");
+            tracing::warn!(error, "not ready yet; Pivotal is asked again: {error}");
             service.say(&format!("Starting: {error}; asking again").replace(char::is_control, " "));
         };
         let proved = async {

@@ -291,7 +291,7 @@ impl<H: Hand> Loop<H> {
                 }
             }
             Err(ErrorReport { message, hint, .. }) => {
-                tracing::error!(hint, "the configuration was refused, the old one is in use: {message}");
+                tracing::error!(hint, "the configuration was refused, the old one is in use: {message} (hint: {hint})");
                 self.state.refused_configuration = Some(message);
             }
         }

@@ -28,7 +28,14 @@ impl Engine {
         for Tripped { kind, verb, count, held, limit, why, .. } in tripped {
             let (kind, name, set) = (kind.as_str(), format!("{kind} {verb}"), print(operations, why));
             if before.get(&name) != Some(&set) {
-                tracing::warn!(kind, verb, count, held, limit, "a guard tripped: all of these are held");
+                tracing::warn!(
+                    kind,
+                    verb,
+                    count,
+                    held,
+                    limit,
+                    "a guard tripped: {kind} {verb}: {count} of at most {limit}; all of these are held"
+                );
             }
             now.insert(name, set);
             run.note(why.clone());

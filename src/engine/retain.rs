@@ -14,7 +14,7 @@ impl Engine {
     /// Never fails a run that did its work: what was not removed today is removed tomorrow.
     pub(super) async fn retain(&self, now: Timestamp) {
         if let Err(error) = self.prune(now).await {
-            tracing::warn!(%error, "what is older than store.retention was not removed; the next run tries again");
+            tracing::warn!(%error, "what is older than store.retention was not removed; the next run tries again: {error}");
         }
     }
 

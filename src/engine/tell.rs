@@ -63,7 +63,8 @@ pub(super) fn ended(report: &Report, result: &Result<(), EngineError>) {
         Ok(()) | Err(EngineError::Interrupted) => {}
         Err(error) => {
             // A target of its own: a command tells its failure itself.
-            tracing::error!(target: RUN_FAILED, error = error.bare(), hint = error.hint(), "the run failed");
+            let (error, hint) = (error.bare(), error.hint());
+            tracing::error!(target: RUN_FAILED, error, hint, "the run failed: {error} (hint: {hint})");
         }
     }
     metrics::counter!("pivotal_sync_runs_total", "kind" => report.kind.as_str(), "status" => status).increment(1);
@@ -83,11 +84,13 @@ pub(super) fn pulled(stream: Stream, counts: &StreamCounts) {
 }
 
 pub(super) fn stopped(stream: Stream, error: &ApiError) {
-    tracing::warn!(stream = stream.as_str(), error = error.bare(), "source stopped");
+    let error = error.bare();
+    tracing::warn!(stream = stream.as_str(), error, "source stopped: {stream}: {error}");
 }
 
 pub(super) fn expired(stream: Stream, error: &ApiError) {
-    tracing::warn!(stream = stream.as_str(), error = error.bare(), "the cursor is too old: listing everything");
+    let error = error.bare();
+    tracing::warn!(stream = stream.as_str(), error, "the cursor of {stream} is too old: listing everything ({error})");
 }
 
 /// The plan in numbers, and by id what in it waits for a person.

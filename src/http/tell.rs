@@ -23,7 +23,7 @@ pub(super) fn attempt(api: &'static str, request: &Request, outcome: Result<&Rep
             let (code, request) = (error.code.as_deref(), error.request_id.as_deref());
             tracing::debug!(api, %endpoint, status, fault, code, took_ms, request, "not answered as hoped");
             if let Fault::Throttled { wait } = error.fault {
-                tracing::info!(api, wait_ms = wait.map(millis), "too many requests: all of them wait");
+                tracing::info!(api, wait_ms = wait.map(millis), "too many requests: all of {api}'s wait");
             }
             fault
         }
@@ -41,7 +41,16 @@ pub(super) fn limit(api: &'static str, seen: Option<Seen>) {
 /// One more try is made after a pause.
 pub(super) fn retry(error: &ApiError, pause: Duration) {
     let (api, status, fault) = (error.api, error.status, error.fault.as_str());
-    tracing::info!(api, endpoint = %error.endpoint, status, fault, pause_ms = millis(pause), "trying again");
+    let (endpoint, answered) =
+        (&error.endpoint, status.map_or_else(String::new, |status| format!(", status {status}")));
+    tracing::info!(
+        api,
+        %endpoint,
+        status,
+        fault,
+        pause_ms = millis(pause),
+        "trying again: {api} {endpoint}: {fault}{answered}"
+    );
 }
 
 /// The API's word in metrics, as in configuration.

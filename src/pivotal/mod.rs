@@ -96,7 +96,11 @@ impl Api {
         let endpoint = request.endpoint().replace(path, &template(path));
         let mut told = self.deprecations_told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(endpoint.clone()) {
-            tracing::warn!(%endpoint, date, "Pivotal announces the end of this endpoint: look for a newer version of pivotal-sync");
+            tracing::warn!(
+                %endpoint,
+                date,
+                "Pivotal announces the end of {endpoint} ({date}): look for a newer version of pivotal-sync"
+            );
         }
     }
 }

@@ -80,7 +80,7 @@ async fn page(State(admin): State<Arc<Admin>>) -> Response {
     match page::html(&state, snapshot, &admin.webhooks, Utc::now()) {
         Ok(html) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the status page cannot be shown");
+            tracing::error!(%error, "the status page cannot be shown: {error}");
             (StatusCode::INTERNAL_SERVER_ERROR, "the status page cannot be shown; see the log\n").into_response()
         }
     }

@@ -172,7 +172,7 @@ impl Receiver {
                         object,
                         pivotal_id = id,
                         fields = drift.fields.join(","),
-                        "changed in Pivotal by somebody else"
+                        "changed in Pivotal by somebody else: {object} {id}"
                     );
                 }
                 // Nothing to read at a source: what follows is an audit's business.
@@ -193,9 +193,10 @@ impl Receiver {
         if last.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
             *last = Some(Instant::now());
             tracing::warn!(
-                from = sender.as_str(),
+            let from = sender.as_str();
+                from,
                 why,
-                "a webhook was not taken in; more of them are only counted for a minute"
+                "a webhook was not taken in: {from}: {why}; more of them are only counted for a minute"
             );
         }
     }
@@ -256,7 +257,7 @@ async fn taken(receiver: &Receiver, sender: Sender, body: &[u8]) -> (StatusCode,
         }
         Ok(Err(Unmarked::Unreadable(why))) => (StatusCode::NO_CONTENT, "unreadable", why),
         Ok(Err(Unmarked::Store(error))) => {
-            tracing::error!(%error, "a webhook could not be marked in the store");
+            tracing::error!(%error, "a webhook could not be marked in the store: {error}");
             (StatusCode::SERVICE_UNAVAILABLE, "unmarked", "send it again later".to_owned())
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unmarked", "the store is busy; send it again later".to_owned()),

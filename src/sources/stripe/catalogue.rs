@@ -208,7 +208,8 @@ fn typed<T: DeserializeOwned>(raw: Raw) -> Result<T, serde_json::Error> {
 
 fn odd(what: &str, error: &serde_json::Error) {
     // Its words may quote what was sent.
-    tracing::warn!(error = ?error.classify(), "a Stripe {what} of an unknown shape is passed over");
+    let error = error.classify();
+    tracing::warn!(?error, "a Stripe {what} of an unknown shape is passed over: {error:?}");
 }
 
 fn is_whole(price: &Price, currency: &str) -> bool {

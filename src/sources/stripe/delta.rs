@@ -152,7 +152,12 @@ impl Stripe {
         let (mut ids, mut everything) = (BTreeSet::new(), false);
         for raw in &list.data {
             let Ok(event) = serde_json::from_value::<Event>(Json::Object(raw.clone())) else {
-                tracing::warn!(id = id_of(raw), "a Stripe event of an unknown shape is passed over");
+                let id = id_of(raw);
+                tracing::warn!(
+                    id,
+                    "a Stripe event of an unknown shape is passed over: {}",
+                    id.unwrap_or("without an id")
+                );
                 continue;
             };
             if event.created >= walk.to - self.overlap && walk.seen.len() < SEEN_MOST {
