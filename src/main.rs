@@ -10,13 +10,13 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit.into(),
     };
-    let json = cli.command.json();
-    let outcome = match cli::start_logging(&cli) {
-        Ok(()) => cli::run(cli).await,
-        Err(failure) => Err(failure),
-    };
-    match outcome {
+    let (json, logs) = (cli.command.json(), cli::logs_failures(&cli));
+    if let Err(failure) = cli::start_logging(&cli) {
+        return cli::tell_failure(&failure, json).into();
+    }
+    match cli::run(cli).await {
         Ok(exit) => exit.into(),
+        Err(failure) if logs => cli::log_failure(&failure).into(),
         Err(failure) => cli::tell_failure(&failure, json).into(),
     }
 }

@@ -109,6 +109,23 @@ fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
     Ok(config::load(file, environment()).or_else(|_| session::settings(file))?)
 }
 
+/// Whether why it failed goes into the log: a daemon's is read by machines, unless it is text for people.
+pub fn logs_failures(cli: &Cli) -> bool {
+    matches!(cli.command, Command::Run) && cli.log_format != LogFormat::Text
+}
+
+/// Tells why a daemon failed: in its log, in the log's format.
+pub fn log_failure(failure: &Failure) -> Exit {
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        return tell_failure(failure, false);
+    }
+    let Failure { kind, message, at, hint, exit, .. } = failure;
+    let (places, hint) = (at.join("; "), print::told(hint));
+    let colon = if places.is_empty() { "" } else { ": " };
+    tracing::error!(kind, hint = &*hint, exit = *exit as u8, "{message}{colon}{places} (hint: {hint})");
+    *exit
+}
+
 /// Tells why a command failed: on stderr, and with `json` as one object on stdout too.
 pub fn tell_failure(failure: &Failure, json: bool) -> Exit {
     print::say(&render::render_failure(failure));

@@ -17,7 +17,7 @@ pub(super) fn name_config(file: &Path) {
     let _ = CONFIG.set(file.to_owned());
 }
 
-fn told(text: &str) -> Cow<'_, str> {
+pub(super) fn told(text: &str) -> Cow<'_, str> {
     CONFIG.get().map_or(Cow::Borrowed(text), |file| Cow::Owned(with_config(text, file)))
 }
 

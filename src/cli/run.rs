@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::daemon::{self, DaemonError, Signals};
 use crate::domain::ErrorReport;
 
@@ -15,10 +16,10 @@ pub(super) async fn run(config: Option<&Path>) -> Result<Exit, Failure> {
     // First of all: a signal that comes before it is caught would end the process.
     let signals = Signals::catch()
         .map_err(|why| Failure::new("signals", format!("signals cannot be caught: {why}"), "report this message"))?;
-    let app = session::app(config)?;
+    let app = read(config)?;
     let secrets = app.secrets.clone();
     let config: Option<PathBuf> = config.map(Path::to_owned);
-    let reload = Arc::new(move || session::app(config.as_deref()).map_err(refused));
+    let reload = Arc::new(move || read(config.as_deref()).map_err(refused));
     match daemon::run(app, reload, signals, CancellationToken::new()).await {
         Ok(()) | Err(DaemonError::Stopped) => Ok(Exit::Done),
         Err(DaemonError::App(error)) => Err(error.into()),
@@ -38,6 +39,11 @@ pub(super) async fn run(config: Option<&Path>) -> Result<Exit, Failure> {
             "report this message with the log; a restart goes on from there",
         )),
     }
+}
+
+/// What is only a warning goes into the log: that is all a daemon says.
+fn read(config: Option<&Path>) -> Result<App, Failure> {
+    session::app_warning(config, |warning| tracing::warn!("{warning}"))
 }
 
 /// A configuration that was refused, in one message: it ends up in a log and in a status line.

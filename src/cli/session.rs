@@ -17,12 +17,15 @@ use super::{Exit, Failure, Progress, environment, print, progress};
 
 /// Reads the configuration and finds the credentials. Everything that is wrong with either is told at once.
 pub(super) fn app(config: Option<&Path>) -> Result<App, Failure> {
+    app_warning(config, |warning| print::say(&format!("warning: {warning}\n")))
+}
+
+/// The same, for who tells warnings in another way.
+pub(super) fn app_warning(config: Option<&Path>, warn: impl Fn(&str)) -> Result<App, Failure> {
     let settings = settings(config)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secrets = Secrets::find(&settings, environment(), credentials.as_deref())?;
-    for warning in &secrets.warnings {
-        print::say(&format!("warning: {warning}\n"));
-    }
+    secrets.warnings.iter().for_each(|warning| warn(warning));
     Ok(App { settings, secrets })
 }
 
