@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
-use futures::stream;
+use futures::{Stream, stream};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -151,15 +151,23 @@ async fn run(State(desk): State<Desk>, body: Bytes) -> Result<Response, Refusal>
     desk.door.trigger(trigger).map_err(|unheard| {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "daemon", unheard.to_string(), "run the same command again later")
     })?;
-    let told = Told { first: waiting.map(Said::Waiting), events: Some(events), answer: Some(answer) };
-    let lines = stream::unfold(told, |mut told| async move {
-        let said = told.next().await?;
+    let told = Told { first: waiting.map(Said::Waiting), events: Some(events), answer: Some(answer), door: desk.door };
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines(told))).into_response())
+}
+
+/// What is told of a run, line by line.
+fn lines(told: Told) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    stream::unfold(told, |mut told| async move {
+        // Whoever waits for a run that waits, or whose requests do, must be able to tell that from a daemon that stands still.
+        let said = match tokio::time::timeout(wire::STILL_EVERY, told.next()).await {
+            Ok(said) => said?,
+            Err(_) => Said::Still,
+        };
         // Plain data: it cannot fail to become JSON.
         let mut line = serde_json::to_vec(&said).unwrap_or_default();
         line.push(b'\n');
-        Some((Ok::<_, Infallible>(Bytes::from(line)), told))
-    });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+        Some((Ok(Bytes::from(line)), told))
+    })
 }
 
 /// What is still to be told of a run.
@@ -167,6 +175,7 @@ struct Told {
     first: Option<Said>,
     events: Option<broadcast::Receiver<Event>>,
     answer: Option<oneshot::Receiver<Arc<Finished>>>,
+    door: Door,
 }
 
 impl Told {
@@ -179,7 +188,7 @@ impl Told {
             let Some(events) = &mut self.events else {
                 let answered = answer.await;
                 self.answer = None;
-                return Some(last_word(answered));
+                return Some(last_word(answered, &self.door));
             };
             tokio::select! {
                 biased;
@@ -195,20 +204,51 @@ impl Told {
                     if !matches!(rest, Err(TryRecvError::Empty | TryRecvError::Closed)) {
                         tracing::debug!("a listener was answered before it heard everything");
                     }
-                    return Some(last_word(answered));
+                    return Some(last_word(answered, &self.door));
                 }
             }
         }
     }
 }
 
-fn last_word(answered: Result<Arc<Finished>, oneshot::error::RecvError>) -> Said {
-    match answered {
-        Ok(finished) => Said::Ended(Box::new(Answer::from(&*finished))),
-        Err(_) => Said::Dropped(ErrorReport {
-            kind: "daemon".to_owned(),
-            message: "the daemon stopped before the run began, or has too many waiting".to_owned(),
-            hint: "run the same command again later".to_owned(),
-        }),
+fn last_word(answered: Result<Arc<Finished>, oneshot::error::RecvError>, door: &Door) -> Said {
+    if let Ok(finished) = answered {
+        return Said::Ended(Box::new(Answer::from(&*finished)));
+    }
+    let (message, hint) = if door.status().borrow().stopping {
+        ("the daemon stopped before the run began", "run the same command again once the daemon is back")
+    } else {
+        ("too many runs wait in the daemon already", "run the same command again later")
+    };
+    Said::Dropped(ErrorReport { kind: "daemon".to_owned(), message: message.to_owned(), hint: hint.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+    use crate::daemon::Errand;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_hears_that_the_daemon_is_well_and_why_a_run_was_turned_away() {
+        for (stopping, why) in [(false, "too many runs wait"), (true, "the daemon stopped before the run began")] {
+            let (door, inside) = Door::new();
+            inside.state.send_modify(|state| state.stopping = stopping);
+            let (trigger, answer) = Trigger::awaited(Asker::Command, Errand::Sync);
+            let told = Told { first: None, events: Some(door.events()), answer: Some(answer), door };
+            let mut lines = std::pin::pin!(lines(told));
+            let began = tokio::time::Instant::now();
+            for _ in 0..3 {
+                let line = lines.next().await.unwrap().unwrap();
+                assert!(matches!(serde_json::from_slice(&line), Ok(Said::Still)), "{line:?}");
+            }
+            assert_eq!(began.elapsed(), 3 * wire::STILL_EVERY);
+            drop(trigger);
+            let line = lines.next().await.unwrap().unwrap();
+            let Ok(Said::Dropped(said)) = serde_json::from_slice(&line) else { panic!("{line:?}") };
+            assert!(said.message.contains(why), "{said:?}");
+            assert!(lines.next().await.is_none());
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How a command speaks with a running daemon.
 
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,10 +25,24 @@ const LINE_MOST: usize = 1 << 30;
 /// How long a daemon that is well may take to say who it is.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
+/// The same for who can do without it.
+const GLANCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to read or write in its store.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long it may take where it asks Pivotal, which is tried for three minutes at most.
+const ASKED_WITHIN: Duration = Duration::from_secs(4 * 60);
+
+/// How long a run may be silent: while nothing happens the daemon says so three times in that.
+const SILENT_MOST: Duration = Duration::from_secs(3 * wire::STILL_EVERY.as_secs());
+
 /// A running daemon, found.
 #[derive(Debug)]
 pub struct Caller {
     client: Client,
+    /// Its socket.
+    path: PathBuf,
     /// Who it is.
     pub hello: Hello,
 }
@@ -46,6 +61,18 @@ impl Caller {
     /// # Errors
     /// When there is one, but it may not be used by this user or speaks another language.
     pub async fn find(settings: &Settings) -> Result<Option<Self>, ErrorReport> {
+        Self::find_within(settings, HELLO_WITHIN).await
+    }
+
+    /// The same for who can do without it: one that is silent is given up sooner.
+    ///
+    /// # Errors
+    /// As [`Caller::find`]; of one that is silent, [`is_silent`] knows the error.
+    pub async fn glimpse(settings: &Settings) -> Result<Option<Self>, ErrorReport> {
+        Self::find_within(settings, GLANCE).await
+    }
+
+    async fn find_within(settings: &Settings, patience: Duration) -> Result<Option<Self>, ErrorReport> {
         for path in socket::places(settings) {
             match UnixStream::connect(&path).await {
                 Ok(_) => {}
@@ -57,11 +84,9 @@ impl Caller {
                 Err(_) => continue,
             }
             let client = client(&path)?;
-            let hello = read(client.get(url(wire::HELLO)).send().await);
-            let Ok(hello) = tokio::time::timeout(HELLO_WITHIN, hello).await else { return Err(silent(&path)) };
-            let hello: Hello = hello?;
+            let hello: Hello = within(patience, &path, client.get(url(wire::HELLO))).await?;
             if is_ours(&hello, &settings.store.path) {
-                return Ok(Some(Self { client, hello }));
+                return Ok(Some(Self { client, hello, path }));
             }
         }
         Ok(None)
@@ -83,11 +108,14 @@ impl Caller {
     /// When the daemon cannot make it, or is gone before it ended. A run that failed is an [`Answer`].
     pub async fn run(&self, errand: Errand, mut told: impl FnMut(Told)) -> Result<Answer, ErrorReport> {
         let goes_on = errand.goes_on_by_itself();
-        let sent = self.post(wire::RUNS, &RunRequest { errand }).send().await;
-        let mut response = good(sent.map_err(|error| gone(&error))?).await?;
+        let asked = async {
+            let sent = self.post(wire::RUNS, &RunRequest { errand }).send().await;
+            good(sent.map_err(|error| gone(&error))?).await
+        };
+        let mut response = self.unless_silent(ANSWER_WITHIN, asked).await??;
         let mut pending: Vec<u8> = Vec::new();
         // A connection that breaks and one that ends too soon are the same: the daemon died.
-        while let Ok(Some(chunk)) = response.chunk().await {
+        while let Ok(Some(chunk)) = self.unless_silent(SILENT_MOST, response.chunk()).await? {
             pending.extend_from_slice(&chunk);
             if pending.len() > LINE_MOST {
                 break;
@@ -97,6 +125,7 @@ impl Caller {
                 match serde_json::from_slice(&line).map_err(|error| foreign(&error.to_string()))? {
                     Said::Waiting(run) => told(Told::Waiting(run)),
                     Said::Event(event) => told(Told::Event(event)),
+                    Said::Still => {}
                     Said::Ended(answer) => return Ok(whole(*answer)),
                     Said::Dropped(why) => return Err(why),
                 }
@@ -110,7 +139,7 @@ impl Caller {
     /// # Errors
     /// When the daemon does not answer.
     pub async fn status(&self) -> Result<StatusAnswer, ErrorReport> {
-        read(self.client.get(url(wire::STATUS)).send().await).await
+        within(GLANCE * 2, &self.path, self.client.get(url(wire::STATUS))).await
     }
 
     /// Has a decision written down.
@@ -118,7 +147,7 @@ impl Caller {
     /// # Errors
     /// Why nothing is decided.
     pub async fn decide(&self, decision: &Decision) -> Result<Taken, ErrorReport> {
-        read(self.post(wire::DECISIONS, decision).send().await).await
+        within(ANSWER_WITHIN, &self.path, self.post(wire::DECISIONS, decision)).await
     }
 
     /// Has a record tied to a Pivotal object, or to another record's.
@@ -127,7 +156,11 @@ impl Caller {
     /// Why it is not.
     pub async fn link(&self, record: &Reference, object: &Reference) -> Result<Decided, ErrorReport> {
         let link = Link { record: record.clone(), object: object.clone() };
-        read(self.post(wire::LINKS, &link).send().await).await
+        within(ASKED_WITHIN, &self.path, self.post(wire::LINKS, &link)).await
+    }
+
+    async fn unless_silent<T>(&self, patience: Duration, work: impl Future<Output = T>) -> Result<T, ErrorReport> {
+        tokio::time::timeout(patience, work).await.map_err(|_| silent(&self.path))
     }
 
     fn post(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
@@ -167,20 +200,37 @@ async fn good(response: Response) -> Result<Response, ErrorReport> {
     Err(serde_json::from_slice(&body).unwrap_or_else(|_| foreign(&format!("it answered {status}"))))
 }
 
-async fn read<T: DeserializeOwned>(sent: reqwest::Result<Response>) -> Result<T, ErrorReport> {
-    let body = good(sent.map_err(|error| gone(&error))?).await?.bytes().await.map_err(|error| gone(&error))?;
-    serde_json::from_slice(&body).map_err(|error| foreign(&error.to_string()))
+/// The answer. The system takes a connection for a process that stands still: one that is silent for so long is not waited for.
+async fn within<T: DeserializeOwned>(
+    patience: Duration,
+    socket: &Path,
+    request: RequestBuilder,
+) -> Result<T, ErrorReport> {
+    let answered = async {
+        let sent = request.send().await.map_err(|error| gone(&error))?;
+        let body = good(sent).await?.bytes().await.map_err(|error| gone(&error))?;
+        serde_json::from_slice(&body).map_err(|error| foreign(&error.to_string()))
+    };
+    tokio::time::timeout(patience, answered).await.unwrap_or_else(|_| Err(silent(socket)))
 }
+
+/// Whether there is a daemon, and it does not answer.
+pub fn is_silent(error: &ErrorReport) -> bool {
+    error.kind == SILENT.0 && error.message.ends_with(SILENT.1)
+}
+
+/// How a daemon that does not answer is told of: kind, and end of the message.
+const SILENT: (&str, &str) = ("daemon", "does not answer");
 
 fn report(kind: &str, message: String, hint: &str) -> ErrorReport {
     ErrorReport { kind: kind.to_owned(), message, hint: hint.to_owned() }
 }
 
 fn silent(path: &Path) -> ErrorReport {
-    let message = format!("the daemon at {} does not answer", path.display());
+    let message = format!("the daemon at {} {}", path.display(), SILENT.1);
     let hint = "it may be stuck: systemd restarts it within minutes, or `systemctl restart pivotal-sync` does at once; `journalctl -u \
                 pivotal-sync` tells what it did last";
-    report("daemon", message, hint)
+    report(SILENT.0, message, hint)
 }
 
 fn denied(path: &Path) -> ErrorReport {

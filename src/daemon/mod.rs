@@ -57,7 +57,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 
-pub use caller::{Caller, Told};
+pub use caller::{Caller, Told, is_silent};
 pub use door::{Asker, DaemonState, Door, Finished, Inside, Slot, Stage, Trigger, UnderWay, Unheard};
 pub use errand::{Audit, Brought, Errand};
 pub use signals::Signals;

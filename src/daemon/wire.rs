@@ -2,6 +2,7 @@
 //! same one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub(super) const STATUS: &str = "/v1/status";
 pub(super) const DECISIONS: &str = "/v1/decisions";
 /// `POST` [`Link`]: `Decided`.
 pub(super) const LINKS: &str = "/v1/links";
+
+/// How long nothing is said of a run before it is said that nothing happened.
+pub(super) const STILL_EVERY: Duration = Duration::from_secs(10);
 
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,8 @@ pub(super) enum Said {
     Waiting(UnderWay),
     /// Something happened.
     Event(Event),
+    /// Nothing happened for [`STILL_EVERY`], and the daemon is well.
+    Still,
     /// The run ended: the last line.
     Ended(Box<Answer>),
     /// The run will not be made: the last line.

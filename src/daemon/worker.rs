@@ -225,6 +225,8 @@ impl<H: Hand> Loop<H> {
 
     fn begin_to_stop(&mut self) {
         self.state.stopping = true;
+        // Whoever waits in vain looks there for the reason.
+        self.inside.state.send_replace(self.state.clone());
         self.queue.clear();
         self.service.stopping(&line(&self.state, self.timetable.zone()));
         tracing::info!("stopping: what is under way is settled first");
