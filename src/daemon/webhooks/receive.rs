@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use futures::StreamExt;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -192,8 +193,8 @@ impl Receiver {
         let last = &mut told[sender as usize];
         if last.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
             *last = Some(Instant::now());
-            tracing::warn!(
             let from = sender.as_str();
+            tracing::warn!(
                 from,
                 why,
                 "a webhook was not taken in: {from}: {why}; more of them are only counted for a minute"
@@ -271,9 +272,22 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (StatusCode, &'s
     if announced.is_some_and(|length| length > MOST_BYTES) {
         return Err(too_long());
     }
-    match tokio::time::timeout(TO_READ, to_bytes(body, MOST_BYTES)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(too_long()),
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    let gathered = async {
+        while let Some(piece) = pieces.next().await {
+            let broken =
+                |_| (StatusCode::BAD_REQUEST, "broken", "the sender hung up before the end of the body".to_owned());
+            let piece = piece.map_err(broken)?;
+            if whole.len() + piece.len() > MOST_BYTES {
+                return Err(too_long());
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(Bytes::from(whole))
+    };
+    match tokio::time::timeout(TO_READ, gathered).await {
+        Ok(read) => read,
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time".to_owned())),
     }
 }

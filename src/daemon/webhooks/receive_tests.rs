@@ -212,3 +212,15 @@ async fn a_receiver_says_what_it_needs_and_where_it_is() {
     let addresses = make(Some("https://a.com/in/"), Hooks { pivotal: vec![], ..hooks() }).unwrap().addresses();
     assert_eq!(addresses, ["https://a.com/in/hubspot", "https://a.com/in/stripe"]);
 }
+
+#[tokio::test]
+async fn a_sender_who_hangs_up_is_told_from_one_who_sends_too_much() {
+    let outcome = async |pieces: Vec<std::io::Result<Bytes>>| {
+        let read = read(&HeaderMap::new(), Body::from_stream(futures::stream::iter(pieces))).await;
+        read.map_or_else(|(status, outcome, _)| (status.as_u16(), outcome), |_| (0, "read"))
+    };
+    let half = || Ok(Bytes::from(vec![b' '; MOST_BYTES / 2]));
+    assert_eq!(outcome(vec![half(), half()]).await, (0, "read"));
+    assert_eq!(outcome(vec![half(), half(), half()]).await, (413, "too_long"));
+    assert_eq!(outcome(vec![half(), Err(std::io::Error::other("gone"))]).await, (400, "broken"));
+}
