@@ -220,7 +220,7 @@ async fn unknown_names(sources: &[Arc<dyn Source>]) -> Vec<RuleProblem> {
     named.map(|(key, message)| RuleProblem { key, message }).collect()
 }
 
-/// Refuses a key that Pivotal refuses, or that is another workspace's. That Pivotal cannot be reached says nothing against it.
+/// Refuses a key that Pivotal refuses, or that is another workspace's, or that cannot be proved: what works is not given up for it.
 async fn prove_key(target: &dyn Target, workspace: &str) -> Result<(), ErrorReport> {
     match target.identify().await {
         Ok(found) if workspace == found.workspace_slug || workspace == found.workspace_id => Ok(()),
@@ -232,10 +232,11 @@ async fn prove_key(target: &dyn Target, workspace: &str) -> Result<(), ErrorRepo
             let error = EngineError::Api(error);
             Err(refused(error.kind(), error.to_string(), &error.hint()))
         }
-        Err(error) => {
-            tracing::warn!("the new configuration is taken unproved: {error}");
-            Ok(())
-        }
+        Err(error) => Err(refused(
+            "unreachable",
+            format!("it cannot be proved: {error}"),
+            "reload again once Pivotal can be reached, and look at pivotal.base_url",
+        )),
     }
 }
 

@@ -60,10 +60,17 @@ async fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
     let rig = Rig::with(portal(1, 0)).await;
     let mut host = Host::ready(&rig);
     let good = std::fs::read_to_string(rig.config()).unwrap();
+    // A typo must not take the place of what works.
+    let typo: String = good
+        .lines()
+        .map(|line| if line.ends_with("/api/v1\"") { "base_url = \"http://127.0.0.1:9\"" } else { line })
+        .map(|line| format!("{line}\n"))
+        .collect();
     for (bad, why) in [
         (good[..good.len() / 2].to_owned() + "\nx = [", "is not TOML"),
         (good.replace("workspace = \"acme\"", "workspace = \"other\""), "belongs to workspace 'acme'"),
         (good.replace("state.db", "other.db"), "store.path cannot change while the daemon runs"),
+        (typo, "cannot be proved"),
         (format!("{good}[customers]\nwhere = 'company.('\n"), "customers.where"),
         (format!("{good}[customers]\nwhere = 'company.nmae'\n"), "company.nmae"),
     ] {
