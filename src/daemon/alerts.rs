@@ -34,7 +34,25 @@ const CONFIGURATION: &str = "configuration";
 
 /// What is wrong, by what it is about: `run`, a stream's name, `held`, `quarantined`, `owed`, `configuration`. In words, for
 /// people.
-type Troubles = BTreeMap<String, String>;
+type Troubles = BTreeMap<String, Trouble>;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Trouble {
+    words: String,
+    /// The kind of the error, where there is one: an outage and a refused key are two things to be told of.
+    kind: String,
+}
+
+impl Trouble {
+    fn new(words: impl Into<String>) -> Self {
+        Self { words: words.into(), kind: String::new() }
+    }
+
+    fn of(error: &ErrorReport) -> Self {
+        Self { words: format!("{} (hint: {})", error.message, error.hint), kind: error.kind.clone() }
+    }
+}
 
 /// What people were told last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,8 +163,8 @@ impl Alerts {
         let after = |before: &Troubles| {
             let others = before.iter().filter(|(what, _)| *what != CONFIGURATION);
             let others = others.map(|(what, words)| (what.clone(), words.clone()));
-            let words = |why: &str| format!("it was refused, and the old one is in use: {why}");
-            others.chain(refused.map(|why| (CONFIGURATION.to_owned(), words(why)))).collect()
+            let trouble = |why: &str| Trouble::new(format!("it was refused, and the old one is in use: {why}"));
+            others.chain(refused.map(|why| (CONFIGURATION.to_owned(), trouble(why)))).collect()
         };
         self.take_in(store, after, Utc::now()).await;
     }
@@ -229,7 +247,7 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     let report = match &run.outcome {
         Err(error) if error.kind == "interrupted" => return None,
         Err(_) if !run.errand.is_routine() => return None,
-        Err(error) => return Some([("run".to_owned(), words(error))].into()),
+        Err(error) => return Some([("run".to_owned(), Trouble::of(error))].into()),
         Ok(report) if report.kind == RunKind::Plan || report.status == RunStatus::Interrupted => return None,
         // It looked at a part, and what waits elsewhere is none of it.
         Ok(_) if matches!(run.errand, Errand::Audit(_) | Errand::Undo { .. }) && !run.errand.is_routine() => {
@@ -239,11 +257,11 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     };
     let mut troubles = Troubles::new();
     if let Some(error) = &report.error {
-        troubles.insert("run".to_owned(), words(error));
+        troubles.insert("run".to_owned(), Trouble::of(error));
     }
     for (stream, counts) in &report.streams {
         if let Some(error) = &counts.error {
-            troubles.insert(stream.to_string(), error.clone());
+            troubles.insert(stream.to_string(), Trouble::new(error));
         }
     }
     let counts = &report.operations;
@@ -254,7 +272,7 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     ] {
         if number > 0 {
             let (noun, them) = if number == 1 { ("operation", "it") } else { ("operations", "them") };
-            troubles.insert(what.to_owned(), format!("{number} {noun}; {words} {them}"));
+            troubles.insert(what.to_owned(), Trouble::new(format!("{number} {noun}; {words} {them}")));
         }
     }
     Some(troubles)
@@ -265,13 +283,12 @@ fn is_good(run: &Finished) -> bool {
     run.outcome.as_ref().is_ok_and(|report| report.status == RunStatus::Complete && report.error.is_none())
 }
 
-fn words(error: &ErrorReport) -> String {
-    format!("{} (hint: {})", error.message, error.hint)
-}
-
-/// Whether the same things are wrong: words change with every count, and a run may fail for another reason each time.
+/// Whether the same things are wrong, for the same kind of reason: words change with every count.
 fn same(one: &Troubles, other: &Troubles) -> bool {
-    one.keys().eq(other.keys())
+    let kinds = |troubles: &Troubles| -> Vec<(String, String)> {
+        troubles.iter().map(|(what, trouble)| (what.clone(), trouble.kind.clone())).collect()
+    };
+    kinds(one) == kinds(other)
 }
 
 fn is_slack(host: &str) -> bool {
@@ -280,8 +297,10 @@ fn is_slack(host: &str) -> bool {
 
 /// The log has no words of others: they may quote names and addresses.
 fn log(now: &Troubles, before: &Troubles) {
-    for what in now.keys().filter(|what| !before.contains_key(*what)) {
-        tracing::warn!(what, "something is wrong");
+    let is_new = |what: &str, kind: &str| before.get(what).is_none_or(|before| before.kind != kind);
+    for (what, Trouble { kind, .. }) in now.iter().filter(|(what, trouble)| is_new(what, &trouble.kind)) {
+        let why = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
+        tracing::warn!(what, kind, "something is wrong: {what}{why}");
     }
     for what in before.keys().filter(|what| !now.contains_key(*what)) {
         tracing::info!(what, "is well again: {what}");
@@ -315,17 +334,19 @@ impl<'a> Message<'a> {
             );
         }
         let mut lines = vec![format!("pivotal-sync ({workspace}) needs a look:")];
-        lines.extend(self.told.troubles.iter().map(|(what, words)| format!("{what}: {words}")));
+        lines.extend(self.told.troubles.iter().map(|(what, Trouble { words, .. })| format!("{what}: {words}")));
         lines.extend(self.recovered.iter().map(|what| format!("{what}: well again")));
         lines.join("\n")
     }
 
     fn plain(&self) -> Json {
+        let words: BTreeMap<&str, &str> =
+            self.told.troubles.iter().map(|(what, trouble)| (what.as_str(), trouble.words.as_str())).collect();
         json!({
             "source": "pivotal-sync",
             "workspace": self.workspace,
             "state": if self.is_well() { "ok" } else { "trouble" },
-            "troubles": self.told.troubles,
+            "troubles": words,
             "recovered": self.recovered,
             "since": self.told.since,
             "at": self.now,

@@ -138,6 +138,18 @@ async fn a_change_is_told_once_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn another_kind_of_the_same_trouble_is_news() {
+    let scene = Scene::set().await;
+    let of_kind = |kind: &str| {
+        let error = ErrorReport { kind: kind.to_owned(), message: "no".to_owned(), hint: "wait".to_owned() };
+        finished(Err(error))
+    };
+    for (kind, tellings) in [("unreachable", 1), ("unreachable", 0), ("credentials", 1), ("credentials", 0)] {
+        assert_eq!(scene.after(of_kind(kind)).await.len(), tellings, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn each_new_trouble_is_told_and_more_of_the_same_is_not() {
     let scene = Scene::set().await;
     assert_eq!(scene.after(held(1)).await[0]["troubles"].as_object().unwrap().len(), 1);
@@ -270,7 +282,7 @@ async fn nobody_to_tell_is_no_trouble_and_a_lost_store_neither() {
 
 #[test]
 fn slack_is_told_in_its_own_form() {
-    let told = Told { troubles: [("run".to_owned(), "a < b & c".to_owned())].into(), ..Told::default() };
+    let told = Told { troubles: [("run".to_owned(), Trouble::new("a < b & c"))].into(), ..Told::default() };
     let before = Troubles::new();
     let message = Message::of("acme", &told, &before, Utc::now());
     assert_eq!(message.slack(), json!({ "text": "pivotal-sync (acme) needs a look:\nrun: a &lt; b &amp; c" }));
