@@ -1,5 +1,6 @@
 //! The layers, lowest first: compiled-in defaults, one file, the environment.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use config::{Config, File, FileFormat};
@@ -50,7 +51,10 @@ pub fn load_from(
 ) -> Result<Settings, ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let mut origins = Origins::default();
-    let file = explicit.or_else(|| usual.iter().copied().find(|path| path.exists()));
+    let there = || usual.iter().copied().find(|path| path.exists());
+    // One that this user may not look at is better named than said not to be there.
+    let hidden = || usual.iter().copied().find(|path| path.try_exists().is_err());
+    let file = explicit.or_else(there).or_else(hidden);
     let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some((path, text)) = file.and_then(|path| read(path, &mut errors))
         && strict::look_through(&path, &text, &mut errors, &mut origins)
@@ -104,12 +108,13 @@ fn read(path: &Path, errors: &mut ConfigErrors) -> Option<(PathBuf, String)> {
         Ok(text) => Some((path.to_owned(), text)),
         Err(why) => {
             let place = Place::File { path: path.to_owned(), line: None };
-            errors.add(
-                place,
-                "",
-                format!("cannot be read: {why}"),
-                "a configuration file (`pivotal-sync init` writes one)",
-            );
+            let expected = match why.kind() {
+                ErrorKind::PermissionDenied => {
+                    "a file that this user may read: be root, or a member of the group that file and folder belong to"
+                }
+                _ => "a configuration file (`pivotal-sync init` writes one)",
+            };
+            errors.add(place, "", format!("cannot be read: {why}"), expected);
             None
         }
     }
