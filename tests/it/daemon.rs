@@ -10,3 +10,4 @@ mod host;
 mod lifecycle;
 mod looks_back;
 mod midway;
+mod mishaps;
