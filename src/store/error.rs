@@ -158,9 +158,8 @@ impl StoreError {
                  pivotal-sync); without one it finds what it made in Pivotal again"
                     .to_owned()
             }
-            Self::ReadOnly { path } => {
-                format!("let the user that runs this write {} and its folder", path.display())
-            }
+            Self::ReadOnly { path } => strange_owner(path)
+                .unwrap_or_else(|| format!("let the user that runs this write {} and its folder", path.display())),
             Self::CannotOpen { path, source } => cannot_open(path, &**source),
             Self::OldSqlite { .. } => "build with the bundled SQLite".to_owned(),
             Self::Query { source, .. } if primary_code(source) == Some(5) => {
@@ -184,17 +183,23 @@ impl StoreError {
     }
 }
 
+/// What to do about a file that somebody made as another user.
+fn strange_owner(path: &Path) -> Option<String> {
+    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
+    let folder = owner(folder_of(path))?;
+    // A folder of root's is nobody's in particular, as /tmp is.
+    if folder == 0 || owner(path)? == folder {
+        return None;
+    }
+    let store = path.with_extension(path.extension().filter(|ending| *ending != "lock").unwrap_or_default());
+    let (folder, store) = (folder_of(path).display(), store.display());
+    Some(format!("it belongs to another user than its folder does: chown --reference={folder} {store}* gives it back"))
+}
+
 /// What to do about a file that cannot be opened.
 fn cannot_open(path: &Path, source: &(dyn Error + Send + Sync + 'static)) -> String {
-    let store = path.with_extension(path.extension().filter(|ending| *ending != "lock").unwrap_or_default());
-    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid());
-    if let (Ok(file), Ok(folder)) = (owner(path), owner(folder_of(path)))
-        && file != folder
-    {
-        let (folder, store) = (folder_of(path).display(), store.display());
-        return format!(
-            "it belongs to another user than its folder does: chown --reference={folder} {store}* gives it back"
-        );
+    if let Some(hint) = strange_owner(path) {
+        return hint;
     }
     let denied = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     if denied == Some(std::io::ErrorKind::PermissionDenied) {
