@@ -1,12 +1,14 @@
 //! Who is in Pivotal already, though nothing here stands for it: typed in by somebody, or left from before a store was lost.
 //! Nobody is made twice, and no id is on two customers, without a person being asked.
 
-use pivotal_sync::sandbox::hubspot::ObjectType;
+use chrono::Utc;
+use pivotal_sync::sandbox::hubspot::{DealSeed, ObjectType};
 use pivotal_sync::sandbox::pivotal::Object;
 use reqwest::Method;
 use serde_json::json;
 
 use super::desk::{BY_COMPANY, BY_PAYER, Desk};
+use super::rig::text;
 
 fn id(reference: &str) -> &str {
     reference.rsplit(':').next().unwrap()
@@ -256,4 +258,34 @@ async fn the_people_of_a_customer_whose_payer_was_linked_elsewhere_are_not_made_
             assert_eq!((desk.customers(), desk.people("Bob Lee")), before, "{carried_out}: {line}");
         }
     }
+}
+
+/// What was made since a backup is known again, whatever Pivotal would let through twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_put_back_from_a_backup_makes_nothing_twice() {
+    let desk = Desk::with("").await;
+    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]\nenabled = true");
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    let one = desk.company("One", "one.com");
+    desk.person(&one, "Ann", "ann@one.com");
+    desk.ends(0, "backfill").await;
+    desk.ends(0, "backup old.db").await;
+    let bob = desk.person(&one, "Bob", "bob@one.com");
+    let two = desk.company("Two", "two.com");
+    let (company, created) = (Some(id(&one).to_owned()), Utc::now());
+    let properties = text([("dealname", "D"), ("dealstage", "closedwon"), ("closedate", &created.to_rfc3339())]);
+    desk.sandbox.hubspot().add_deal(DealSeed { properties, company, created });
+    desk.ends(0, "sync --full").await;
+    let counts = || {
+        let pivotal = desk.sandbox.pivotal();
+        [Object::Customer, Object::Contact, Object::Onboarding].map(|object| pivotal.visible(object).count())
+    };
+    assert_eq!(counts(), [2, 2, 1], "{bob} {two}");
+    desk.lose_store();
+    std::fs::rename(desk.folder.path().join("old.db"), desk.store()).unwrap();
+    for line in ["sync --full", "sync", "sync --full"] {
+        desk.ends(0, line).await;
+        assert_eq!(counts(), [2, 2, 1], "{line}");
+    }
+    desk.is_quiet().await;
 }
