@@ -9,6 +9,7 @@ use crate::domain::{
 use crate::reconcile::{Adoption, Candidate, Desired, Home, Subject, Wanted, linked_object, unlinked_objects};
 use crate::store::{RemoteQuery, RemoteRow};
 
+use super::parents::subject;
 use super::plan::{Asking, Drafting};
 use super::{Engine, EngineError, LOADED};
 
@@ -74,8 +75,7 @@ impl Engine {
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         let found = self.store.remote(&queries).await?;
-        let owners: Vec<EntityId> = found.iter().flatten().filter_map(|row| row.owner).collect();
-        let mirrors = self.store.mirrors(&owners).await?;
+        let kept = self.staying(&found, draft).await?;
         for (number, rows) in numbers.into_iter().zip(found) {
             let (subject, there) = (&subjects[number], &mut there[number]);
             // What a person had kept beside it is not it, unless a person says so.
@@ -91,7 +91,7 @@ impl Engine {
                 if fresh_since.is_some_and(|since| row.seen_at < since) && row.owner.is_none() {
                     there.stale.insert(row.id.clone());
                 }
-                let candidate = candidate(row, &mirrors);
+                let candidate = candidate(row, &kept);
                 match carries_only {
                     true if candidate.owner != Some(subject.entity.id) => there.carriers.push(candidate),
                     true => {}
@@ -100,6 +100,37 @@ impl Engine {
             }
         }
         Ok(there)
+    }
+
+    /// Of what the objects say that an entity has, what nothing here takes off them: what was found there, unless the entity's own
+    /// records say something else by now.
+    async fn staying(
+        &self,
+        found: &[Vec<RemoteRow>],
+        draft: &Drafting,
+    ) -> Result<HashMap<EntityId, Fields>, EngineError> {
+        let customers: HashMap<EntityId, &Fields> = found
+            .iter()
+            .flatten()
+            .filter(|row| row.kind == Kind::Customer)
+            .filter_map(|row| Some((row.owner?, &row.fields)))
+            .collect();
+        if customers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut kept = HashMap::new();
+        for row in self.store.subjects(&customers.keys().copied().collect::<Vec<_>>()).await? {
+            let owner = subject(row, &draft.parents);
+            let live = owner.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live);
+            let Some((mirror, there)) = live.zip(customers.get(&owner.entity.id)) else { continue };
+            let mut fields = mirror.not_set_here(there);
+            if let Wanted::Yes(wanted) = &self.reconciler.desire(&owner, draft.now).wanted {
+                let says_another = |field: &str| wanted.text(field).is_some_and(|said| there.text(field) != Some(said));
+                fields.0.retain(|field, _| !says_another(field));
+            }
+            kept.insert(owner.entity.id, fields);
+        }
+        Ok(kept)
     }
 
     /// Pivotal refuses a second customer or contact of one kind, but not a second onboarding of a deal (pivotal-api.md 10.3): a store
@@ -258,15 +289,12 @@ impl Engine {
     }
 }
 
-/// An object as the reconciler takes it. `mirrors` are those of the entities that have one.
-pub(super) fn candidate(row: RemoteRow, mirrors: &HashMap<EntityId, Mirror>) -> Candidate {
+/// An object as the reconciler takes it. `kept` is what stays on those that an entity has.
+pub(super) fn candidate(row: RemoteRow, kept: &HashMap<EntityId, Fields>) -> Candidate {
     let RemoteRow { id, display_id, parent, fields, owner, .. } = row;
     let kept = match owner {
         None => fields.clone(),
-        Some(owner) => {
-            let live = mirrors.get(&owner).filter(|mirror| mirror.state == MirrorState::Live);
-            live.map(|mirror| mirror.not_set_here(&fields)).unwrap_or_default()
-        }
+        Some(owner) => kept.get(&owner).cloned().unwrap_or_default(),
     };
     Candidate { id, display_id, parent, fields, kept, owner, called: None }
 }
