@@ -3,7 +3,7 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::{Cursor, Fault, Kind, PivotalId, Role, Timestamp};
+use crate::domain::{Cursor, Fault, Kind, PivotalId, Timestamp};
 use crate::reconcile::{Subject, linked_object};
 use crate::store::RemoteQuery;
 
@@ -55,13 +55,18 @@ impl Engine {
         }))
     }
 
-    /// Customers made in Pivotal since the last look, newest first: one request unless many are new.
-    pub(super) async fn walk_news(&self) -> Result<(), EngineError> {
-        let before = read_time(self.store.fact("walk_newest").await?);
+    /// Customers or onboardings made in Pivotal since the last look, newest first: one request unless many are new. The first look
+    /// at the onboardings sees them all: a deal's is known by its notes, wherever it lives, and Pivotal would take a second one.
+    pub(super) async fn walk_news(&self, kind: Kind) -> Result<(), EngineError> {
+        let name = match kind {
+            Kind::Onboarding => "onboardings_newest",
+            Kind::Customer | Kind::Contact => "walk_newest",
+        };
+        let before = read_time(self.store.fact(name).await?);
         let mut newest = before;
         let mut cursor = None;
         loop {
-            let page = self.or_stop(self.target.list(Kind::Customer, None, cursor.as_ref())).await??;
+            let page = self.or_stop(self.target.list(kind, None, cursor.as_ref())).await??;
             let oldest = page.objects.iter().filter_map(|o| o.created_at).min();
             newest = newest.max(page.objects.iter().filter_map(|o| o.created_at).max());
             self.store.save_remote(&page.objects, Utc::now()).await?;
@@ -72,7 +77,7 @@ impl Engine {
             }
         }
         if let Some(newest) = newest {
-            self.store.set_fact("walk_newest", &newest.to_rfc3339()).await?;
+            self.store.set_fact(name, &newest.to_rfc3339()).await?;
         }
         Ok(())
     }
@@ -93,17 +98,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the contacts of one customer, and its onboardings where deals are read, once: they are adopted with it.
+    /// Reads the contacts of one customer, once: they are adopted with it.
     pub(super) async fn list_children(&self, customer: &PivotalId) -> Result<(), EngineError> {
         let mark = format!("children_of:{customer}");
         if self.store.fact(&mark).await?.is_some() {
             return Ok(());
         }
         self.read_children(Kind::Contact, customer).await?;
-        let with_deals = self.sources.iter().flat_map(|source| source.streams()).any(|s| s.role() == Role::Deal);
-        if with_deals {
-            self.read_children(Kind::Onboarding, customer).await?;
-        }
         self.store.set_fact(&mark, &Utc::now().to_rfc3339()).await?;
         Ok(())
     }

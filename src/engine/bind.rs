@@ -42,7 +42,7 @@ impl Engine {
     /// account is placed, Pivotal's news may show that it is there already, and with whom.
     pub(super) async fn bind(&self, mut asking: Asking) -> Result<Asking, EngineError> {
         if asking == Asking::Everything && self.store.has_new_accounts().await? {
-            self.walk_news().await?;
+            self.walk_news(Kind::Customer).await?;
             asking = Asking::NoNews;
         }
         self.notice_billing().await?;

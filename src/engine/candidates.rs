@@ -66,12 +66,12 @@ impl Engine {
             return Ok(there);
         }
         if kind == Kind::Customer && draft.asking == Asking::Everything {
-            self.walk_news().await?;
+            self.walk_news(Kind::Customer).await?;
             draft.asking = Asking::NoNews;
         }
         let fresh_since = self.fresh_since(draft).await?;
-        if kind == Kind::Onboarding && fresh_since.is_some() {
-            self.look_before_opening(&queries).await?;
+        if kind == Kind::Onboarding && draft.asking != Asking::Nothing {
+            self.walk_news(Kind::Onboarding).await?;
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         let found = self.store.remote(&queries).await?;
@@ -131,24 +131,6 @@ impl Engine {
             kept.insert(owner.entity.id, fields);
         }
         Ok(kept)
-    }
-
-    /// Pivotal refuses a second customer or contact of one kind, but not a second onboarding of a deal (pivotal-api.md 10.3): a store
-    /// that was put back from a backup does not know of the first. So those of the customer are read before one is opened.
-    async fn look_before_opening(&self, queries: &[(usize, RemoteQuery)]) -> Result<(), EngineError> {
-        let mut seen = HashSet::new();
-        for (_, query) in queries {
-            if let RemoteQuery::Children { kind, parent } = query
-                && seen.insert(parent)
-            {
-                match self.read_children(*kind, parent).await {
-                    // Its customer went meanwhile: writing under it says so.
-                    Err(EngineError::Api(error)) if error.fault == Fault::NotFound => {}
-                    read => read?,
-                }
-            }
-        }
-        Ok(())
     }
 
     /// What of it an entity takes over. What Pivotal showed a while ago is read again before it is.

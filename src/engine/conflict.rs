@@ -192,7 +192,7 @@ impl Engine {
         let Action::Create { parent, fields } = &operation.action else { return Ok(None) };
         let (query, matches): (RemoteQuery, fn(&Fields, &Fields) -> bool) = match (operation.kind, parent) {
             (Kind::Customer, _) => {
-                self.walk_news().await?;
+                self.walk_news(Kind::Customer).await?;
                 let slugs = fields.text("slug").map(str::to_owned).into_iter().collect();
                 (RemoteQuery::Slugs(slugs), |a, b| a.text("slug") == b.text("slug"))
             }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::domain::{EntityId, Kind, Operation, PivotalId, Timestamp};
+use crate::domain::{EntityId, Fault, Kind, Operation, PivotalId, Timestamp};
 use crate::reconcile::{Candidate, Features, features, hold_for, lookalike};
 use crate::store::{RemoteQuery, RemoteRow};
 
 use super::candidates::candidate;
-use super::plan::{Drafting, Scope};
-use super::{Engine, EngineError};
+use super::plan::{Asking, Drafting, Scope};
+use super::{Engine, EngineError, LOADED, Run};
 
 /// Operations looked at together.
 const LOT: usize = 500;
+
+/// Customers that nothing here stands for whose contacts are read in a first load, a request each: more would cost it hours.
+const STRANGERS: usize = 500;
 
 /// Those whom nothing here stands for, by the address they have and by the customer they live under.
 struct Strangers {
@@ -21,9 +24,17 @@ struct Strangers {
 
 impl Engine {
     /// Holds whoever may be in Pivotal already, once the whole plan is known: who is taken over by another is no stranger.
-    pub(super) async fn hold_lookalikes(&self, scope: Scope<'_>, draft: &mut Drafting) -> Result<(), EngineError> {
+    pub(super) async fn hold_lookalikes(
+        &self,
+        scope: Scope<'_>,
+        draft: &mut Drafting,
+        run: &mut Run,
+    ) -> Result<(), EngineError> {
         let asked: Vec<(usize, Features)> =
             draft.operations.iter().enumerate().filter_map(|(at, it)| Some((at, features(it)?))).collect();
+        if !asked.is_empty() {
+            self.list_children_of_strangers(draft, run).await?;
+        }
         let since = self.fresh_since(draft).await?;
         for lot in asked.chunks(LOT) {
             let strangers = self.strangers(lot, &draft.taken).await?;
@@ -37,6 +48,47 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// During a first load: who lives under customers that nothing here stands for is read once, too. Somebody may have moved away
+    /// from there, or been left there, before a store was lost.
+    async fn list_children_of_strangers(&self, draft: &Drafting, run: &mut Run) -> Result<(), EngineError> {
+        if draft.asking == Asking::Nothing || self.store.fact(LOADED).await?.is_some() {
+            return Ok(());
+        }
+        let mut strangers = self.store.unowned_customers().await?;
+        strangers.retain(|customer| !draft.taken.contains_key(customer));
+        if strangers.len() > STRANGERS {
+            run.note(format!(
+                "{} customers in Pivotal have nothing that stands for them here; only who lives under {STRANGERS} of them was looked \
+                 at, so a person who moved away from another could be made a second time",
+                strangers.len()
+            ));
+            strangers.truncate(STRANGERS);
+        }
+        for customer in &strangers {
+            self.list_children_there(customer).await?;
+        }
+        Ok(())
+    }
+
+    /// The same of customers beside an account's own: whoever lives there stays there.
+    pub(super) async fn list_children_beside(&self, draft: &Drafting) -> Result<(), EngineError> {
+        if draft.asking != Asking::Nothing {
+            for customer in draft.parents.all_beside() {
+                self.list_children_there(customer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn list_children_there(&self, customer: &PivotalId) -> Result<(), EngineError> {
+        match self.list_children(customer).await {
+            Err(EngineError::Api(error)) if error.fault == Fault::NotFound => {
+                Ok(self.store.forget_remote(std::slice::from_ref(customer)).await?)
+            }
+            listed => listed,
+        }
     }
 
     async fn hold_lookalike(

@@ -32,6 +32,11 @@ impl Parents {
         Self { beside, ..Self::default() }
     }
 
+    /// Every customer beside an account's own.
+    pub(super) fn all_beside(&self) -> impl Iterator<Item = &PivotalId> {
+        self.beside.values().flatten().map(|row| &row.id)
+    }
+
     /// The customers beside an account's own.
     pub(super) fn beside(&self, account: EntityId) -> Vec<PivotalId> {
         self.rows_beside(account).iter().map(|row| row.id.clone()).collect()

@@ -98,8 +98,11 @@ impl Engine {
         };
         for kind in Kind::ALL {
             self.look_at_all(kind, scope, &mut draft, run).await?;
+            if kind == Kind::Customer {
+                self.list_children_beside(&draft).await?;
+            }
         }
-        self.hold_lookalikes(scope, &mut draft).await?;
+        self.hold_lookalikes(scope, &mut draft, run).await?;
         let torn = self.torn(scope, &draft.operations).await?;
         let doubted = self.doubted(scope, &draft.operations).await?;
         draft.operations.extend(torn.into_iter().chain(doubted));

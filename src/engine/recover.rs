@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use chrono::{TimeDelta, Utc};
 
 use crate::domain::{
-    Action, ApiError, Change, Changes, EntityId, Fault, Fields, Mirror, MirrorState, Operation, Parent, PivotalId,
-    Standing, Value,
+    Action, ApiError, Change, Changes, EntityId, Fault, Fields, Kind, Mirror, MirrorState, Operation, Parent,
+    PivotalId, Standing, Value,
 };
 use crate::ports::{Answer, Heard, Writer};
 use crate::store::{OpenAttempt, Settled, Settlement};
@@ -73,7 +73,7 @@ impl Engine {
             run.note(format!("{resent} creates whose answers were lost were sent again under the same keys"));
         }
         if look_again {
-            self.walk_news().await?;
+            self.walk_news(Kind::Customer).await?;
         }
         Ok(())
     }

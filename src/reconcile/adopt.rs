@@ -7,6 +7,7 @@ use crate::domain::{Choice, Fields, Kind, Mirror, PivotalId, SourceKey, Stream};
 
 use super::freemail;
 use super::identity;
+use super::lookalike::same_name;
 use super::types::{Candidate, Known, Subject};
 
 /// Objects that a hold offers a command for.
@@ -196,12 +197,34 @@ impl Search<'_> {
         if let Some(taken) = matching.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
             return Adoption::Held(another_persons(&self.key(), taken.called.as_deref(), &taken.id, &email));
         }
+        if let [one] = matching.as_slice()
+            && let Some(namesake) = self.namesake(one)
+        {
+            return Adoption::Held(format!(
+                "{} has the address {email} and another name, {} has the name and another address. Say which one {} is: {} or \
+                 {}. Neither: {}",
+                self.name(one),
+                self.name(namesake),
+                self.key(),
+                self.link(one),
+                self.link(namesake),
+                self.leave_out()
+            ));
+        }
         let (beside, own): (Vec<&Candidate>, Vec<&Candidate>) = matching.into_iter().partition(|it| self.is_beside(it));
         match (own.as_slice(), beside.as_slice()) {
             ([], []) => Adoption::Nothing,
             ([one], _) | ([], [one]) => Adoption::Take((*one).clone()),
             ([], several) | (several, _) => self.torn(several, &format!("have the address {email}"), &self.leave_out()),
         }
+    }
+
+    /// Who has the full name where the one that has the address has another: an address may pass from one person to the next.
+    fn namesake(&self, one: &Candidate) -> Option<&Candidate> {
+        let says_another = one.fields.text("name").is_some_and(|name| name.split_whitespace().nth(1).is_some());
+        let mut others = self.candidates.iter().filter(|it| it.id != one.id && self.under_parent(it)).copied();
+        let free = |it: &&Candidate| !self.belongs_elsewhere(it) && same_name(self.fields, &it.fields);
+        (says_another && !same_name(self.fields, &one.fields)).then(|| others.find(free))?
     }
 
     /// An onboarding is recognised by its notes; one that nobody knows the deal of might be this one.

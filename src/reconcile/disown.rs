@@ -5,6 +5,7 @@ use crate::domain::{Action, Fields, Gone, Kind, Mirror, MirrorState, Operation, 
 use super::double::lives_elsewhere;
 use super::identity::key_order;
 use super::plan::Case;
+use super::types::Wanted;
 
 /// The field of a customer that carries the won deal behind its newest onboarding (design: settled points).
 const DEAL: &str = "hubspot_deal_id";
@@ -30,6 +31,25 @@ impl Case<'_> {
         }
         let changes = mirror.written.changes_to(&own);
         (!changes.is_empty()).then(|| self.operation(Action::Update { id: mirror.id.clone(), changes }, why))
+    }
+
+    /// Before all else that is owed to a customer that is no longer wanted, or whose fields cannot be worked out: the ids of
+    /// records that another one has by now.
+    pub(super) fn clear_first(&self, operations: &mut Vec<Operation>) {
+        let Some(mirror) = self.subject.entity.mirror.as_ref() else { return };
+        let cleared = |operation: &Operation| {
+            let changes = operation.changes();
+            changes.0.iter().any(|(field, change)| change.from.as_text().is_some() && carriers().any(|it| it == field))
+        };
+        // What a person let go of is left as it is.
+        if self.subject.records.is_empty()
+            || matches!(self.desired.wanted, Wanted::Yes(_))
+            || operations.iter().any(cleared)
+        {
+            return;
+        }
+        let gone = "the record of that id no longer stands for it".to_owned();
+        operations.splice(0..0, self.give_up(mirror, gone));
     }
 
     /// Whether its records went to another customer, in words.

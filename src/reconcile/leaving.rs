@@ -44,10 +44,7 @@ impl Case<'_> {
                 let note = Note { subject: self.desired.subject.clone(), message };
                 // Once, when it leaves.
                 let leaves = self.subject.entity.gone_since.is_none();
-                // But for ids that are another's by now.
-                let gone = "the record of that id no longer stands for it".to_owned();
-                let operations = self.give_up(mirror, gone).into_iter().collect();
-                Decision { operations, notes: leaves.then_some(note).into_iter().collect(), ..Decision::default() }
+                Decision { notes: leaves.then_some(note).into_iter().collect(), ..Decision::default() }
             }
             OnLeave::Archive => self.archive(since, why, mirror),
             OnLeave::Delete => self.delete(since, why, mirror),

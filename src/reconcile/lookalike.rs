@@ -68,7 +68,7 @@ fn email_of(fields: &Fields) -> Option<String> {
 }
 
 /// Whether both have the same full name: a single word is a mailbox or a first name, and says nothing.
-fn same_name(a: &Fields, b: &Fields) -> bool {
+pub(super) fn same_name(a: &Fields, b: &Fields) -> bool {
     let name = |fields: &Fields| -> Vec<String> {
         fields.text("name").unwrap_or_default().split_whitespace().map(str::to_lowercase).collect()
     };

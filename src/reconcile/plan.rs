@@ -56,6 +56,7 @@ impl Case<'_> {
                 _,
             ) => Decision::default(),
         };
+        self.clear_first(&mut decision.operations);
         self.rest_undone(&mut decision.operations);
         for operation in &mut decision.operations {
             self.stand(operation);

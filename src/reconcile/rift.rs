@@ -29,9 +29,10 @@ impl Rift {
         let key = &record.key;
         let rivals: Vec<SourceKey> = rivals.iter().map(|rival| rival.key.clone()).collect();
         let names = rivals.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-        let own = record.object.as_ref().map_or_else(|| "its own".to_owned(), |id| format!("pivotal:customer:{id}"));
+        // Before it has a customer there is nothing that could be named.
+        let own = record.object.as_ref().map(|id| format!("pivotal:customer:{id}"));
         let (stays, home) = match mate {
-            Some(mate) => (format!("stays with {}", mate.key), mate.key.to_string()),
+            Some(mate) => (format!("stays with {}", mate.key), Some(mate.key.to_string())),
             None => ("stays a customer of its own".to_owned(), own),
         };
         let doubt = match (shared, rivals.len()) {
@@ -42,10 +43,9 @@ impl Rift {
         let moves: Vec<String> =
             rivals.iter().map(|rival| format!("`pivotal-sync link {key} {rival}` moves it there")).collect();
         let apart = mate.map_or_else(String::new, |_| format!(", `pivotal-sync unlink {key}` sets it apart"));
-        let why = format!(
-            "{key} {stays}, {doubt}. {}, `pivotal-sync link {key} {home}` keeps it where it is{apart}",
-            moves.join(", ")
-        );
+        let keeps =
+            home.map_or_else(String::new, |home| format!(", `pivotal-sync link {key} {home}` keeps it where it is"));
+        let why = format!("{key} {stays}, {doubt}. {}{keeps}{apart}", moves.join(", "));
         Self { key: key.clone(), rivals, why }
     }
 }

@@ -143,6 +143,24 @@ impl Store {
         .await
     }
 
+    /// Customers that no entity has, those first that carry an id of a source.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn unowned_customers(&self) -> Result<Vec<PivotalId>, StoreError> {
+        self.told(async {
+            let found = sqlx::query_scalar!(
+                r#"SELECT m.pivotal_id FROM remote m
+                   WHERE m.object = 'customer' AND NOT EXISTS (SELECT 1 FROM entity n WHERE n.pivotal_id = m.pivotal_id)
+                   ORDER BY COALESCE(m.hubspot_company_id, m.stripe_customer_id) IS NULL, m.domain IS NULL, m.pivotal_id"#
+            )
+            .fetch_all(self.read())
+            .await?;
+            Ok(found.into_iter().map(PivotalId::new).collect())
+        })
+        .await
+    }
+
     /// The object of a kind with this number, as the last walk showed it.
     ///
     /// # Errors

@@ -289,3 +289,57 @@ async fn a_store_that_was_put_back_from_a_backup_makes_nothing_twice() {
     }
     desk.is_quiet().await;
 }
+
+/// However little else is owed to a customer: what stands for another one by now gives its id up first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payer_that_was_linked_away_takes_its_id_along_from_who_is_archived_or_left_out() {
+    for policy in ["keep", "archive", "ignore"] {
+        let desk = Desk::with("").await;
+        let policies = format!("delete_grace = \"0s\"\non_source_delete = \"{}\"", policy.replace("ignore", "keep"));
+        let config = desk.configuration().replace("delete_grace = \"0s\"", &policies);
+        std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+        let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
+        let payer = desk.payer("One Billing", "pay@one.com");
+        desk.ends(0, "sync").await;
+        let (home, _) = desk.customer(BY_COMPANY, &two).unwrap();
+        match policy {
+            "ignore" => drop(desk.ends(0, &format!("ignore {one}")).await),
+            _ => desk.sandbox.hubspot().archive(ObjectType::Company, id(&one)).unwrap(),
+        }
+        desk.ends(0, &format!("link {payer} {home}")).await;
+        for line in ["sync", "sync", "sync --full"] {
+            desk.run(&line.split(' ').collect::<Vec<_>>()).await;
+            desk.no_id_is_doubled();
+        }
+        assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().0, home, "{policy}");
+        desk.is_quiet().await;
+    }
+}
+
+/// Those who lived under a customer that nothing here stands for after the loss, and belong elsewhere by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moved_away_from_a_customer_that_nobody_selects_is_asked_about_after_a_loss() {
+    let desk = Desk::with("").await;
+    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]\nenabled = true");
+    let config = config.replace("company.name or stripe.name", "company.lifecyclestage == 'customer'");
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
+    [&one, &two].into_iter().for_each(|company| desk.set(company, "lifecyclestage", "customer"));
+    let ann = desk.person(&one, "Ann", "ann@one.com");
+    let (company, created) = (Some(id(&one).to_owned()), Utc::now());
+    let properties = text([("dealname", "D"), ("dealstage", "closedwon"), ("closedate", &created.to_rfc3339())]);
+    let deal = desk.sandbox.hubspot().add_deal(DealSeed { properties, company, created });
+    desk.ends(0, "sync").await;
+    desk.set(&one, "lifecyclestage", "lead");
+    desk.ends(0, "sync").await;
+    desk.moves(&ann, &two);
+    desk.sandbox.hubspot().move_deal(&deal, id(&two)).unwrap();
+    desk.lose_store();
+    for line in ["backfill", "sync", "sync --full"] {
+        desk.ends(3, line).await;
+        let pivotal = desk.sandbox.pivotal();
+        let counts = [Object::Contact, Object::Onboarding].map(|object| pivotal.visible(object).count());
+        assert_eq!(counts, [1, 1], "{line}");
+    }
+    assert!(desk.ends(3, "status").await.text.contains(&format!("link {ann} ")));
+}
