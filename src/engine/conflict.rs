@@ -4,7 +4,8 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Action, ApiError, Change, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine, Verb,
+    Action, ApiError, Change, EntityId, Fields, Holder, Kind, Operation, Origin, Parent, PivotalId, Quarantine,
+    SourceKey, Value, Verb,
 };
 use crate::ports::Heard;
 use crate::reconcile::{another_persons, fingerprint_of};
@@ -91,7 +92,10 @@ impl Engine {
         let address = wanted.as_ref().and_then(|change| change.to.as_text());
         let found = self.holder(shared, operation).await?;
         let holder = found.as_ref().map(|(entity, _)| *entity);
-        if let Some(giver) = shared.plan.iter().find(|other| gives_up(other, operation, holder)) {
+        let ring = holder.map_or_else(Vec::new, |holder| ring(shared.plan, operation, holder));
+        if let Some(giver) =
+            shared.plan.iter().find(|other| gives_up(other, operation, holder)).filter(|_| ring.is_empty())
+        {
             let why = format!("{error}; {} gives it up in this run, so the next one tries again", giver.subject);
             return Ok(Settled::Owed(why));
         }
@@ -108,18 +112,24 @@ impl Engine {
             (None, Some(address)) => self.stranger_with(address, operation).await?,
             (None, None) => "it belongs to somebody else in Pivotal".to_owned(),
         };
-        let other = shared.plan.iter().find(|other| exchanges(other, operation, holder)).map(|other| &other.subject);
-        let reason = match other {
-            // Pivotal knows each address once, so neither can go first.
-            Some(other) => format!(
+        let reason = match ring.as_slice() {
+            // Pivotal knows each address once, so none of them can go first.
+            [other] => format!(
                 "{error}; {who}, and wants this one's. Give either another address in Pivotal for the moment; then \
                  `pivotal-sync approve {key} {other}` sends both again"
             ),
-            None if found.is_none() => format!(
+            [first, rest @ ..] => {
+                let rest: String = rest.iter().map(|other| format!(" {other}")).collect();
+                format!(
+                    "{error}; {who}, and each of {key} {first}{rest} wants another's. Give one of them another address in \
+                     Pivotal for the moment; then `pivotal-sync approve {key} {first}{rest}` sends all again"
+                )
+            }
+            [] if found.is_none() => format!(
                 "{error}; {who}. Or give this one another at its source, or `pivotal-sync ignore {key}` lets it rest; \
                  `pivotal-sync approve {key}` sends it again"
             ),
-            None => format!(
+            [] => format!(
                 "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one \
                  rest; `pivotal-sync approve {key}` sends it again"
             ),
@@ -238,10 +248,25 @@ pub(super) fn address_of(operation: &Operation) -> Option<Change> {
     operation.changes().0.remove(EMAIL)
 }
 
-/// Whether two want each other's address.
-fn exchanges(other: &Operation, operation: &Operation, holder: Option<EntityId>) -> bool {
-    let (Some(theirs), Some(ours)) = (address_of(other), address_of(operation)) else { return false };
-    Some(other.entity) == holder && theirs.to == ours.from && theirs.from == ours.to
+/// The others of a ring in which each asks for the address of the next, and the last for that of this one. In their order.
+fn ring<'a>(plan: &'a [Operation], asks: &Operation, holder: EntityId) -> Vec<&'a SourceKey> {
+    let mut others = Vec::new();
+    let Some(mut wanted) = address_of(asks).map(|change| change.to) else { return others };
+    let has = |address: &Value| {
+        let mut same_kind = plan.iter().filter(|it| it.kind == asks.kind);
+        same_kind.find_map(|it| Some((it, address_of(it).filter(|change| change.from == *address)?)))
+    };
+    while let Some((next, change)) = has(&wanted) {
+        if next.entity == asks.entity {
+            return others;
+        }
+        if others.contains(&&next.subject) || (others.is_empty() && next.entity != holder) {
+            break;
+        }
+        others.push(&next.subject);
+        wanted = change.to;
+    }
+    Vec::new()
 }
 
 /// Whether an operation takes the address that another one asks for from who has it. Two that want each other's would both

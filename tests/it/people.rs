@@ -191,6 +191,39 @@ async fn two_that_exchange_their_addresses_are_told_what_lets_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn three_that_pass_their_addresses_in_a_ring_are_told_what_lets_them() {
+    let desk = Desk::with("").await;
+    desk.sandbox.pivotal().switches.email_scope = EmailScope::Workspace;
+    let acme = desk.company("Acme", "acme.com");
+    let people =
+        ["Ann", "Bob", "Carl"].map(|name| desk.person(&acme, name, &format!("{name}@acme.com").to_lowercase()));
+    desk.ends(0, "sync").await;
+    for (person, address) in people.iter().zip(["bob@acme.com", "carl@acme.com", "ann@acme.com"]) {
+        let id = person.rsplit(':').next().unwrap();
+        desk.sandbox.hubspot().set_property(ObjectType::Contact, id, "email", address).unwrap();
+    }
+    for _ in 0..2 {
+        let said = desk.ends(3, "sync --json").await;
+        assert_eq!(said.json["operations"]["held"], 3, "{}", said.text);
+    }
+    let [ann, bob, carl] = &people;
+    let command = format!("approve {ann} {bob} {carl}");
+    assert!(desk.ends(3, "status").await.text.contains(&format!("`pivotal-sync {command}")));
+    let of = |name: &str| {
+        let pivotal = desk.sandbox.pivotal();
+        let contact = pivotal.visible(Object::Contact).find(|row| row.text("name") == Some(name)).unwrap();
+        (contact.id.clone(), contact.text("email").unwrap().to_owned())
+    };
+    let path = format!("/contacts/{}", of("Bob Lee").0);
+    desk.in_pivotal(reqwest::Method::PATCH, &path, json!({ "email": "for@the-moment.com" })).await;
+    desk.ends(0, &command).await;
+    desk.ends(0, "sync").await;
+    let all = ["Ann Lee", "Bob Lee", "Carl Lee"].map(|name| of(name).1);
+    assert_eq!(all, ["bob@acme.com", "carl@acme.com", "ann@acme.com"]);
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_passes_from_one_to_another_takes_one_run_whoever_comes_first() {
     // pivotal-api.md 10.2: an address may be unique, under a customer or in the workspace.
     for scope in [EmailScope::Customer, EmailScope::Workspace] {
