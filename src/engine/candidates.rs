@@ -52,15 +52,12 @@ impl Engine {
         self.know_linked(kind, subjects).await?;
         for (number, (subject, desired)) in subjects.iter().zip(desired).enumerate() {
             let Wanted::Yes(fields) = &desired.wanted else { continue };
-            let asked = if !exists(subject) || moves(subject) {
+            if !exists(subject) || moves(subject) {
                 self.know_parted(kind, subject, draft.asking).await?;
-                queries_for(kind, subject, fields)
-            } else if takes_on_ids(subject, fields) {
-                queries_for(kind, subject, fields)
-            } else {
+            } else if !takes_on_ids(subject, fields) {
                 continue;
-            };
-            queries.extend(asked.into_iter().map(|query| (number, query)));
+            }
+            queries.extend(queries_for(kind, subject, fields).into_iter().map(|query| (number, query)));
         }
         if queries.is_empty() {
             return Ok(there);
@@ -70,8 +67,9 @@ impl Engine {
             draft.asking = Asking::NoNews;
         }
         let fresh_since = self.fresh_since(draft).await?;
-        if kind == Kind::Onboarding && draft.asking != Asking::Nothing {
+        if kind == Kind::Onboarding && draft.asking != Asking::Nothing && !draft.knows_onboardings {
             self.walk_news(Kind::Onboarding).await?;
+            draft.knows_onboardings = true;
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         let found = self.store.remote(&queries).await?;

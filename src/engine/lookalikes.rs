@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::{EntityId, Fault, Kind, Operation, PivotalId, Timestamp};
-use crate::reconcile::{Candidate, Features, features, hold_for, lookalike};
+use crate::reconcile::{Candidate, Features, features, fingerprint_of, hold_for, lookalike};
 use crate::store::{RemoteQuery, RemoteRow};
 
 use super::candidates::candidate;
@@ -30,8 +30,12 @@ impl Engine {
         draft: &mut Drafting,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let asked: Vec<(usize, Features)> =
-            draft.operations.iter().enumerate().filter_map(|(at, it)| Some((at, features(it)?))).collect();
+        let is_let_through = |operation: &Operation| {
+            let approval = draft.approvals.get(&operation.entity);
+            approval.is_some_and(|approval| approval.covers(&fingerprint_of(operation)))
+        };
+        let created = draft.operations.iter().enumerate().filter(|(_, operation)| !is_let_through(operation));
+        let asked: Vec<(usize, Features)> = created.filter_map(|(at, it)| Some((at, features(it)?))).collect();
         if !asked.is_empty() {
             self.list_children_of_strangers(draft, run).await?;
         }

@@ -65,13 +65,15 @@ pub(super) struct Drafting {
     pub(super) operations: Vec<Operation>,
     mirrors: HashMap<EntityId, Mirror>,
     /// What a person let through.
-    approvals: HashMap<EntityId, Approval>,
+    pub(super) approvals: HashMap<EntityId, Approval>,
     pub(super) parents: Parents,
     /// Objects this plan takes over: no second entity may.
     pub(super) taken: HashMap<PivotalId, EntityId>,
     /// Slugs this plan gives out.
     slugs: HashSet<String>,
     pub(super) asking: Asking,
+    /// Whether Pivotal's newest onboardings were asked for.
+    pub(super) knows_onboardings: bool,
     looked_at: u64,
 }
 
@@ -94,6 +96,7 @@ impl Engine {
             taken: HashMap::new(),
             slugs: HashSet::new(),
             asking,
+            knows_onboardings: false,
             looked_at: 0,
         };
         for kind in Kind::ALL {

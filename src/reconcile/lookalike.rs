@@ -45,9 +45,10 @@ pub fn lookalike<'a>(operation: &Operation, there: &'a [Candidate]) -> Option<&'
 pub fn hold_for(operation: &mut Operation, other: &Candidate, roof: &str) {
     let mine = features(operation).and_then(|features| features.email);
     let (what, then) = match email_of(&other.fields) {
-        Some(email) if Some(&email) == mine.as_ref() => {
-            (format!("has the address {email} already, under {roof}"), "it stays there")
-        }
+        Some(email) if Some(&email) == mine.as_ref() => (
+            format!("has the address {email} already, under {roof}"),
+            "it stays there; or delete it in Pivotal, and `pivotal-sync sync --full` creates it where it belongs",
+        ),
         Some(email) => {
             (format!("has the same name under {roof}, and the address {email}"), "it is given this one's address")
         }

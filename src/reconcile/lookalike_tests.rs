@@ -87,7 +87,7 @@ fn the_hold_says_who_where_and_both_ways_out() {
             other => panic!("{other:?}"),
         }
     };
-    insta::assert_snapshot!(told(stranger("cuid", "away", JANE)), @"cuid has the address jane@acme.com already, under pivotal:customer:3, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it stays there. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
+    insta::assert_snapshot!(told(stranger("cuid", "away", JANE)), @"cuid has the address jane@acme.com already, under pivotal:customer:3, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it stays there; or delete it in Pivotal, and `pivotal-sync sync --full` creates it where it belongs. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
     insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe"), ("email", "jane@old.com")])), @"cuid has the same name under pivotal:customer:3, and the address jane@old.com, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
     insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe")])), @"cuid has the same name under pivotal:customer:3, and no address, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
 }

@@ -149,7 +149,7 @@ impl StoreError {
                 "find its other name (find / -xdev -samefile {}) and remove that; a copy is made by `pivotal-sync backup`",
                 path.display()
             ),
-            Self::Taken { .. } => "name another file, or move that one away first".to_owned(),
+            Self::Taken { .. } => "name another file".to_owned(),
             Self::Full { path } => {
                 format!("make room on the file system that holds {}; nothing stored was lost", path.display())
             }

@@ -89,6 +89,29 @@ async fn a_person_who_moved_or_changed_address_before_a_store_was_lost_is_asked_
     }
 }
 
+/// The ways out that the question names besides: to let it through as it stands, and to delete who is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_about_is_created_once_it_is_let_through_or_the_other_is_gone() {
+    for approves in [true, false] {
+        let desk = Desk::with("").await;
+        let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
+        let ann = desk.person(&one, "Ann", "ann@one.com");
+        desk.ends(0, "sync").await;
+        let there = desk.people("Ann Lee").remove(0);
+        desk.moves(&ann, &two);
+        desk.lose_store();
+        desk.ends(3, "backfill").await;
+        match approves {
+            true => drop(desk.ends(0, &format!("approve {ann}")).await),
+            false => drop(desk.in_pivotal(Method::DELETE, &format!("/contacts/{there}"), json!({})).await),
+        }
+        desk.ends(0, if approves { "sync" } else { "sync --full" }).await;
+        assert_eq!(desk.people("Ann Lee").len(), 1 + usize::from(approves));
+        assert_eq!(desk.people("Ann Lee").contains(&there), approves);
+        desk.is_quiet().await;
+    }
+}
+
 /// Only what this daemon created is deleted unasked (design section 6).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_that_was_there_before_and_moves_is_asked_about_once() {
