@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use chrono::{TimeDelta, Utc};
-use pivotal_sync::sandbox::hubspot::{CompanySeed, ContactSeed, ObjectType};
+use pivotal_sync::sandbox::hubspot::{CompanySeed, ContactSeed, DealSeed, ObjectType};
 use pivotal_sync::sandbox::pivotal::{self, Object};
 use pivotal_sync::sandbox::stripe::CustomerSeed;
 use pivotal_sync::sandbox::{Options, Sandbox};
@@ -70,6 +70,27 @@ impl Desk {
             company: Some((company.rsplit(':').next().unwrap().to_owned(), true)),
         });
         format!("hubspot:contact:{id}")
+    }
+
+    /// A deal, won so many days ago, of a company or of none; its id.
+    pub fn win(&self, company: Option<&str>, days: i64) -> String {
+        let created = Utc::now() - TimeDelta::days(days);
+        let properties = text([
+            ("dealname", "Big one"),
+            ("pipeline", "default"),
+            ("dealstage", "closedwon"),
+            ("closedate", &created.to_rfc3339()),
+        ]);
+        let company = company.map(|company| company.rsplit(':').next().unwrap().to_owned());
+        self.sandbox.hubspot().add_deal(DealSeed { properties, company, created })
+    }
+
+    /// Won deals open onboardings from now on.
+    pub fn open_onboardings(&self) {
+        let file = self.folder.path().join("config.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, config.replace("[onboardings]\nenabled = false", "[onboardings]\nenabled = true"))
+            .unwrap();
     }
 
     /// A property of a company changes at its source.

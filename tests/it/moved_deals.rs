@@ -1,29 +1,12 @@
 //! A deal that goes to another company leaves its onboarding where it was opened, and with it what says so on the customer
 //! (pivotal-api.md 10.3, hubspot-api.md trap 12).
 
-use chrono::{TimeDelta, Utc};
-use pivotal_sync::sandbox::hubspot::DealSeed;
 use pivotal_sync::sandbox::pivotal::Object;
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use super::rig::text;
 
 const DEAL: &str = "hubspot_deal_id";
-
-fn win(desk: &Desk, company: &str, days: i64) -> String {
-    let at = Utc::now() - TimeDelta::days(days);
-    desk.sandbox.hubspot().add_deal(DealSeed {
-        properties: text([
-            ("dealname", "Big one"),
-            ("pipeline", "default"),
-            ("dealstage", "closedwon"),
-            ("closedate", &at.to_rfc3339()),
-        ]),
-        company: Some(id(company).to_owned()),
-        created: at,
-    })
-}
 
 fn id(reference: &str) -> &str {
     reference.rsplit(':').next().unwrap()
@@ -35,7 +18,7 @@ async fn the_id_of_a_deal_that_moves_stays_on_the_customer_of_its_onboarding() {
     let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
     std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
     let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
-    let deal = win(&desk, &acme, 5);
+    let deal = desk.win(Some(&acme), 5);
     desk.ends(0, "sync").await;
     assert_eq!(desk.says(&acme, DEAL), json!(deal));
 
@@ -56,7 +39,7 @@ async fn the_id_of_a_deal_that_moves_stays_on_the_customer_of_its_onboarding() {
     settled().await;
 
     // Each customer says the newest of its own onboardings.
-    let second = win(&desk, &beta, 1);
+    let second = desk.win(Some(&beta), 1);
     desk.ends(0, "sync").await;
     assert_eq!((desk.says(&acme, DEAL), desk.says(&beta, DEAL)), (json!(deal), json!(second)));
     assert_eq!(desk.sandbox.pivotal().visible(Object::Onboarding).count(), 2);
@@ -67,7 +50,7 @@ async fn the_id_of_a_deal_that_moves_stays_on_the_customer_of_its_onboarding() {
 async fn a_deal_that_moves_before_anything_was_opened_goes_to_its_new_customer() {
     let desk = Desk::with("").await;
     let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
-    let deal = win(&desk, &acme, 5);
+    let deal = desk.win(Some(&acme), 5);
     desk.ends(0, "sync").await;
     desk.sandbox.hubspot().move_deal(&deal, id(&beta)).unwrap();
     let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");

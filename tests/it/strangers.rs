@@ -1,14 +1,12 @@
 //! Who is in Pivotal already, though nothing here stands for it: typed in by somebody, or left from before a store was lost.
 //! Nobody is made twice, and no id is on two customers, without a person being asked.
 
-use chrono::Utc;
-use pivotal_sync::sandbox::hubspot::{DealSeed, ObjectType};
+use pivotal_sync::sandbox::hubspot::ObjectType;
 use pivotal_sync::sandbox::pivotal::Object;
 use reqwest::Method;
 use serde_json::json;
 
 use super::desk::{BY_COMPANY, BY_PAYER, Desk};
-use super::rig::text;
 
 fn id(reference: &str) -> &str {
     reference.rsplit(':').next().unwrap()
@@ -287,17 +285,14 @@ async fn the_people_of_a_customer_whose_payer_was_linked_elsewhere_are_not_made_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_was_put_back_from_a_backup_makes_nothing_twice() {
     let desk = Desk::with("").await;
-    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]\nenabled = true");
-    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.open_onboardings();
     let one = desk.company("One", "one.com");
     desk.person(&one, "Ann", "ann@one.com");
     desk.ends(0, "backfill").await;
     desk.ends(0, "backup old.db").await;
     let bob = desk.person(&one, "Bob", "bob@one.com");
     let two = desk.company("Two", "two.com");
-    let (company, created) = (Some(id(&one).to_owned()), Utc::now());
-    let properties = text([("dealname", "D"), ("dealstage", "closedwon"), ("closedate", &created.to_rfc3339())]);
-    desk.sandbox.hubspot().add_deal(DealSeed { properties, company, created });
+    desk.win(Some(&one), 0);
     desk.ends(0, "sync --full").await;
     let counts = || {
         let pivotal = desk.sandbox.pivotal();
@@ -349,9 +344,7 @@ async fn who_moved_away_from_a_customer_that_nobody_selects_is_asked_about_after
     let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
     [&one, &two].into_iter().for_each(|company| desk.set(company, "lifecyclestage", "customer"));
     let ann = desk.person(&one, "Ann", "ann@one.com");
-    let (company, created) = (Some(id(&one).to_owned()), Utc::now());
-    let properties = text([("dealname", "D"), ("dealstage", "closedwon"), ("closedate", &created.to_rfc3339())]);
-    let deal = desk.sandbox.hubspot().add_deal(DealSeed { properties, company, created });
+    let deal = desk.win(Some(&one), 0);
     desk.ends(0, "sync").await;
     desk.set(&one, "lifecyclestage", "lead");
     desk.ends(0, "sync").await;

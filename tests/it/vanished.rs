@@ -1,14 +1,12 @@
 //! What lived under a customer that is gone went with it (pivotal-api.md 10.1, DELETE), and comes back with it: made anew under
 //! the new customer, neither deleted nor counted as a deletion.
 
-use chrono::{TimeDelta, Utc};
-use pivotal_sync::sandbox::hubspot::{DealSeed, ObjectType};
+use pivotal_sync::sandbox::hubspot::ObjectType;
 use pivotal_sync::sandbox::pivotal::Object;
 use reqwest::Method;
 use serde_json::json;
 
 use super::desk::{BY_COMPANY, Desk};
-use super::rig::text;
 
 fn id(reference: &str) -> &str {
     reference.rsplit(':').next().unwrap()
@@ -163,17 +161,7 @@ async fn an_onboarding_that_went_with_its_customer_comes_back_with_it_once() {
     let (desk, companies) = filled("").await;
     let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
     std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
-    let at = Utc::now() - TimeDelta::days(2);
-    let deal = desk.sandbox.hubspot().add_deal(DealSeed {
-        properties: text([
-            ("dealname", "Big one"),
-            ("pipeline", "default"),
-            ("dealstage", "closedwon"),
-            ("closedate", &at.to_rfc3339()),
-        ]),
-        company: Some(id(&companies[3]).to_owned()),
-        created: at,
-    });
+    let deal = desk.win(Some(&companies[3]), 2);
     desk.ends(0, "sync").await;
     assert_eq!(visible(&desk, Object::Onboarding), 1);
 
@@ -202,20 +190,7 @@ async fn an_onboarding_that_went_with_its_customer_is_not_owed_while_its_deal_is
     let (desk, companies) = filled("").await;
     let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
     std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
-    let win = |company: Option<&str>| {
-        let at = Utc::now() - TimeDelta::days(2);
-        desk.sandbox.hubspot().add_deal(DealSeed {
-            properties: text([
-                ("dealname", "Big one"),
-                ("pipeline", "default"),
-                ("dealstage", "closedwon"),
-                ("closedate", &at.to_rfc3339()),
-            ]),
-            company: company.map(str::to_owned),
-            created: at,
-        })
-    };
-    let deal = win(Some(id(&companies[3])));
+    let deal = desk.win(Some(&companies[3]), 2);
     desk.ends(0, "sync").await;
     desk.sandbox.hubspot().archive(ObjectType::Company, id(&companies[3])).unwrap();
     let said = desk.ends(0, "sync").await.text;
@@ -228,7 +203,7 @@ async fn an_onboarding_that_went_with_its_customer_is_not_owed_while_its_deal_is
     assert_eq!(visible(&desk, Object::Onboarding), 0);
 
     // One that was never opened waits, and says so.
-    let other = win(None);
+    let other = desk.win(None, 2);
     let said = desk.ends(3, "sync").await.text;
     assert!(said.contains(&format!("hubspot:deal:{other} belongs to no company")), "{said}");
 
