@@ -35,6 +35,11 @@ impl RunLock {
         let store = resolved(store_path);
         let path = companion(&store, ".lock");
         let failed = |e| StoreError::from_io(&path, e);
+        // A lock that is there is somebody's answer; for a name that is refused none is made, as nobody could take it away again
+        // without risk to whoever came by meanwhile.
+        if has_two_names(&store) && matches!(path.try_exists(), Ok(false)) {
+            return Err(StoreError::TwoNames { path: store });
+        }
         let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -49,8 +54,7 @@ impl RunLock {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        // SQLite, too, would keep a WAL for each name.
-        if std::fs::metadata(&store).is_ok_and(|found| found.is_file() && found.nlink() > 1) {
+        if has_two_names(&store) {
             return Err(StoreError::TwoNames { path: store });
         }
         Ok(Self { file })
@@ -62,6 +66,11 @@ impl RunLock {
         File::open(lock_path(store_path))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
+}
+
+/// SQLite, too, would keep a WAL for each name.
+fn has_two_names(store: &Path) -> bool {
+    std::fs::metadata(store).is_ok_and(|found| found.is_file() && found.nlink() > 1)
 }
 
 fn lock_path(store_path: &Path) -> PathBuf {

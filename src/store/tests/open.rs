@@ -228,7 +228,11 @@ fn a_store_with_a_second_name_is_nobodys_to_write() {
     let error = RunLock::acquire(&link).unwrap_err();
     assert!(matches!(&error, StoreError::TwoNames { .. }), "{error}");
     assert!(error.hint().contains("samefile"), "{}", error.hint());
+    assert!(!folder.path().join("link.db.lock").exists(), "nothing is left of what was refused");
+    // Who holds it under its first name is told all the same.
+    assert!(matches!(RunLock::acquire(&path), Err(StoreError::Locked { pid: Some(_), .. })));
     drop(lock);
+    assert!(matches!(RunLock::acquire(&path), Err(StoreError::TwoNames { .. })));
     std::fs::remove_file(link).unwrap();
     assert!(RunLock::acquire(&path).is_ok());
 }

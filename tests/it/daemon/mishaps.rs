@@ -45,6 +45,7 @@ async fn a_daemon_by_another_name_of_the_store_is_turned_away() {
         let said = String::from_utf8(stderr).unwrap();
         assert!(status.code() == Some(code) && said.contains(why), "{name}: {said}");
     }
+    assert!(!folder.join("hard.db.lock").exists(), "what was refused leaves nothing");
     assert_eq!(host.stop().0.code(), Some(0));
 }
 
