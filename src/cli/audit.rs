@@ -18,6 +18,7 @@ pub(super) async fn run(args: &AuditArgs, config: Option<&Path>) -> Result<Exit,
         return hand_over(&caller, args).await;
     }
     let app = session::app(config)?;
+    session::store_is_there(&app.settings)?;
     let stopping = session::stop_on_signal();
     let (mut engine, writer) = app.for_writing(session::watch(args.json), stopping.stop).await?;
     engine.hurry = stopping.hurry;

@@ -9,7 +9,7 @@ use chrono::Utc;
 use crate::config::Settings;
 use crate::engine::decide::{self, DecideError, Decided, Released};
 use crate::engine::{Decision, EngineError, Taken};
-use crate::store::{Reference, Store, StoreError};
+use crate::store::{Reference, Store};
 
 use super::render::{decided_json, released_json, render_decided, render_disapproved, render_released};
 use super::{ApproveArgs, ChoiceArgs, Exit, Failure, LinkArgs, ReleaseArgs, handed, print, session};
@@ -106,12 +106,8 @@ async fn carry_out(settings: &Settings, decision: Decision) -> Result<Taken, Fai
 
 /// The store, which must be there: a decision is about what it holds.
 async fn open(settings: &Settings) -> Result<Store, Failure> {
-    let path = &settings.store.path;
-    // One that may not be looked at is there all the same: opening it says so.
-    if matches!(path.try_exists(), Ok(false)) {
-        return Err(StoreError::Missing { path: path.clone() }.into());
-    }
-    Ok(Store::open(path).await?)
+    session::store_is_there(settings)?;
+    Ok(Store::open(&settings.store.path).await?)
 }
 
 fn tell(taken: Taken, word: &str, json: bool) -> Result<Exit, Failure> {

@@ -22,7 +22,10 @@ pub(super) async fn run(settings: &Settings, args: &ImportArgs) -> Result<Exit, 
         let hint = "mend these lines, or export the decisions again";
         Failure::new("input", message, hint).at(places.into_iter().take(20))
     })?;
-    let store = Store::open(&settings.store.path).await?;
+    let path = &settings.store.path;
+    // After a loss there is none: the decisions are there before the first load.
+    let made = Store::is_to_be_made(path)?.then_some(path.as_path());
+    let store = Store::open(path).await?;
     let known = store.decisions().await;
     let filled = store.fact("filled_at").await;
     let done = store.decide(&rows).await;
@@ -33,9 +36,10 @@ pub(super) async fn run(settings: &Settings, args: &ImportArgs) -> Result<Exit, 
     // Decisions that come late cannot undo what was done without them.
     let late = is_filled && fresh > 0;
     if args.json {
-        print::show_json(&serde_json::json!({ "decisions": rows.len(), "new": fresh, "late": late }))?;
+        let object = serde_json::json!({ "decisions": rows.len(), "new": fresh, "late": late, "store_made": made });
+        print::show_json(&object)?;
     } else {
-        print::show(&render_imported(rows.len(), fresh, late))?;
+        print::show(&render_imported(rows.len(), fresh, late, made))?;
     }
     Ok(Exit::Done)
 }

@@ -21,6 +21,9 @@ pub(super) async fn run(args: &PlanArgs, config: Option<&Path>) -> Result<Exit, 
         return hand_over(&caller, args).await;
     }
     let app = session::app(config)?;
+    if args.offline {
+        session::store_is_there(&app.settings)?;
+    }
     let engine = app.for_planning(session::watch(args.json), session::stop_on_signal().stop).await?;
     let planned = plan(&engine, args).await;
     let rate = engine.target.rate_per_minute();

@@ -12,6 +12,7 @@ use crate::app::{App, AppError};
 use crate::config::{self, ConfigErrors, Secrets, Settings};
 use crate::engine::{EngineError, Event, Watch};
 use crate::reconcile::Reconciler;
+use crate::store::StoreError;
 
 use super::{Exit, Failure, Progress, environment, print, progress};
 
@@ -34,6 +35,16 @@ pub(super) fn settings(config: Option<&Path>) -> Result<Settings, ConfigErrors> 
     config::load_with_rules(config, environment(), |settings| {
         Reconciler::new(&settings.reconcile(), settings.pivotal.mrr_unit).err().unwrap_or_default()
     })
+}
+
+/// For commands about what a store holds: a mistyped `store.path` is told, and nothing is made there.
+pub(super) fn store_is_there(settings: &Settings) -> Result<(), StoreError> {
+    let path = &settings.store.path;
+    // One that may not be looked at is there all the same: opening it says so.
+    match path.try_exists() {
+        Ok(false) => Err(StoreError::Missing { path: path.clone() }),
+        _ => Ok(()),
+    }
 }
 
 /// How long answers under way are waited for after a first signal: well below the 90 s after which systemd kills.

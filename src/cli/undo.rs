@@ -24,6 +24,7 @@ pub(super) async fn run(args: &UndoArgs, config: Option<&Path>) -> Result<Exit, 
         return hand_over(&caller, args, &settings.guard).await;
     }
     let app = session::app(config)?;
+    session::store_is_there(&app.settings)?;
     let stopping = session::stop_on_signal();
     let stop = stopping.stop.clone();
     let (mut engine, writer) = app.for_writing(session::watch(args.json), stopping.stop).await?;

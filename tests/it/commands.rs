@@ -81,6 +81,38 @@ fn a_store_that_is_not_there_is_no_panic() {
     assert!(!dir.path().join("state.db").exists());
 }
 
+#[test]
+fn a_mistyped_path_is_told_and_nothing_is_made_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = super::rig::KEYS;
+    std::fs::write(dir.path().join("acme.toml"), "[store]\npath = 'typo/state.db'\n[pivotal]\nworkspace = 'acme'\n")
+        .unwrap();
+    for words in [&["plan", "--offline"][..], &["undo", "1", "--yes"], &["audit"], &["approve", "--all"], &["status"]] {
+        let mut command = Command::cargo_bin("pivotal-sync").unwrap();
+        command.env_clear().envs(keys).current_dir(dir.path()).args(words).args(["--config", "acme.toml"]);
+        let output = command.output().unwrap();
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{words:?}: {err}");
+        assert!(err.starts_with("error: there is no store at typo/state.db\n  hint: "), "{words:?}: {err}");
+        assert!(err.contains("store.path"), "{words:?}: {err}");
+        assert!(!dir.path().join("typo").exists(), "{words:?}");
+    }
+}
+
+#[test]
+fn decisions_taken_in_after_a_loss_say_that_a_new_store_was_made() {
+    let dir = tempfile::tempdir().unwrap();
+    configured(dir.path());
+    std::fs::write(dir.path().join("kept.csv"), "ref,choice\nhubspot:company:1,ignore\n").unwrap();
+    let import = ["import", "kept.csv", "--config", "acme.toml"];
+    let (code, out, err) = typed(dir.path(), &import);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("there was no store at state.db; a new one was made there"), "{out}");
+    let (code, out, err) = typed(dir.path(), &import);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("1 decision taken in, 0 of them new") && !out.contains("was made"), "{out}");
+}
+
 #[tokio::test]
 async fn an_empty_store_can_be_asked() {
     let dir = tempfile::tempdir().unwrap();

@@ -37,6 +37,11 @@ async fn what_cannot_be_said_offline_is_refused_with_the_reason() {
     let rig = Rig::with(portal(2, 1)).await;
     let (code, _, err) = typed(&rig, &["plan", "--offline"]);
     assert_eq!(code, Some(1));
+    assert!(err.starts_with("error: there is no store at "), "{err}");
+    // A first run that got no further than its store.
+    pivotal_sync::store::Store::open(&rig.folder.path().join("state.db")).await.unwrap().close().await;
+    let (code, _, err) = typed(&rig, &["plan", "--offline"]);
+    assert_eq!(code, Some(1));
     assert!(err.starts_with("error: no plan can be made offline: nothing is known yet"), "{err}");
     assert!(err.contains("hint: run `pivotal-sync plan --config config.toml` without --offline"), "{err}");
     assert!(typed(&rig, &["runs"]).1.contains("no run yet"), "a refusal is no run");

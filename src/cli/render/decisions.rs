@@ -1,6 +1,7 @@
 //! What a person decided, told back.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
@@ -151,10 +152,16 @@ pub fn released_json(released: &Released) -> Json {
     json!({ "taken": released.taken, "left": released.left })
 }
 
-/// What `import` took in, and how much of it was new.
-pub fn render_imported(all: usize, fresh: usize, late: bool) -> String {
+/// What `import` took in, how much of it was new, and the store that was made for it, if there was none.
+pub fn render_imported(all: usize, fresh: usize, late: bool, made: Option<&Path>) -> String {
     let mut said =
         format!("{} taken in, {fresh} of them new; the next run acts on them\n", counted(all as u64, "decision"));
+    if let Some(path) = made {
+        said.push_str(&format!(
+            "there was no store at {}; a new one was made there. If another was meant, remove it and mend store.path\n",
+            path.display()
+        ));
+    }
     if late {
         said.push_str(
             "this store was filled before they were taken in: what was created or tied without them stays in Pivotal. After a \
