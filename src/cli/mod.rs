@@ -18,6 +18,7 @@ mod history;
 mod import;
 mod init;
 mod man;
+mod once;
 pub mod plan;
 mod print;
 mod progress;

@@ -9,6 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::engine::RUN_FAILED;
 
+use super::once::Once;
 use super::{Failure, LogFormat};
 
 /// What is logged when nobody says otherwise.
@@ -27,7 +28,10 @@ pub(super) enum Quiet {
 pub(super) fn start(quiet: Quiet, verbose: u8, format: LogFormat, directives: Option<&str>) -> Result<(), Failure> {
     let filter = filter(quiet, verbose, format, directives)?;
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false);
+    let text = || {
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
+        lines.with_target(false).fmt_fields(Once)
+    };
     let logs = tracing_subscriber::registry().with(filter);
     let outcome = match format {
         LogFormat::Text => logs.with(text()).try_init(),
