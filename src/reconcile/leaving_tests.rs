@@ -211,7 +211,8 @@ fn a_part_of_an_account_that_is_gone_counts_until_its_grace_is_over() {
         let mut subject = customer([stripe("cus_1", "2026-01-01")]);
         subject.records.push(gone(acme("1"), how, SEEN));
         subject.entity.mirror = Some(mirror(Created, in_step()));
-        let desired = reconciler(|_| {}).desire(&subject, now.parse().unwrap());
+        let both = |settings: &mut Settings| settings.customers.r#where = "company.name or stripe.name".to_owned();
+        let desired = reconciler(both).desire(&subject, now.parse().unwrap());
         let id = match &desired.wanted {
             Wanted::Yes(fields) => fields.text("hubspot_company_id").map(str::to_owned),
             _ => None,
@@ -228,4 +229,19 @@ fn a_part_of_an_account_that_is_gone_counts_until_its_grace_is_over() {
     merged.records.push(gone(acme("1"), Gone::Merged { into: ExternalId::new("2") }, SEEN));
     merged.entity.mirror = Some(mirror(Created, in_step()));
     assert_eq!(reconciler(|_| {}).desire(&merged, EARLY.parse().unwrap()).until, None);
+}
+
+#[test]
+fn who_is_selected_by_nothing_else_than_a_part_that_is_gone_waits_one_grace_and_not_two() {
+    // The company is put away, and whoever pays does not pay any more: before that, or within the company's grace.
+    let mut subject = customer([stripe("cus_1", "2026-01-01")]);
+    subject.records.push(gone(acme("1"), Gone::Archived, SEEN));
+    subject.entity.mirror = Some(mirror(Created, in_step()));
+    let leave = |settings: &mut Settings| settings.customers.on_leave = OnLeave::Delete;
+    let wanted = reconciler(leave).desire(&subject, EARLY.parse().unwrap()).wanted;
+    assert!(matches!(wanted, Wanted::NotSelected(_)), "it leaves when that is seen, not a grace later: {wanted:?}");
+    // As the store tells it from then on.
+    subject.entity.gone_since = Some(at(SEEN));
+    assert_eq!(outcome(&decide(leave, &subject, EARLY)), "wait", "meanwhile it stays as it is");
+    assert_eq!(outcome(&decide(leave, &subject, DUE)), "delete");
 }

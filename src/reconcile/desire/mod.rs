@@ -23,6 +23,12 @@ pub(super) use ruleset::RuleSet;
 impl Reconciler {
     pub(super) fn desired(&self, subject: &Subject, now: Timestamp) -> Desired {
         if let Some(grace) = leaving::grace(&self.settings, subject, now) {
+            let without = self.desired_now(subject, now);
+            // Who is selected no more without that part leaves from now on, as it is, with the grace of leaving: after the part's
+            // own grace that would be a second one.
+            if matches!(without.wanted, Wanted::NotSelected(_)) {
+                return without;
+            }
             let mut desired = self.desired_now(&grace.subject, now);
             desired.until = Some(grace.until);
             desired.notes.push(grace.note);
