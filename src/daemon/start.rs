@@ -34,6 +34,10 @@ pub type Reload = Arc<dyn Fn() -> Result<App, ErrorReport> + Send + Sync>;
 /// How long a source may take to say which names it knows before a start goes on without.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long Pivotal may take to prove a key in a reload, tries and all: whoever reloads waits for the word. A start has more
+/// patience, as it has nothing to go on with.
+const PROVED_WITHIN: Duration = Duration::from_secs(15);
+
 /// Makes this installation's jitter its own.
 const SEED: &str = "schedule_seed";
 
@@ -187,8 +191,10 @@ pub(super) fn loader(reload: Reload, opened: &Opened, openings: Arc<Openings>) -
             let timetable = timetable(&app.settings.schedule, &seed)
                 .map_err(|why| refused("config", why, "mend it and reload again"))?;
             let wired = app.wire().map_err(|error| refused("config", error.to_string(), "mend it and reload again"))?;
-            prove_key(&*wired.target, &app.settings.pivotal.workspace).await?;
-            if let Some(RuleProblem { key, message }) = unknown_names(&wired.sources).await.pop() {
+            let key = prove_key(&*wired.target, &app.settings.pivotal.workspace);
+            let names = async { Ok(unknown_names(&wired.sources).await) };
+            let ((), mut unknown) = tokio::try_join!(key, names)?;
+            if let Some(RuleProblem { key, message }) = unknown.pop() {
                 return Err(refused(
                     "config",
                     format!("the rules cannot be used: {key}: {message}"),
@@ -222,7 +228,14 @@ async fn unknown_names(sources: &[Arc<dyn Source>]) -> Vec<RuleProblem> {
 
 /// Refuses a key that Pivotal refuses, or that is another workspace's, or that cannot be proved: what works is not given up for it.
 async fn prove_key(target: &dyn Target, workspace: &str) -> Result<(), ErrorReport> {
-    match target.identify().await {
+    let unproved = |why: String| {
+        let hint = "reload again once Pivotal can be reached, and look at pivotal.base_url";
+        refused("unreachable", format!("it cannot be proved: {why}"), hint)
+    };
+    let Ok(answered) = tokio::time::timeout(PROVED_WITHIN, target.identify()).await else {
+        return Err(unproved(format!("Pivotal did not answer within {} s", PROVED_WITHIN.as_secs())));
+    };
+    match answered {
         Ok(found) if workspace == found.workspace_slug || workspace == found.workspace_id => Ok(()),
         Ok(found) => {
             let error = EngineError::Workspace { wanted: workspace.to_owned(), found: found.workspace_slug };
@@ -232,14 +245,46 @@ async fn prove_key(target: &dyn Target, workspace: &str) -> Result<(), ErrorRepo
             let error = EngineError::Api(error);
             Err(refused(error.kind(), error.to_string(), &error.hint()))
         }
-        Err(error) => Err(refused(
-            "unreachable",
-            format!("it cannot be proved: {error}"),
-            "reload again once Pivotal can be reached, and look at pivotal.base_url",
-        )),
+        Err(error) => Err(unproved(error.to_string())),
     }
 }
 
 fn refused(kind: &str, message: String, hint: &str) -> ErrorReport {
     ErrorReport { kind: kind.to_owned(), message, hint: hint.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::pivotal;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_waits_seconds_for_a_pivotal_that_takes_and_never_answers() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/api/v1", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                tokio::spawn(async move { while connection.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {} });
+            }
+        });
+        let settings = pivotal::Settings {
+            base_url,
+            workspace: "acme".to_owned(),
+            requests_per_minute: None,
+            reserve_percent: 10,
+            concurrency: 4,
+            mrr_unit: None,
+            api_key_file: None,
+            webhook_secret_file: None,
+        };
+        let (target, _) = pivotal::connect(&settings, "pivotal_k".to_owned().into()).unwrap();
+        let began = Instant::now();
+        let error = prove_key(&target, "acme").await.unwrap_err();
+        assert_eq!(error.kind, "unreachable");
+        assert!(error.message.contains("Pivotal did not answer within 15 s"), "{}", error.message);
+        assert!(began.elapsed() < PROVED_WITHIN + Duration::from_secs(1), "{:?}", began.elapsed());
+    }
 }
