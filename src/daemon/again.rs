@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 
 use crate::domain::{ErrorReport, Report, RunStatus};
 
+use super::Finished;
+
 /// The pause after the first failure; it doubles with each.
 pub(super) const FIRST: TimeDelta = TimeDelta::minutes(1);
 
@@ -73,9 +75,35 @@ pub(super) fn trouble(outcome: &Result<Report, ErrorReport>) -> Option<ErrorRepo
     report.error.clone().or(source)
 }
 
+/// Why it did not come to a good end, as a log may hold it: without the words of others, which quote names and addresses.
+pub(super) fn cause(ended: Ended, finished: &Finished) -> String {
+    let report = match &finished.outcome {
+        Err(error) => return finished.bare.clone().unwrap_or_else(|| error.kind.clone()),
+        Ok(report) => report,
+    };
+    let stopped = report.streams.iter().find(|(_, counts)| counts.error.is_some());
+    match (stopped, &report.error) {
+        (Some((stream, counts)), _) => {
+            let why = counts.bare.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{stream} stopped early{why}")
+        }
+        (None, Some(error)) => error.kind.clone(),
+        (None, None) if ended == Ended::Unread => "not all that was said to have changed could be read yet".to_owned(),
+        (None, None) => match report.operations.sendable() {
+            0 => report.status.as_str().to_owned(),
+            1 => "1 operation is still owed".to_owned(),
+            owed => format!("{owed} operations are still owed"),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::daemon::{Asker, Brought, Errand};
+    use crate::domain::{OperationCounts, RunId, RunKind, Stream, StreamCounts, Timestamp};
 
     #[test]
     fn pauses_grow_to_an_hour_and_what_is_owed_does_not_nag_for_ever() {
@@ -88,5 +116,55 @@ mod tests {
         assert_eq!(minutes(Ended::Owing)[5..], [None; 4]);
         assert_eq!(Ended::Badly.pause(u32::MAX), Some(LONGEST));
         assert_eq!((Ended::Well.pause(1), Ended::Stopped.pause(1)), (None, None));
+    }
+
+    #[test]
+    fn the_log_is_told_why_and_nobodys_name() {
+        let error = |message: &str| ErrorReport {
+            kind: "unreachable".to_owned(),
+            message: message.to_owned(),
+            hint: String::new(),
+        };
+        let finished = |outcome, bare: Option<&str>| Finished {
+            by: Asker::Schedule,
+            errand: Errand::Sync,
+            at: Timestamp::UNIX_EPOCH,
+            outcome,
+            bare: bare.map(str::to_owned),
+            so_far: None,
+            details: Vec::new(),
+            rate_per_minute: None,
+            brought: Brought::Nothing,
+        };
+        let report = |streams: BTreeMap<Stream, StreamCounts>, owed| Report {
+            run: RunId(1),
+            kind: RunKind::Sync,
+            status: RunStatus::Partial,
+            streams,
+            operations: OperationCounts { owed, ..OperationCounts::default() },
+            requests: Default::default(),
+            started_at: Timestamp::UNIX_EPOCH,
+            finished_at: None,
+            progress: None,
+            later: Vec::new(),
+            notes: Vec::new(),
+            error: None,
+            plan: Vec::new(),
+            audit: None,
+        };
+        let quoting = "Pivotal GET /customers answered 503: jane@acme.com";
+        let bare = "Pivotal GET /customers answered 503: unavailable";
+        assert_eq!(cause(Ended::Badly, &finished(Err(error(quoting)), Some(bare))), bare);
+        assert_eq!(cause(Ended::Badly, &finished(Err(error(quoting)), None)), "unreachable");
+        let counts = StreamCounts {
+            error: Some("answered 401: jane@acme.com".to_owned()),
+            bare: Some("answered 401: unauthorised".to_owned()),
+            ..StreamCounts::default()
+        };
+        let stopped = finished(Ok(report([(Stream::StripeCustomers, counts)].into(), 0)), None);
+        assert_eq!(cause(Ended::Badly, &stopped), "stripe.customers stopped early: answered 401: unauthorised");
+        let owing = finished(Ok(report(BTreeMap::new(), 3)), None);
+        assert_eq!(cause(Ended::Owing, &owing), "3 operations are still owed");
+        assert_eq!(cause(Ended::Unread, &owing), "not all that was said to have changed could be read yet");
     }
 }

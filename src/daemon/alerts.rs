@@ -42,15 +42,30 @@ struct Trouble {
     words: String,
     /// The kind of the error, where there is one: an outage and a refused key are two things to be told of.
     kind: String,
+    /// What of it the log may hold: words of others may quote names and addresses.
+    #[serde(skip)]
+    bare: Option<String>,
 }
 
 impl Trouble {
-    fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), kind: String::new() }
+    /// In words that are others'; `bare` are those of them that are not.
+    fn new(words: impl Into<String>, bare: Option<&str>) -> Self {
+        Self { words: words.into(), kind: String::new(), bare: bare.map(str::to_owned) }
     }
 
-    fn of(error: &ErrorReport) -> Self {
-        Self { words: format!("{} (hint: {})", error.message, error.hint), kind: error.kind.clone() }
+    /// In our own words.
+    fn ours(words: String) -> Self {
+        Self { bare: Some(words.clone()), kind: String::new(), words }
+    }
+
+    fn of(error: &ErrorReport, bare: Option<&str>) -> Self {
+        let words = format!("{} (hint: {})", error.message, error.hint);
+        Self { kind: error.kind.clone(), ..Self::new(words, bare) }
+    }
+
+    fn bare(&self) -> &str {
+        let kind = Some(self.kind.as_str()).filter(|kind| !kind.is_empty());
+        self.bare.as_deref().or(kind).unwrap_or("pivotal-sync status tells why")
     }
 }
 
@@ -163,7 +178,7 @@ impl Alerts {
         let after = |before: &Troubles| {
             let others = before.iter().filter(|(what, _)| *what != CONFIGURATION);
             let others = others.map(|(what, words)| (what.clone(), words.clone()));
-            let trouble = |why: &str| Trouble::new(format!("it was refused, and the old one is in use: {why}"));
+            let trouble = |why: &str| Trouble::ours(format!("it was refused, and the old one is in use: {why}"));
             others.chain(refused.map(|why| (CONFIGURATION.to_owned(), trouble(why)))).collect()
         };
         self.take_in(store, after, Utc::now()).await;
@@ -247,7 +262,7 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     let report = match &run.outcome {
         Err(error) if error.kind == "interrupted" => return None,
         Err(_) if !run.errand.is_routine() => return None,
-        Err(error) => return Some([("run".to_owned(), Trouble::of(error))].into()),
+        Err(error) => return Some([("run".to_owned(), Trouble::of(error, run.bare.as_deref()))].into()),
         Ok(report) if report.kind == RunKind::Plan || report.status == RunStatus::Interrupted => return None,
         // It looked at a part, and what waits elsewhere is none of it.
         Ok(_) if matches!(run.errand, Errand::Audit(_) | Errand::Undo { .. }) && !run.errand.is_routine() => {
@@ -257,11 +272,11 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     };
     let mut troubles = Troubles::new();
     if let Some(error) = &report.error {
-        troubles.insert("run".to_owned(), Trouble::of(error));
+        troubles.insert("run".to_owned(), Trouble::of(error, None));
     }
     for (stream, counts) in &report.streams {
         if let Some(error) = &counts.error {
-            troubles.insert(stream.to_string(), Trouble::new(error));
+            troubles.insert(stream.to_string(), Trouble::new(error, counts.bare.as_deref()));
         }
     }
     let counts = &report.operations;
@@ -272,7 +287,7 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     ] {
         if number > 0 {
             let (noun, them) = if number == 1 { ("operation", "it") } else { ("operations", "them") };
-            troubles.insert(what.to_owned(), Trouble::new(format!("{number} {noun}; {words} {them}")));
+            troubles.insert(what.to_owned(), Trouble::ours(format!("{number} {noun}; {words} {them}")));
         }
     }
     Some(troubles)
@@ -298,9 +313,9 @@ fn is_slack(host: &str) -> bool {
 /// The log has no words of others: they may quote names and addresses.
 fn log(now: &Troubles, before: &Troubles) {
     let is_new = |what: &str, kind: &str| before.get(what).is_none_or(|before| before.kind != kind);
-    for (what, Trouble { kind, .. }) in now.iter().filter(|(what, trouble)| is_new(what, &trouble.kind)) {
-        let why = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
-        tracing::warn!(what, kind, "something is wrong: {what}{why}");
+    for (what, trouble) in now.iter().filter(|(what, trouble)| is_new(what, &trouble.kind)) {
+        let (kind, why) = (&trouble.kind, trouble.bare());
+        tracing::warn!(what, kind, why, "something is wrong: {what}: {why}");
     }
     for what in before.keys().filter(|what| !now.contains_key(*what)) {
         tracing::info!(what, "is well again: {what}");

@@ -80,6 +80,7 @@ fn finished(outcome: Result<Report, ErrorReport>) -> Finished {
         errand: Errand::Sync,
         at: Utc::now(),
         outcome,
+        bare: None,
         details: vec![],
         rate_per_minute: None,
         brought: Brought::Nothing,
@@ -135,6 +136,28 @@ async fn a_change_is_told_once_and_so_is_its_end() {
         (&json!("ok"), &json!(["run"]), &Json::Null)
     );
     assert_eq!(scene.after(good()).await, Vec::<Json>::new());
+}
+
+#[test]
+fn the_log_is_told_how_many_and_why_and_nobodys_name() {
+    let logged = |run: Finished| -> Vec<String> {
+        let troubles = troubles(&run).unwrap();
+        troubles.iter().map(|(what, trouble)| format!("{what}: {}", trouble.bare())).collect()
+    };
+    let counts = OperationCounts { held: 3, owed: 1, ..Default::default() };
+    assert_eq!(
+        logged(ended(RunStatus::Partial, counts, None)),
+        [
+            "held: 3 operations; somebody has to decide: pivotal-sync status shows them",
+            "owed: 1 operation; not done yet, the next run goes on with it"
+        ]
+    );
+    let quoting = || failed("Pivotal POST /contacts answered 400: jane@acme.com");
+    let bare = Some("Pivotal POST /contacts answered 400".to_owned());
+    assert_eq!(logged(Finished { bare, ..quoting() }), ["run: Pivotal POST /contacts answered 400"]);
+    assert_eq!(logged(quoting()), ["run: api"]);
+    let stopped = ended(RunStatus::Partial, OperationCounts::default(), Some("jane@acme.com"));
+    assert_eq!(logged(stopped), ["stripe.customers: pivotal-sync status tells why"]);
 }
 
 #[tokio::test]
@@ -282,7 +305,7 @@ async fn nobody_to_tell_is_no_trouble_and_a_lost_store_neither() {
 
 #[test]
 fn slack_is_told_in_its_own_form() {
-    let told = Told { troubles: [("run".to_owned(), Trouble::new("a < b & c"))].into(), ..Told::default() };
+    let told = Told { troubles: [("run".to_owned(), Trouble::new("a < b & c", None))].into(), ..Told::default() };
     let before = Troubles::new();
     let message = Message::of("acme", &told, &before, Utc::now());
     assert_eq!(message.slack(), json!({ "text": "pivotal-sync (acme) needs a look:\nrun: a &lt; b &amp; c" }));

@@ -82,6 +82,8 @@ pub struct Finished {
     /// What it did (its plan included), or what ended it early.
     pub outcome: Result<Report, ErrorReport>,
     /// What it had done by then, when something ended it early.
+    /// What ended it early, in words that can hold nobody's name: for the log.
+    pub bare: Option<String>,
     pub so_far: Option<Box<Report>>,
     /// Where, when what ended it early has more than one place to tell.
     pub details: Vec<String>,
@@ -105,6 +107,7 @@ impl Finished {
             at: self.at,
             outcome,
             so_far,
+            bare: self.bare.clone(),
             details: self.details.clone(),
             rate_per_minute: self.rate_per_minute,
             brought: Brought::default(),

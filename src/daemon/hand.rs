@@ -80,8 +80,9 @@ impl Hand for Crew {
         };
         let so_far = so_far.map(Box::new);
         let errand = errand.in_short();
-        let finished = Finished { by, errand, at: Utc::now(), outcome, so_far, details, rate_per_minute, brought };
-        log(&finished, bare.as_deref());
+        let at = Utc::now();
+        let finished = Finished { by, errand, at, outcome, bare, so_far, details, rate_per_minute, brought };
+        log(&finished);
         self.engine.store.rest().await;
         (self, finished)
     }
@@ -192,11 +193,12 @@ fn details(error: &EngineError, secrets: &Secrets) -> Vec<String> {
 
 /// The engine tells of every run; of one that could not even begin nobody else does. A name that nothing bears is between
 /// whoever typed it and their terminal: it may be somebody's address.
-fn log(finished: &Finished, bare: Option<&str>) {
+fn log(finished: &Finished) {
     if let (Err(error), None) = (&finished.outcome, &finished.so_far)
         && error.kind != "not_found"
     {
         let (by, errand, hint) = (finished.by.as_str(), finished.errand.as_str(), &error.hint);
+        let bare = finished.bare.as_deref();
         let why = bare.unwrap_or("unknown");
         tracing::error!(
             asked_by = by,

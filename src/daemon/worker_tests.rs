@@ -75,6 +75,7 @@ impl Hand for Idler {
                 errand,
                 at,
                 outcome,
+                bare: None,
                 so_far: None,
                 details: Vec::new(),
                 rate_per_minute: None,

@@ -88,6 +88,9 @@ pub struct StreamCounts {
     /// Why the stream stopped early, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The same in words that can hold nobody's name, for the log of the process that read it. Not stored with the run.
+    #[serde(skip)]
+    pub bare: Option<String>,
 }
 
 impl StreamCounts {
@@ -101,6 +104,7 @@ impl StreamCounts {
         self.pulled_at = later.pulled_at.or(self.pulled_at);
         self.complete_at = later.complete_at.or(self.complete_at);
         self.error = later.error.or(self.error.take());
+        self.bare = later.bare.or(self.bare.take());
     }
 }
 

@@ -62,6 +62,7 @@ impl Engine {
                 Err(Stopped::Source(error)) => {
                     tell::stopped(stream, &error);
                     counts.error = Some(format!("{error}; {}", api_hint(&error)));
+                    counts.bare = Some(error.bare());
                     true
                 }
             };
@@ -158,9 +159,10 @@ impl Engine {
         let known = self.store.live_count(stream).await?;
         if known > 0 && !self.store.listing_shows(stream, number).await? {
             // An emptied answer looks like a lost right or a wrong account, not like an order to delete everything.
-            counts.error = Some(format!(
+            let error = format!(
                 "{stream} listed nothing although {known} records are known; they stay as they are. Check that the credential still sees them"
-            ));
+            );
+            (counts.bare, counts.error) = (Some(error.clone()), Some(error));
             return Ok(false);
         }
         self.confirm_unseen(source, stream, keeps, number, &page.cursor, counts).await?;

@@ -72,6 +72,7 @@ impl<H: Hand> Loop<H> {
                 errand,
                 at: (self.clock)(),
                 outcome: Ok(report.clone()),
+                bare: None,
                 so_far: None,
                 details: Vec::new(),
                 rate_per_minute,
@@ -101,7 +102,13 @@ impl<H: Hand> Loop<H> {
         let Some(pause) = ended.pause(self.state.failures_in_a_row) else { return };
         let at = self.timetable.allowed_from((self.clock)() + pause);
         let (name, when) = (errand.as_str(), at.to_rfc3339_opts(SecondsFormat::Secs, true));
-        tracing::warn!(errand = name, at = %when, "{name} did not come to a good end; it is tried again at {when}");
+        let why = again::cause(ended, finished);
+        tracing::warn!(
+            errand = name,
+            at = %when,
+            why,
+            "{name} did not come to a good end: {why}; it is tried again at {when}"
+        );
         if ended == Ended::Badly && self.queue.take_events() {
             tracing::debug!("what changed meanwhile is read when it is tried again");
         }
