@@ -1,5 +1,7 @@
 //! The traits between the engine and the outside. The engine sees these, never `hubspot`, `stripe` or HTTP.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
@@ -275,6 +277,11 @@ pub trait Target: Send + Sync {
 
     /// Requests a minute that may be used now, reserve and ceiling taken off: for estimates.
     fn rate_per_minute(&self) -> Option<u32>;
+
+    /// How long the limit keeps the next request from leaving; `None` when nothing waits for it.
+    fn wait(&self) -> Option<Duration> {
+        None
+    }
 
     /// What the limit still counts.
     fn pace(&self) -> PaceMemory;

@@ -39,7 +39,8 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
                 true => "this is taken in between two of its writes",
                 false => "this comes after it",
             };
-            print::say(&format!("the daemon is busy with {article} {} for {by} ({}); {turn}\n", run.errand, run.stage));
+            let how_far = run.how_far(chrono_tz::UTC);
+            print::say(&format!("the daemon is busy with {article} {} for {by} ({how_far}); {turn}\n", run.errand));
         }
     };
     // Before the run can begin: from then on Ctrl-C leaves it to the daemon, and says so.

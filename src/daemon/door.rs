@@ -1,12 +1,13 @@
 //! The one door: whoever wants a run (timer, signal, socket, webhook, command) knocks here, and whoever wants to know how
 //! things are looks through it. What becomes of a knock is the worker's: see the other side, [`Inside`].
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use std::sync::Arc;
 
-use crate::domain::{ErrorReport, Kind, Report, Stream, Timestamp};
+use crate::domain::{ErrorReport, Kind, OperationCounts, Report, Stream, Timestamp};
 use crate::engine::Event;
 
 use super::{Brought, Errand};
@@ -81,9 +82,9 @@ pub struct Finished {
     pub at: Timestamp,
     /// What it did (its plan included), or what ended it early.
     pub outcome: Result<Report, ErrorReport>,
-    /// What it had done by then, when something ended it early.
     /// What ended it early, in words that can hold nobody's name: for the log.
     pub bare: Option<String>,
+    /// What it had done by then, when something ended it early.
     pub so_far: Option<Box<Report>>,
     /// Where, when what ended it early has more than one place to tell.
     pub details: Vec<String>,
@@ -106,8 +107,8 @@ impl Finished {
             errand: self.errand.clone(),
             at: self.at,
             outcome,
-            so_far,
             bare: self.bare.clone(),
+            so_far,
             details: self.details.clone(),
             rate_per_minute: self.rate_per_minute,
             brought: Brought::default(),
@@ -165,6 +166,21 @@ pub struct UnderWay {
     pub since: Timestamp,
     /// How far it is.
     pub stage: Stage,
+    /// Until when it waits, when Pivotal's limit keeps it from going on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
+}
+
+impl UnderWay {
+    /// How far it is, and what it waits for, in words. Times are told in `zone`.
+    pub fn how_far(&self, zone: Tz) -> String {
+        let Some(until) = self.waits_until else { return self.stage.to_string() };
+        let waits = format!("waiting for Pivotal's limit until {}", until.with_timezone(&zone).format("%H:%M:%S %Z"));
+        match self.stage {
+            Stage::Beginning => waits,
+            _ => format!("{}, {waits}", self.stage),
+        }
+    }
 }
 
 /// A time in the timetable.
@@ -185,6 +201,8 @@ pub struct DaemonState {
     pub run: Option<UnderWay>,
     /// The last run that ended since the start, whoever asked for it; plans count.
     pub last: Option<Arc<Finished>>,
+    /// What the last run that looked at everything left held, quarantined and owed; the others are nothing.
+    pub open: OperationCounts,
     /// The next times, soonest first.
     pub next: Vec<Slot>,
     /// Why the last run failed, until one does not; or what else keeps the daemon from its work.

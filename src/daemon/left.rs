@@ -1,7 +1,7 @@
 //! What an earlier process left to do: what was cut off, what it was told of and did not read, and what came to no good end.
 
-use crate::domain::{ErrorReport, Report, RunKind, RunStatus};
-use crate::store::{RunRow, Store};
+use crate::domain::{ErrorReport, OperationCounts, Report, RunKind, RunStatus};
+use crate::store::{RunRow, Store, StoreCounts};
 
 use super::again::{Ended, trouble};
 use super::{Asker, Audit, Errand, Trigger};
@@ -16,6 +16,8 @@ pub(super) struct Left {
     pub first: Option<Trigger>,
     /// What is known to be wrong, and tried again.
     pub failed: Option<Failed>,
+    /// What is held, quarantined and owed.
+    pub open: OperationCounts,
 }
 
 /// Runs that came to no good end, the newest of them and those right before it.
@@ -39,7 +41,13 @@ impl Left {
             None if unread.await => Some(Trigger::new(Asker::Webhook, Errand::Sync)),
             None => None,
         };
-        Self { first, failed: failed(&rows) }
+        let open = match store.counts().await {
+            Ok(StoreCounts { held, quarantined, owed, waiting, .. }) => {
+                OperationCounts { held, quarantined, owed, waiting, ..OperationCounts::default() }
+            }
+            Err(_) => OperationCounts::default(),
+        };
+        Self { first, failed: failed(&rows), open }
     }
 }
 
@@ -99,7 +107,7 @@ fn outcome(row: &RunRow) -> Result<Report, ErrorReport> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{OperationCounts, RequestCounts, RunId, Timestamp};
+    use crate::domain::{RequestCounts, RunId, Timestamp};
 
     fn row(kind: RunKind, asked_by: &str, status: RunStatus, error: Option<&str>, owed: u64) -> RunRow {
         let error =

@@ -90,7 +90,7 @@ pub async fn run(app: App, reload: Reload, signals: Signals, stop: CancellationT
     tasks.spawn(signals.listen(door.clone(), reload_asked.clone(), ends));
     let progress = Progress::new(inside.events.clone());
     let opened = start::open(app, progress.clone(), &stop, hurry).await?;
-    let store = opened.crew.engine.store.clone();
+    let (store, target) = (opened.crew.engine.store.clone(), opened.crew.target.subscribe());
     let begun = begin(&opened, &door, &tasks, &over, &stop).await;
     let worked = match begun {
         Ok((metronome, openings)) => {
@@ -105,6 +105,7 @@ pub async fn run(app: App, reload: Reload, signals: Signals, stop: CancellationT
                 hand: opened.crew,
                 service: Service::of_environment(),
                 clock: Arc::new(Utc::now),
+                limit: Arc::new(move || target.borrow().wait()),
                 ticks: metronome.ticks(),
                 due: metronome.due(),
                 reload: reload_asked,

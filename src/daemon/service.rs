@@ -84,9 +84,14 @@ pub(super) fn line(state: &DaemonState, zone: Tz) -> String {
         parts.push("Stopping".to_owned());
     }
     match (&state.run, &state.last) {
-        (Some(run), _) => parts.push(under_way(run)),
+        (Some(run), _) => parts.push(under_way(run, zone)),
         (None, Some(last)) => parts.push(ended(last, zone)),
         (None, None) => parts.push("Idle".to_owned()),
+    }
+    let says_so = state.last.as_ref().is_some_and(|last| last.errand.is_routine() && last.outcome.is_ok());
+    let open = state.open.in_words();
+    if state.run.is_none() && !says_so && !open.is_empty() {
+        parts.push(open);
     }
     if let Some(why) = &state.refused_configuration {
         parts.push(format!("the configuration was refused, the old one is in use: {why}"));
@@ -102,8 +107,8 @@ fn when(at: Timestamp, zone: Tz) -> String {
     at.with_timezone(&zone).format("%a %F %H:%M %Z").to_string()
 }
 
-fn under_way(run: &UnderWay) -> String {
-    format!("Running {} for {}: {}", run.errand, run.by.as_str(), run.stage)
+fn under_way(run: &UnderWay, zone: Tz) -> String {
+    format!("Running {} for {}: {}", run.errand, run.by.as_str(), run.how_far(zone))
 }
 
 fn ended(last: &Finished, zone: Tz) -> String {
@@ -124,5 +129,37 @@ fn counts(report: &Report) -> String {
         (named, RunStatus::Complete) if named.is_empty() => ": nothing to do".to_owned(),
         (named, _) if named.is_empty() => String::new(),
         (named, _) => format!(": {named}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::{Asker, Stage};
+    use crate::domain::OperationCounts;
+
+    fn told(run: Option<UnderWay>) -> String {
+        let open = OperationCounts { held: 3, quarantined: 1, owed: 2, ..OperationCounts::default() };
+        line(&DaemonState { run, open, ..DaemonState::default() }, chrono_tz::Europe::Berlin)
+    }
+
+    #[test]
+    fn what_an_earlier_process_left_open_is_told_until_a_run_says_anew() {
+        assert_eq!(told(None), "Idle; 3 held, 1 quarantined, 2 owed");
+    }
+
+    #[test]
+    fn a_run_that_waits_for_the_limit_says_so_and_until_when() {
+        let run = |stage| UnderWay {
+            by: Asker::Schedule,
+            errand: "sync".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+            stage,
+            waits_until: Some("2026-11-25T02:00:40Z".parse().unwrap()),
+        };
+        let said = told(Some(run(Stage::Beginning)));
+        assert_eq!(said, "Running sync for schedule: waiting for Pivotal's limit until 03:00:40 CET");
+        let said = told(Some(run(Stage::Comparing { entities: 7 })));
+        assert_eq!(said, "Running sync for schedule: comparing: 7, waiting for Pivotal's limit until 03:00:40 CET");
     }
 }

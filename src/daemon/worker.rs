@@ -8,12 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ErrorReport, Timestamp};
+use crate::domain::{ErrorReport, Report, Timestamp};
 
 use super::again::Ended;
 use super::hand::Hand;
@@ -32,6 +33,12 @@ use due::does_for;
 /// How often a run under way is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// So long without a word, and a run that Pivotal's limit keeps waiting is told to wait: shorter waits are its usual pace.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Two times that are no further apart are told as one.
+const SAME: TimeDelta = TimeDelta::seconds(2);
+
 /// The longest the loop sleeps: a clock that was set is noticed within it.
 const NAP_MOST: Duration = Duration::from_secs(60);
 
@@ -40,6 +47,9 @@ const STUCK: Duration = Duration::from_secs(15 * 60);
 
 /// Tells the time of day.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Tells how long Pivotal's limit keeps the next request waiting.
+pub(super) type Limit = Arc<dyn Fn() -> Option<Duration> + Send + Sync>;
 
 /// What a reload brings.
 pub(super) struct Reloaded<F> {
@@ -62,6 +72,7 @@ pub(super) struct Worker<H: Hand> {
     pub left: Left,
     pub service: Service,
     pub clock: Clock,
+    pub limit: Limit,
     pub ticks: Arc<Notify>,
     /// Told when the next tick is wanted.
     pub due: watch::Sender<Option<Timestamp>>,
@@ -105,6 +116,7 @@ struct Loop<H: Hand> {
     state: DaemonState,
     service: Service,
     clock: Clock,
+    limit: Limit,
     make_way: Arc<Notify>,
 }
 
@@ -131,6 +143,7 @@ impl<H: Hand> Worker<H> {
             left,
             service,
             clock,
+            limit,
             ticks,
             due,
             reload,
@@ -154,10 +167,12 @@ impl<H: Hand> Worker<H> {
             state,
             service,
             clock,
+            limit,
             make_way,
         };
-        looped.service.ready("Idle");
         looped.inherit(left);
+        looped.look_ahead();
+        looped.service.ready(&line(&looped.state, looped.timetable.zone()));
         let mut reloading: Option<JoinHandle<_>> = None;
         loop {
             looped.begin();
@@ -218,8 +233,8 @@ impl<H: Hand> Loop<H> {
         }
         let task = tokio::spawn(hand.carry_out(by, errand.clone()));
         let told = (self.progress.told(), Instant::now());
-        self.state.run =
-            Some(UnderWay { by, errand: errand.as_str().to_owned(), since: now, stage: self.progress.stage() });
+        let (name, stage) = (errand.as_str().to_owned(), self.progress.stage());
+        self.state.run = Some(UnderWay { by, errand: name, since: now, stage, waits_until: None });
         self.running = Some(Running { task, answers, errand, marks: self.marks, told });
     }
 
@@ -242,6 +257,9 @@ impl<H: Hand> Loop<H> {
             ended = Ended::Unread;
         }
         if errand.is_routine() {
+            if let Ok(Report { operations, .. }) = &finished.outcome {
+                self.state.open = operations.open();
+            }
             if matches!(ended, Ended::Well | Ended::Owing | Ended::Unread) {
                 self.keep(&hand, &errand, marks).await;
             }
@@ -322,12 +340,18 @@ impl<H: Hand> Loop<H> {
 
     /// Tells the door and systemd how things are, and that the loop is alive.
     fn tell(&mut self) {
+        let now = (self.clock)();
         if let (Some(run), Some(running)) = (&mut self.state.run, &mut self.running) {
             run.stage = self.progress.stage();
             let told = self.progress.told();
             if told != running.told.0 {
                 running.told = (told, Instant::now());
             }
+            let wait = (self.limit)().filter(|_| running.told.1.elapsed() >= QUIET);
+            // Worked out anew each time, it is the same to the second only.
+            let same = |before: &Timestamp, at: Timestamp| (*before - at).abs() < SAME;
+            let at = wait.map(|wait| now + wait);
+            run.waits_until = at.map(|at| run.waits_until.filter(|before| same(before, at)).unwrap_or(at));
         }
         self.look_ahead();
         self.service.say(&line(&self.state, self.timetable.zone()));

@@ -60,6 +60,7 @@ async fn what_failed_before_a_restart_is_known_and_tried_again_at_once_and_with_
     let left = || Left {
         first: None,
         failed: Some(Failed { errand: Some(Errand::Backfill), error: Some(error.clone()), in_a_row: 2 }),
+        open: OperationCounts::default(),
     };
     let bench = bench_after(&schedule(), &schedule(), vec![Err("down")], left());
     bench.pass(TimeDelta::seconds(30)).await;

@@ -105,6 +105,8 @@ struct Bench {
     stop: CancellationToken,
     reload: Arc<Notify>,
     make_way: Arc<Notify>,
+    /// Until when Pivotal's limit keeps every request waiting.
+    frozen: Arc<Mutex<Option<Timestamp>>>,
     task: JoinHandle<Result<Idler, JoinError>>,
 }
 
@@ -142,6 +144,7 @@ fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus,
     let timetable = Timetable::new(schedule, "seed").unwrap();
     let (stop, reload, make_way) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
     let again = Timetable::new(then, "seed").unwrap();
+    let frozen: Arc<Mutex<Option<Timestamp>>> = Arc::default();
     let worker = Worker {
         progress: Progress::new(inside.events.clone()),
         inside,
@@ -150,7 +153,11 @@ fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus,
         timetable,
         left,
         service: Service::of_environment(),
-        clock,
+        clock: clock.clone(),
+        limit: {
+            let frozen = frozen.clone();
+            Arc::new(move || (frozen.lock().unwrap().as_ref().copied()? - clock()).to_std().ok())
+        },
         ticks: Arc::new(Notify::new()),
         due: watch::Sender::new(None),
         reload: reload.clone(),
@@ -161,7 +168,7 @@ fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus,
         }),
         stop: stop.clone(),
     };
-    Bench { door, diary, stop, reload, make_way, task: tokio::spawn(worker.work()) }
+    Bench { door, diary, stop, reload, make_way, frozen, task: tokio::spawn(worker.work()) }
 }
 
 impl Bench {
@@ -289,6 +296,24 @@ async fn what_waited_for_a_windows_end_comes_when_a_reload_lifts_the_window() {
     bench.reload.notify_one();
     bench.pass(TimeDelta::minutes(1)).await;
     assert_eq!(bench.begun(), ["schedule sync Wed 12:05"]);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_pivotals_limit_keeps_waiting_is_told_to_wait() {
+    let bench = bench(&schedule(), Vec::new());
+    let until = start() + TimeDelta::seconds(40);
+    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
+    let waits = || bench.door.status().borrow().run.as_ref().and_then(|run| run.waits_until);
+    *bench.frozen.lock().unwrap() = Some(until);
+    bench.pass(TimeDelta::seconds(2)).await;
+    assert_eq!(waits(), None, "a short wait is its usual pace");
+    bench.pass(TimeDelta::seconds(4)).await;
+    assert_eq!(waits(), Some(until));
+    bench.pass(TimeDelta::seconds(20)).await;
+    assert_eq!(waits(), Some(until));
+    bench.pass(TimeDelta::seconds(20)).await;
+    assert_eq!(waits(), None, "it goes on");
     bench.end().await;
 }
 

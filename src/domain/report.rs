@@ -182,6 +182,12 @@ impl OperationCounts {
         self.owed.saturating_sub(self.waiting)
     }
 
+    /// What is held, quarantined and owed, alone.
+    pub fn open(&self) -> Self {
+        let Self { held, quarantined, owed, waiting, .. } = *self;
+        Self { held, quarantined, owed, waiting, ..Self::default() }
+    }
+
     /// Whether nothing is held, quarantined or owed.
     pub const fn in_step(&self) -> bool {
         self.held == 0 && self.quarantined == 0 && self.owed == 0

@@ -197,6 +197,19 @@ impl Gate {
         })
     }
 
+    /// How long the limit keeps the next request from leaving, as far as is known; `None` when nothing waits for it.
+    pub fn wait(&self) -> Option<Duration> {
+        let now = Instant::now();
+        // Whoever stands at the head of the line holds the turnstile.
+        let in_line = self.turnstile.try_lock().is_err();
+        let until = self.with(|state| match (state.frozen_until, self.full(state, now)) {
+            (Some(until), _) if until > now => Some(until),
+            (_, Some(Decision::WaitUntil(until))) if in_line => Some(until),
+            _ => None,
+        })?;
+        Some(until.saturating_duration_since(now))
+    }
+
     /// The limit the server last named.
     pub fn limit(&self) -> Option<u32> {
         self.with(|state| state.limit)
@@ -223,18 +236,21 @@ impl Gate {
         if (state.probe || !state.known) && state.in_flight > 0 {
             return Decision::WaitForAnswer;
         }
-        // The one that goes first to see may use the reserve: what is remembered of the limit may be out of date.
-        let allowed = if state.known { self.allowed(state) } else { state.limit };
-        match allowed {
-            Some(allowed) if state.taken(now) >= allowed => match state.answered.get(state.free(now)) {
-                Some(oldest) => Decision::WaitUntil(*oldest + kept),
-                None => Decision::WaitForAnswer,
-            },
-            _ => {
-                state.in_flight += 1;
-                Decision::Go
-            }
+        if let Some(wait) = self.full(state, now) {
+            return wait;
         }
+        state.in_flight += 1;
+        Decision::Go
+    }
+
+    /// What there is to wait for when every slot is taken.
+    fn full(&self, state: &State, now: Instant) -> Option<Decision> {
+        // The one that goes first to see may use the reserve: what is remembered of the limit may be out of date.
+        let allowed = if state.known { self.allowed(state) } else { state.limit }?;
+        (state.taken(now) >= allowed).then(|| match state.answered.get(state.free(now)) {
+            Some(oldest) => Decision::WaitUntil(*oldest + state.window + GUARD),
+            None => Decision::WaitForAnswer,
+        })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {

@@ -272,3 +272,23 @@ fn what_is_remembered_of_a_limit_that_is_gone_holds_one_request_at_most() {
         assert_eq!(start.elapsed(), Duration::ZERO);
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_limit_keeps_somebody_waiting_can_be_asked() {
+    let gate = Arc::new(Gate::new(pace(0, None)));
+    let ticket = gate.pass().await;
+    gate.answered(ticket, None, &headers(1, 0));
+    assert_eq!(gate.wait(), None, "the window is full, and nobody waits");
+    let waiting = tokio::spawn({
+        let gate = gate.clone();
+        async move { drop(gate.pass().await) }
+    });
+    tokio::task::yield_now().await;
+    let wait = gate.wait().unwrap();
+    assert!(wait > Duration::from_secs(59) && wait < Duration::from_secs(61), "{wait:?}");
+    waiting.await.unwrap();
+    // Told to wait by the server, everybody does.
+    let ticket = gate.pass().await;
+    gate.answered(ticket, Some(Some(Duration::from_secs(90))), &headers(1, 0));
+    assert_eq!(gate.wait(), Some(Duration::from_secs(90)));
+}

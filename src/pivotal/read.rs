@@ -1,6 +1,7 @@
 //! Reading Pivotal: whose key it is, walks, single objects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
@@ -90,6 +91,10 @@ impl Target for PivotalReader {
 
     fn rate_per_minute(&self) -> Option<u32> {
         self.api.client.gate(0).and_then(|gate| gate.per_minute())
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        self.api.client.gate(0).and_then(|gate| gate.wait())
     }
 
     fn pace(&self) -> PaceMemory {

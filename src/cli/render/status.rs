@@ -144,7 +144,7 @@ fn at_work(out: &mut String, daemon: &Daemon, now: Timestamp) {
     let doing = match &daemon.run {
         Some(run) => {
             let begun = ago(now, run.since);
-            format!("running {} for {}, begun {begun}: {}", run.errand, run.by.as_str(), run.stage)
+            format!("running {} for {}, begun {begun}: {}", run.errand, run.by.as_str(), run.how_far(chrono_tz::UTC))
         }
         None if daemon.ready => "idle".to_owned(),
         None => "starting".to_owned(),

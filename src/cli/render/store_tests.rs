@@ -121,6 +121,7 @@ fn status_tells_what_the_daemon_is_at() {
             errand: "sync".into(),
             since: at("23T08:29"),
             stage: Stage::Writing { operations: 120, done: 7, undone: 1, estimate_seconds: Some(120) },
+            waits_until: None,
         }),
         next: vec![slot("sync", "24T03:00"), slot("full", "29T05:00")],
         last_error: None,

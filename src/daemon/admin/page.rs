@@ -131,13 +131,16 @@ fn row(run: &RunRow, now: Timestamp) -> [String; 6] {
 
 fn running(state: &DaemonState, now: Timestamp) -> Option<String> {
     let run = state.run.as_ref()?;
-    let stage = match &run.stage {
+    let mut stage = match &run.stage {
         Stage::Beginning => "beginning".to_owned(),
         Stage::Reading { stream, read } => format!("reading {stream}, {read} records so far"),
         Stage::Walking { kind, seen } => format!("looking through Pivotal's {kind}s, {seen} so far"),
         Stage::Comparing { entities } => format!("comparing, {entities} so far"),
         Stage::Writing { operations, done, undone, .. } => format!("writing, {} of {operations}", done + undone),
     };
+    if let Some(until) = run.waits_until {
+        stage.push_str(&format!(", waiting for Pivotal's limit until {}", when(until)));
+    }
     Some(format!("{} (asked for by {}), begun {}: {stage}", run.errand, run.by.as_str(), ago(run.since, now)))
 }
 

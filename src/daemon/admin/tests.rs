@@ -203,7 +203,7 @@ fn the_page_escapes_names_and_shows_no_address() {
         drifted: 0,
     };
     let stage = Stage::Reading { stream: Stream::HubspotDeals, read: 5 };
-    let under_way = UnderWay { by: Asker::Webhook, errand: "sync".to_owned(), since: now, stage };
+    let under_way = UnderWay { by: Asker::Webhook, errand: "sync".to_owned(), since: now, stage, waits_until: None };
     let state = crate::daemon::DaemonState { ready: true, run: Some(under_way), ..Default::default() };
     let html = page::html(&state, Ok(Arc::new(snapshot)), &[], now).unwrap();
     for part in [

@@ -121,7 +121,8 @@ impl<H: Hand> Loop<H> {
     }
 
     /// Takes over what an earlier process left: what came to no good end is known, and tried again as soon as it may be.
-    pub(super) fn inherit(&mut self, Left { first, failed }: Left) {
+    pub(super) fn inherit(&mut self, Left { first, failed, open }: Left) {
+        self.state.open = open;
         if let Some(Failed { errand, error, in_a_row }) = failed {
             self.state.last_error = error;
             self.state.failures_in_a_row = in_a_row;
