@@ -25,6 +25,9 @@ pub(super) async fn caller(settings: &Settings) -> Result<Option<Caller>, Failur
 
 /// Has the daemon make a run and waits for it. `None` when the person did not want to wait: the run goes on.
 pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<Option<Handed>, Failure> {
+    if let Some(warning) = unheard_limits(&errand, super::environment().map(|(name, _)| name)) {
+        print::say(&warning);
+    }
     let watch = session::watch(json);
     let (changes, shows) = (matches!(errand, Errand::Sync), errand.is_plain_plan());
     let told = |told| match told {
@@ -60,6 +63,22 @@ pub(super) async fn run(caller: &Caller, errand: Errand, json: bool) -> Result<O
     Ok(Some(Handed { report, rate_per_minute, brought }))
 }
 
+/// The daemon's own limits hold for what it does, but for an undo, which brings those of whoever asks.
+fn unheard_limits(errand: &Errand, variables: impl Iterator<Item = String>) -> Option<String> {
+    if matches!(errand, Errand::Undo { .. }) {
+        return None;
+    }
+    let mut limits: Vec<String> = variables.filter(|name| name.starts_with("PIVOTAL_SYNC__GUARD__")).collect();
+    limits.sort();
+    (!limits.is_empty()).then(|| {
+        format!(
+            "warning: a daemon does this, with its own limits: {} changes nothing; `pivotal-sync approve` lets through what they \
+             hold\n",
+            limits.join(", ")
+        )
+    })
+}
+
 /// The store is in use, but no daemon was found to hand the command to: says where it was looked for.
 pub(super) async fn not_found(failure: Failure, config: Option<&Path>) -> Failure {
     let Ok(settings) = super::settings(config) else { return failure };
@@ -81,3 +100,27 @@ pub(super) fn misunderstood() -> Failure {
 
 /// How a command ends whose run goes on without it.
 pub(super) const LEFT: Exit = Exit::Interrupted;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RunId;
+    use crate::reconcile::Guard;
+
+    #[test]
+    fn a_limit_that_a_daemon_does_not_hear_is_told() {
+        let typed = || ["HOME", "PIVOTAL_SYNC__GUARD__MAX_DELETES"].map(str::to_owned).into_iter();
+        let said = unheard_limits(&Errand::Sync, typed()).unwrap();
+        assert!(
+            said.contains("PIVOTAL_SYNC__GUARD__MAX_DELETES changes nothing") && said.contains("approve"),
+            "{said}"
+        );
+        assert_eq!(unheard_limits(&Errand::Sync, typed().take(1)), None);
+        let undo = Errand::Undo { run: RunId(1), seen: None, guard: guard() };
+        assert_eq!(unheard_limits(&undo, typed()), None);
+    }
+
+    fn guard() -> Guard {
+        Guard { max_deletes: 1, max_delete_percent: 1, max_updates_percent: 1, max_creates: 1, min_population: 1 }
+    }
+}

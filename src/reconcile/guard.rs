@@ -217,12 +217,12 @@ fn appears(operation: &Operation) -> bool {
     matches!(operation.action, Action::Create { .. } | Action::Adopt { .. })
 }
 
-/// What to do: look; then let what is held through, or as many as these for one run.
+/// What to do: look; then let what is held through, or as many as these for one run, which a daemon does not hear of.
 fn let_go(excesses: &[Excess]) -> String {
     let variables = variables(excesses);
     format!(
-        "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it, or `{} \
-         pivotal-sync sync` as many once",
+        "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it; where no \
+         daemon runs, `{} pivotal-sync sync` does as many once",
         variables.join(" ")
     )
 }

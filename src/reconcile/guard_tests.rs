@@ -72,7 +72,7 @@ fn deletions_are_limited_by_number_and_by_share() {
 #[test]
 fn a_tripped_guard_says_numbers_setting_and_command() {
     let (_, why) = held(many(31, Kind::Customer, &delete()), live(42, 0));
-    insta::assert_snapshot!(why, @"31 of 42 customers would be deleted at once (73.8 %), more than guard.max_deletes = 25 allows; look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it, or `PIVOTAL_SYNC__GUARD__MAX_DELETES=31 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=74 pivotal-sync sync` as many once");
+    insta::assert_snapshot!(why, @"31 of 42 customers would be deleted at once (73.8 %), more than guard.max_deletes = 25 allows; look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it; where no daemon runs, `PIVOTAL_SYNC__GUARD__MAX_DELETES=31 PIVOTAL_SYNC__GUARD__MAX_DELETE_PERCENT=74 pivotal-sync sync` does as many once");
     let (_, why) = held(many(21, Kind::Contact, &delete()), live(0, 400));
     assert!(why.contains("guard.max_delete_percent = 5") && why.contains("MAX_DELETE_PERCENT=6 "), "{why}");
     let (_, why) = held(many(201, Kind::Contact, &update("title", "x")), live(0, 400));
