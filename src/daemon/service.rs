@@ -88,9 +88,8 @@ pub(super) fn line(state: &DaemonState, zone: Tz) -> String {
         (None, Some(last)) => parts.push(ended(last, zone)),
         (None, None) => parts.push("Idle".to_owned()),
     }
-    let says_so = state.last.as_ref().is_some_and(|last| last.errand.is_routine() && last.outcome.is_ok());
     let open = state.open.in_words();
-    if state.run.is_none() && !says_so && !open.is_empty() {
+    if state.run.is_none() && !open.is_empty() && !state.last.as_ref().is_some_and(|last| tells_open(last)) {
         parts.push(open);
     }
     if let Some(why) = &state.refused_configuration {
@@ -119,6 +118,12 @@ fn ended(last: &Finished, zone: Tz) -> String {
         Err(error) => format!("Last {errand} failed {at}: {}", error.message),
         Ok(report) => format!("Last {errand} {} {at}{}", report.status.as_str(), counts(report)),
     }
+}
+
+/// Whether what is told of a run has what is held, quarantined and owed in it.
+fn tells_open(last: &Finished) -> bool {
+    let Ok(report) = &last.outcome else { return false };
+    report.kind != RunKind::Plan && (last.errand.is_routine() || !report.operations.open().in_words().is_empty())
 }
 
 fn counts(report: &Report) -> String {
