@@ -105,3 +105,18 @@ async fn a_start_that_fails_says_so_in_the_logs_own_format() {
     let text = said("text");
     assert_eq!(text.matches("API_KEY").count() + text.matches("api_key").count(), 1, "once, for people: {text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_is_told_after_a_restart_before_anything_runs() {
+    let rig = Rig::with(portal(2, 0)).await;
+    // Shorter than any company's name here: Pivotal refuses both for good.
+    rig.pivotal().switches.longest_text = 5;
+    let host = Host::ready(&rig);
+    assert_eq!(asked(&rig, &["backfill"]).0, Some(3));
+    assert_eq!(host.stop().0.code(), Some(0));
+    let mut host = Host::start(&rig, &[]);
+    host.hear("READY=1");
+    let status = host.hear("STATUS=");
+    assert!(status.starts_with("STATUS=Idle; 2 quarantined; next sync "), "{status}");
+    assert_eq!(host.stop().0.code(), Some(0));
+}
