@@ -254,6 +254,11 @@ async fn the_walk_meets_ties_and_puts_back_under_the_guards() {
 async fn there_is_nothing_to_audit_before_the_first_load_and_a_source_that_is_down_is_told() {
     let desk = Desk::with("").await;
     let said = desk.ends(1, "audit --json").await;
+    assert_eq!(said.json["error"]["kind"], "store", "{}", said.text);
+    assert!(!desk.store().exists(), "a look makes no store");
+    // A first run that got no further than its store.
+    pivotal_sync::store::Store::open(&desk.store()).await.unwrap().close().await;
+    let said = desk.ends(1, "audit --json").await;
     assert_eq!(said.json["error"]["kind"], "audit", "{}", said.text);
     let acme = desk.company("Acme", "acme.com");
     desk.ends(0, "sync").await;

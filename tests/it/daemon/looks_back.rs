@@ -87,6 +87,9 @@ fn rename(rig: &Rig, name: &str) {
 async fn an_audit_says_and_does_the_same_with_and_without_a_daemon() {
     let both = Both::with(3, 1, "[customers.owner]\ndomain = \"source\"\n").await;
     let host = Host::ready(&both.handed);
+    // The daemon has made its store by now; alone nothing makes one for a look.
+    let store = both.alone.folder.path().join("state.db");
+    pivotal_sync::store::Store::open(&store).await.unwrap().close().await;
     let (out, _) = both.type_in(1, "audit --json", 0);
     assert_eq!(bare(&out)["error"]["kind"], "audit", "nothing was written yet");
     both.type_in(0, "backfill --json", 6);
