@@ -25,6 +25,11 @@ pub(super) struct There {
 }
 
 impl There {
+    /// What the entity might be.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().flatten()
+    }
+
     /// The same without the ids that another customer keeps, once it is known which one the entity is.
     pub(super) fn without_ids_of_others(&self, desired: Desired, adoption: Option<&Adoption>) -> Desired {
         let none = Vec::new();
@@ -67,9 +72,8 @@ impl Engine {
             draft.asking = Asking::NoNews;
         }
         let fresh_since = self.fresh_since(draft).await?;
-        if kind == Kind::Onboarding && draft.asking != Asking::Nothing && !draft.knows_onboardings {
-            self.walk_news(Kind::Onboarding).await?;
-            draft.knows_onboardings = true;
+        if kind == Kind::Onboarding {
+            self.know_onboardings(draft).await?;
         }
         let (numbers, queries): (Vec<usize>, Vec<_>) = queries.into_iter().unzip();
         let found = self.store.remote(&queries).await?;

@@ -24,6 +24,7 @@ mod brakes;
 mod candidates;
 mod compared;
 mod conflict;
+mod deals;
 pub mod decide;
 mod decision;
 mod error;

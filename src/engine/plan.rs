@@ -214,27 +214,25 @@ impl Engine {
         draft: &mut Drafting,
         run: &mut Run,
     ) -> Result<(), EngineError> {
-        let desire = |subject: &Subject| match (run.metadata, self.reconciler.desire(subject, draft.now)) {
-            (Metadata::Off, desired) => desired.without_metadata(),
-            (_, desired) => desired,
-        };
-        let desired = subjects.iter().map(|subject| {
-            let beside = draft.parents.rows_beside(subject.entity.id).iter().cloned();
-            let beside = beside.map(|row| candidate(row, &HashMap::new()));
-            beside.fold(desire(subject), |desired, other| desired.without_ids_of(&other))
-        });
-        let mut desired: Vec<Desired> = desired.collect();
+        let (metadata, now) = (run.metadata, draft.now);
+        let mut desired: Vec<Desired> =
+            subjects.iter().map(|subject| self.desire(subject, &draft.parents, metadata, now)).collect();
         tell_strays(&self.store, &self.reconciler, &subjects, &mut desired).await?;
         let there = self.there(kind, &subjects, &desired, draft).await?;
+        let homes = self.homes_of_deals(&subjects, &desired, &there, draft).await?;
         let taken = self.slugs_taken(kind, &subjects, &desired).await?;
         let mut looks = Vec::with_capacity(subjects.len());
         let mut in_step = Vec::new();
         let mut lapsed = Vec::new();
-        for ((subject, desired), mut there) in subjects.iter().zip(desired).zip(there) {
+        for ((subject, mut desired), mut there) in subjects.iter().zip(desired).zip(there) {
             let adoption = match &desired.wanted {
                 Wanted::Yes(fields) => self.adoption(subject, fields, &mut there, draft).await?,
                 _ => None,
             };
+            let beside = draft.parents.beside(subject.entity.id);
+            if let Some(settled) = homes.settle(subject, adoption.as_ref(), &beside) {
+                desired.wanted = self.desire(&settled, &draft.parents, metadata, now).wanted;
+            }
             let desired = &there.without_ids_of_others(desired, adoption.as_ref());
             if let Some(Adoption::Take(found)) = &adoption {
                 draft.taken.insert(found.id.clone(), subject.entity.id);
@@ -278,6 +276,17 @@ impl Engine {
         self.store.clear_open_operations(&in_step).await?;
         self.store.lapse_approvals(&lapsed).await?;
         Ok(())
+    }
+
+    /// What Pivotal should say of an entity, without what customers kept beside it say.
+    fn desire(&self, subject: &Subject, parents: &Parents, metadata: Metadata, now: Timestamp) -> Desired {
+        let desired = match (metadata, self.reconciler.desire(subject, now)) {
+            (Metadata::Off, desired) => desired.without_metadata(),
+            (_, desired) => desired,
+        };
+        let beside = parents.rows_beside(subject.entity.id).iter().cloned();
+        let beside = beside.map(|row| candidate(row, &HashMap::new()));
+        beside.fold(desired, |desired, other| desired.without_ids_of(&other))
     }
 
     async fn slugs_taken(

@@ -358,7 +358,7 @@ fn other_id(candidate: &Candidate) -> Option<(&'static str, &str)> {
 }
 
 /// Whether notes read like those of the default rule, for some deal.
-fn names_a_deal(notes: &str) -> bool {
+pub(super) fn names_a_deal(notes: &str) -> bool {
     let mut words = notes.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("deal")).skip(1);
     words
         .next()

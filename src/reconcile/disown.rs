@@ -8,7 +8,7 @@ use super::plan::Case;
 use super::types::Wanted;
 
 /// The field of a customer that carries the won deal behind its newest onboarding (design: settled points).
-const DEAL: &str = "hubspot_deal_id";
+pub(super) const DEAL: &str = "hubspot_deal_id";
 
 impl Case<'_> {
     /// Takes off a customer that its records left, or were merged away from, the ids that were set here and are not of a record

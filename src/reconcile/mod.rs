@@ -10,6 +10,7 @@ mod bind;
 mod choice;
 mod clear;
 mod context;
+mod deal;
 mod desire;
 mod disown;
 mod double;

@@ -59,3 +59,40 @@ async fn a_deal_that_moves_before_anything_was_opened_goes_to_its_new_customer()
     assert_eq!((desk.says(&acme, DEAL), desk.says(&beta, DEAL)), (Value::Null, json!(deal)));
     desk.is_quiet().await;
 }
+
+/// What a store knows that was lost, or put back from a backup made before the deal was won, is in Pivotal alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_moved_is_found_where_its_onboarding_lives_after_a_loss() {
+    let desk = Desk::with("").await;
+    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
+    desk.ends(0, "sync").await;
+    desk.ends(0, "backup before.db").await;
+    let deal = desk.win(Some(&acme), 5);
+    desk.ends(0, "sync").await;
+    desk.sandbox.hubspot().move_deal(&deal, id(&beta)).unwrap();
+    desk.ends(0, "sync --full").await;
+    let said = || (desk.says(&acme, DEAL), desk.says(&beta, DEAL));
+    assert_eq!(said(), (json!(deal), Value::Null));
+
+    let (store, before) = (desk.folder.path().join("state.db"), desk.folder.path().join("before.db"));
+    for restored in [false, true] {
+        desk.lose_store();
+        if restored {
+            std::fs::copy(&before, &store).unwrap();
+        }
+        desk.sandbox.log.clear();
+        for line in [if restored { "sync" } else { "backfill" }, "sync --full", "sync"] {
+            desk.ends(0, line).await;
+            assert_eq!(said(), (json!(deal), Value::Null), "{line}");
+            // An older store learns that the customer says so by saying so.
+            assert!(desk.writes() <= usize::from(restored), "{line}");
+        }
+    }
+    assert_eq!(desk.sandbox.pivotal().visible(Object::Onboarding).count(), 1);
+    desk.set(&beta, "name", "Beta Inc");
+    desk.sandbox.log.clear();
+    desk.ends(0, "sync").await;
+    assert_eq!((said(), desk.writes()), ((json!(deal), Value::Null), 1));
+}

@@ -4,6 +4,7 @@ use crate::domain::{Fields, Mirror, MirrorState, Role, Stream, Timestamp, Value}
 
 use super::super::billing::Billing;
 use super::super::context::Scope;
+use super::super::disown::DEAL;
 use super::super::plan::shown;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
@@ -67,7 +68,7 @@ pub(super) fn desire(reconciler: &Reconciler, subject: &Subject, now: Timestamp)
             notes.extend(fields.get("mrr").and_then(|mrr| Billing::of(&start.view).unconverted(mrr, reconciler.unit)));
             always_sent(&mut fields, &start.view, subject);
             if let Some(deal) = onboarding::newest_deal(reconciler, &start.view, now) {
-                fields.set("hubspot_deal_id", deal.id.as_str());
+                fields.set(DEAL, deal.id.as_str());
             }
             start.end(Wanted::Yes(fields), notes)
         }

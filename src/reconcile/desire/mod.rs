@@ -37,6 +37,12 @@ impl Reconciler {
         self.desired_now(subject, now)
     }
 
+    /// The notes by which the onboarding of a won deal is known in Pivotal, wherever it lives; nothing for a deal that opens none
+    /// now, or where the rules' notes name no deal.
+    pub fn onboarding_known_by(&self, deal: &Record, now: Timestamp) -> Option<String> {
+        onboarding::known_by(self, deal, now)
+    }
+
     fn desired_now(&self, subject: &Subject, now: Timestamp) -> Desired {
         let mut desired = match subject.entity.kind {
             Kind::Customer => customer::desire(self, subject, now),

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 
 use crate::domain::{DealFacts, Facts, MirrorState, Record, Role, SourceKey, Stream, Timestamp};
 
+use super::super::adopt::names_a_deal;
 use super::super::context::Scope;
 use super::super::types::{Desired, Subject, Wanted};
 use super::super::view::View;
@@ -140,6 +141,16 @@ pub(super) fn newest_deal<'a>(reconciler: &Reconciler, view: &View<'a>, now: Tim
         opens.then(|| (won_at(deal, now), &record.key))
     });
     opening.max_by(|a, b| a.0.cmp(&b.0).then_with(|| identity::key_order(a.1, b.1))).map(|(_, key)| key)
+}
+
+/// By what the onboarding of a won deal is known in Pivotal, wherever it lives. Nothing for a deal that opens none, or whose notes
+/// name no deal.
+pub(super) fn known_by(reconciler: &Reconciler, record: &Record, now: Timestamp) -> Option<String> {
+    let rules = reconciler.onboardings.as_ref()?;
+    let scope = Scope::of_record(record);
+    let opens = won_lately(reconciler, facts_of(record)?, now) && rules.selects(&scope).ok()?;
+    let (fields, _) = opens.then(|| rules.write(&scope, reconciler.unit).ok())??;
+    fields.text("notes").map(str::trim).filter(|notes| names_a_deal(notes)).map(str::to_owned)
 }
 
 /// When a deal was won: its close date, unless that lies ahead; then when it entered the won stage.
