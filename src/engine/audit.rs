@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::ports::{RemoteObject, Writer};
 use crate::reconcile::Wanted;
-use crate::store::RemoteQuery;
+use crate::store::{COPIED_AT, RemoteQuery};
 
 use super::compared::{About, Auditing, put_back};
 use super::look::Look;
@@ -72,6 +72,9 @@ impl Engine {
         let ids: Vec<PivotalId> = look.objects().iter().map(|(_, id)| id.clone()).collect();
         audit.counts.new =
             self.store.save_findings(run.report.run, look.kinds(), &ids, &audit.findings, audit.now).await?;
+        if !matches!(look, Look::At(_)) {
+            self.store.forget_fact(COPIED_AT).await?;
+        }
         let meant: Vec<Finding> =
             audit.findings.into_iter().filter(|finding| finding.kind == FindingKind::PutBack).collect();
         run.report.audit = Some(audit.counts);

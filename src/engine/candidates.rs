@@ -126,6 +126,16 @@ impl Engine {
             let live = owner.entity.mirror.as_ref().filter(|mirror| mirror.state == MirrorState::Live);
             let Some((mirror, there)) = live.zip(customers.get(&owner.entity.id)) else { continue };
             let mut fields = mirror.not_set_here(there);
+            if draft.put_back {
+                // Pivotal was walked since, and what it says otherwise was written by whoever knew more.
+                fields.0.extend(
+                    there
+                        .0
+                        .iter()
+                        .filter(|(field, value)| mirror.written.get(field) != Some(*value))
+                        .map(|(field, value)| (field.clone(), value.clone())),
+                );
+            }
             if let Wanted::Yes(wanted) = &self.reconciler.desire(&owner, draft.now).wanted {
                 let says_another = |field: &str| wanted.text(field).is_some_and(|said| there.text(field) != Some(said));
                 fields.0.retain(|field, _| !says_another(field));

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::{Action, EntityId, Kind, Operation};
+use crate::domain::{Action, EntityId, Kind, Operation, Timestamp};
 use crate::reconcile::{Earlier, Population};
+use crate::store::COPIED_AT;
 
+use super::adopt::read_time;
 use super::{Engine, EngineError, LOADED, Run};
 
 impl Engine {
@@ -55,6 +57,12 @@ impl Engine {
             loaded: self.store.fact(LOADED).await?.is_some(),
             along: BTreeMap::new(),
             done: Vec::new(),
+            put_back: self.put_back().await?,
         })
+    }
+
+    /// When the backup was made that the store was put back from; nothing once an audit compared it with Pivotal.
+    pub(super) async fn put_back(&self) -> Result<Option<Timestamp>, EngineError> {
+        Ok(read_time(self.store.fact(COPIED_AT).await?))
     }
 }

@@ -216,9 +216,16 @@ impl Engine {
         self.pull(ask, run).await?;
         self.tell_progress(Doing::Comparing, true, run).await?;
         self.know_every_source(run).await?;
-        let walked = fresh && self.walk_all().await?;
+        let walked = self.walk_all().await?;
         let asking = self.bind(if walked { Asking::NoNews } else { Asking::Everything }).await?;
         self.heed().await?;
+        if let Some(made) = self.put_back().await? {
+            run.note(format!(
+                "this store was put back from a backup of {} and does not know what was written since: nothing is deleted or \
+                 archived unasked until `pivotal-sync audit` has compared it with Pivotal",
+                made.format("%Y-%m-%d %H:%M UTC")
+            ));
+        }
         if fresh {
             self.doubt_about_the_walk().await?.into_iter().for_each(|doubt| run.note(doubt));
         }

@@ -74,6 +74,8 @@ pub(super) struct Drafting {
     pub(super) asking: Asking,
     /// Whether Pivotal's newest onboardings were asked for.
     pub(super) knows_onboardings: bool,
+    /// Whether the store was put back from a backup, and not compared with Pivotal since.
+    pub(super) put_back: bool,
     looked_at: u64,
 }
 
@@ -97,6 +99,7 @@ impl Engine {
             slugs: HashSet::new(),
             asking,
             knows_onboardings: false,
+            put_back: self.put_back().await?.is_some(),
             looked_at: 0,
         };
         for kind in Kind::ALL {

@@ -14,7 +14,7 @@ use crate::domain::{
     Standing, Timestamp, Undone, Verb,
 };
 use crate::ports::{Spent, Writer};
-use crate::reconcile::{Clearing, Done, Guard, Past, Wanted, fingerprint_of};
+use crate::reconcile::{Clearing, Done, Guard, Past, Population, Wanted, fingerprint_of};
 use crate::store::DoneRow;
 
 use super::parents::{Parents, subject};
@@ -182,7 +182,8 @@ impl Engine {
             // To undo an undo is to do it again: then nothing keeps the next plan from it.
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
         }
-        let population = self.measured().await?;
+        // Whoever asks for it sees what is deleted, also on the word of a store that was put back.
+        let population = Population { put_back: None, ..self.measured().await? };
         for tripped in self.reconciler.guard_alone(guard, &mut plan.operations, &population, run) {
             let limit = format!(
                 "{} {}s would be {} at once, more than {} allows",

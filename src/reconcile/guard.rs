@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Action, EntityId, Guarded, Hold, Kind, Operation, Parent, RunId, Standing, Verb};
+use crate::domain::{Action, EntityId, Guarded, Hold, Kind, Operation, Parent, RunId, Standing, Timestamp, Verb};
 
 use super::settings::Guard;
 use super::types::{Earlier, Population, Tripped};
 
 /// However small the share, one deletion a run is never too many.
 pub const FREE_DELETES: u64 = 1;
+
+/// How many removals a store that was put back from a backup may do unasked.
+const NOTHING_YET: &str = "0 until an audit compared this store, put back from a backup, with Pivotal";
 
 /// What is measured together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,18 +66,28 @@ pub(super) fn guard(
             let all = done + past.done + past.elsewhere + at.len() as u64;
             let live = population.of(kind) + past.deleted;
             let excesses = brake.excesses(settings, all, live, population.loaded);
-            let Some(first) = excesses.first().filter(|_| !bound.is_empty()) else { continue };
+            let put_back = population.put_back.filter(|_| brake == Brake::Removals);
+            let limit = match (put_back, excesses.first()) {
+                (Some(_), _) => NOTHING_YET.to_owned(),
+                (None, Some(first)) => format!("guard.{} = {}", first.key, first.set),
+                (None, None) => continue,
+            };
+            if bound.is_empty() {
+                continue;
+            }
             let held = bound.len() as u64;
             let verb = brake.verb(at.iter().map(|at| &operations[*at]));
-            let limit = format!("guard.{} = {}", first.key, first.set);
             let what = brake.measured(kind, verb, all, live);
             let shares = brake.shares(all, live, past.done + free.len() as u64);
-            let why = format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses));
+            let why = match put_back {
+                Some(backup) => format!("{what}{shares}, and {}", knows_less(backup)),
+                None => format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses)),
+            };
             hold(operations, &bound, &why);
             for at in bound.iter().chain(&free) {
                 operations[*at].hold = Some(Hold::Guard(past.since));
             }
-            let allow = variables(&excesses);
+            let allow = if put_back.is_some() { Vec::new() } else { variables(&excesses) };
             tripped.push(Tripped { kind, verb, count: all, held, limit, allow, why });
         }
     }
@@ -224,6 +237,15 @@ fn let_go(excesses: &[Excess]) -> String {
         "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it; where no \
          daemon runs, `{} pivotal-sync sync` does as many once",
         variables.join(" ")
+    )
+}
+
+/// Why a store that was put back removes nothing, and what to do.
+fn knows_less(backup: Timestamp) -> String {
+    let made = backup.format("%Y-%m-%d %H:%M UTC");
+    format!(
+        "this store was put back from a backup of {made} and does not know what was written since; `pivotal-sync audit` compares it \
+         with Pivotal and ends that, or `pivotal-sync approve --all` lets through what guards hold, these among it"
     )
 }
 

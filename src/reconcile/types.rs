@@ -274,6 +274,9 @@ pub struct Population {
     pub along: BTreeMap<EntityId, EntityId>,
     /// What this run has carried out already: a plan made in its middle counts on from there.
     pub done: Vec<Operation>,
+    /// When the backup was made that this store was put back from, until an audit has compared it with Pivotal: till then nothing is
+    /// removed on its word.
+    pub put_back: Option<Timestamp>,
 }
 
 /// What guards held in earlier runs.

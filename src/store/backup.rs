@@ -5,10 +5,17 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Connection};
+
+use super::error::by_code;
 use super::place::{companion, folder_of, resolved};
 use super::{Store, StoreError};
 use crate::failpoint;
 
+/// The fact that a backup has and the store it was made of has not: when it was made.
+pub const COPIED_AT: &str = "copied_at";
 /// The endings of a store's files: its own, SQLite's, and its lock's.
 const BELONGING: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
 
@@ -48,8 +55,28 @@ impl Store {
         let copied = async { Ok(sqlx::query("VACUUM INTO ?").bind(name).execute(self.read()).await?) };
         self.told(copied).await?;
         failpoint::pass("after the copy");
+        let stamped = stamp(part).await.map_err(|error| by_code(part, error));
+        stamped?;
         super::open::check(part).await
     }
+}
+
+/// Says in a copy that it is one. Whoever works with it does not know what was written since: Pivotal's customers are to be walked
+/// anew, and whose contacts were read to be read again.
+async fn stamp(copy: &Path) -> Result<(), sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(copy).journal_mode(SqliteJournalMode::Delete);
+    let mut copy = options.connect().await?;
+    sqlx::query(
+        "DELETE FROM fact WHERE name IN ('walked_at', 'walk_cursor', 'onboardings_newest') OR name LIKE 'children_of:%'",
+    )
+    .execute(&mut copy)
+    .await?;
+    sqlx::query("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)")
+        .bind(COPIED_AT)
+        .bind(Utc::now().to_rfc3339())
+        .execute(&mut copy)
+        .await?;
+    copy.close().await
 }
 
 /// Refuses to put a copy in the place of anything but an older copy: the store itself, somebody's configuration, a device.

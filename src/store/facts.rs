@@ -32,4 +32,17 @@ impl Store {
         })
         .await
     }
+
+    /// Forgets a fact.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn forget_fact(&self, name: &str) -> Result<(), StoreError> {
+        self.told(async {
+            let mut tx = self.begin().await?;
+            sqlx::query!("DELETE FROM fact WHERE name = ?", name).execute(&mut *tx).await?;
+            super::commit(tx).await
+        })
+        .await
+    }
 }

@@ -60,6 +60,7 @@ use sqlx::sqlite::Sqlite;
 use sqlx::{SqlitePool, Transaction};
 use tokio::sync::Notify;
 
+pub use backup::COPIED_AT;
 pub use decisions::DecisionRow;
 pub use error::StoreError;
 pub use explain::{ParseReferenceError, Reference};

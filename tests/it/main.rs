@@ -41,6 +41,7 @@ mod nights;
 mod offline;
 mod onboardings;
 mod people;
+mod put_back;
 mod rig;
 mod ruled;
 mod saved_plans;

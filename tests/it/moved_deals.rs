@@ -15,8 +15,7 @@ fn id(reference: &str) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_id_of_a_deal_that_moves_stays_on_the_customer_of_its_onboarding() {
     let desk = Desk::with("").await;
-    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
-    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.open_onboardings();
     let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
     let deal = desk.win(Some(&acme), 5);
     desk.ends(0, "sync").await;
@@ -53,8 +52,7 @@ async fn a_deal_that_moves_before_anything_was_opened_goes_to_its_new_customer()
     let deal = desk.win(Some(&acme), 5);
     desk.ends(0, "sync").await;
     desk.sandbox.hubspot().move_deal(&deal, id(&beta)).unwrap();
-    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
-    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.open_onboardings();
     desk.ends(0, "sync --full").await;
     assert_eq!((desk.says(&acme, DEAL), desk.says(&beta, DEAL)), (Value::Null, json!(deal)));
     desk.is_quiet().await;
@@ -64,8 +62,7 @@ async fn a_deal_that_moves_before_anything_was_opened_goes_to_its_new_customer()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deal_that_moved_is_found_where_its_onboarding_lives_after_a_loss() {
     let desk = Desk::with("").await;
-    let config = desk.configuration().replace("[onboardings]\nenabled = false", "[onboardings]");
-    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.open_onboardings();
     let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
     desk.ends(0, "sync").await;
     desk.ends(0, "backup before.db").await;

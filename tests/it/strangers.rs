@@ -22,7 +22,7 @@ impl Desk {
             .collect()
     }
 
-    fn no_id_is_doubled(&self) {
+    pub fn no_id_is_doubled(&self) {
         for field in [BY_COMPANY, BY_PAYER] {
             let pivotal = self.sandbox.pivotal();
             let mut ids: Vec<String> =
@@ -279,33 +279,6 @@ async fn the_people_of_a_customer_whose_payer_was_linked_elsewhere_are_not_made_
             assert_eq!((desk.customers(), desk.people("Bob Lee")), before, "{carried_out}: {line}");
         }
     }
-}
-
-/// What was made since a backup is known again, whatever Pivotal would let through twice.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_was_put_back_from_a_backup_makes_nothing_twice() {
-    let desk = Desk::with("").await;
-    desk.open_onboardings();
-    let one = desk.company("One", "one.com");
-    desk.person(&one, "Ann", "ann@one.com");
-    desk.ends(0, "backfill").await;
-    desk.ends(0, "backup old.db").await;
-    let bob = desk.person(&one, "Bob", "bob@one.com");
-    let two = desk.company("Two", "two.com");
-    desk.win(Some(&one), 0);
-    desk.ends(0, "sync --full").await;
-    let counts = || {
-        let pivotal = desk.sandbox.pivotal();
-        [Object::Customer, Object::Contact, Object::Onboarding].map(|object| pivotal.visible(object).count())
-    };
-    assert_eq!(counts(), [2, 2, 1], "{bob} {two}");
-    desk.lose_store();
-    std::fs::rename(desk.folder.path().join("old.db"), desk.store()).unwrap();
-    for line in ["sync --full", "sync", "sync --full"] {
-        desk.ends(0, line).await;
-        assert_eq!(counts(), [2, 2, 1], "{line}");
-    }
-    desk.is_quiet().await;
 }
 
 /// However little else is owed to a customer: what stands for another one by now gives its id up first.
