@@ -79,6 +79,7 @@ impl Engine {
             .values()
             .map(|p| Bindable {
                 key: p.known.record.key.clone(),
+                name: p.known.record.facts.name().unwrap_or_default().to_owned(),
                 tokens: p.tokens.iter().cloned().collect(),
                 tied: tied.remove(&p.known.record.key).unwrap_or_default(),
                 entity: p.entity,

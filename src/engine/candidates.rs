@@ -213,8 +213,8 @@ impl Engine {
         if taken.peek().is_none() {
             return Ok(());
         }
-        let Some((holder, called)) = self.store.holder_of(address, asks).await? else { return Ok(()) };
-        taken.filter(|it| it.owner == Some(holder)).for_each(|it| it.called = Some(called.clone()));
+        let Some(holder) = self.store.holder_of(address, asks).await? else { return Ok(()) };
+        taken.filter(|it| it.owner == Some(holder.entity)).for_each(|it| it.called = Some(holder.called.clone()));
         Ok(())
     }
 

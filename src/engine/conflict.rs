@@ -8,11 +8,12 @@ use crate::domain::{
     SourceKey, Value, Verb,
 };
 use crate::ports::Heard;
-use crate::reconcile::{another_persons, fingerprint_of};
+use crate::reconcile::{Resident, another_persons, fingerprint_of, named, ring};
 use crate::store::{RemoteQuery, RemoteRow, Settled, Settlement};
 
 use super::armed::{Armed, Outcome, after, leave, settle_as};
 use super::halt::Shared;
+use super::mailbox::resident;
 use super::outcome::adopted_as_is;
 use super::parents::{Parents, subject};
 use super::{Engine, EngineError};
@@ -49,7 +50,7 @@ impl Engine {
             _ => None,
         };
         let Some(operation) = instead else {
-            let holder = self.holder(shared, &armed.operation).await?.map(|(entity, _)| entity);
+            let holder = self.holder(shared, &armed.operation).await?.map(|holder| holder.entity);
             let Some(armed) = shared.set_aside(armed, error, holder) else { return Ok(None) };
             let settled = self.contested(shared, &armed.operation, error).await?;
             let mut armed = armed;
@@ -91,48 +92,41 @@ impl Engine {
         let wanted = address_of(operation).filter(|_| operation.kind == Kind::Contact);
         let address = wanted.as_ref().and_then(|change| change.to.as_text());
         let found = self.holder(shared, operation).await?;
-        let holder = found.as_ref().map(|(entity, _)| *entity);
-        let ring = holder.map_or_else(Vec::new, |holder| ring(shared.plan, operation, holder));
+        let holder = found.as_ref().map(|holder| holder.entity);
+        let others = holder.map_or_else(Vec::new, |holder| others_of_ring(shared.plan, operation, holder));
         if let Some(giver) =
-            shared.plan.iter().find(|other| gives_up(other, operation, holder)).filter(|_| ring.is_empty())
+            shared.plan.iter().find(|other| gives_up(other, operation, holder)).filter(|_| others.is_empty())
         {
             let why = format!("{error}; {} gives it up in this run, so the next one tries again", giver.subject);
             return Ok(Settled::Owed(why));
         }
-        if let (Some((entity, called)), Some(address)) = (&found, address)
-            && let Some(object) = self.under_the_same_roof(operation, *entity).await?
-        {
-            // What the next look says of it, too.
-            let key = operation.subject.to_string();
-            return Ok(Settled::Held(another_persons(&key, Some(called), &object, &address.to_lowercase())));
-        }
         let key = &operation.subject;
-        let who = match (&found, address) {
-            (Some((_, subject)), _) => format!("{subject} has this address"),
-            (None, Some(address)) => self.stranger_with(address, operation).await?,
-            (None, None) => "it belongs to somebody else in Pivotal".to_owned(),
-        };
-        let reason = match ring.as_slice() {
-            // Pivotal knows each address once, so none of them can go first.
-            [other] => format!(
-                "{error}; {who}, and wants this one's. Give either another address in Pivotal for the moment; then \
-                 `pivotal-sync approve {key} {other}` sends both again"
+        let reason = match (&found, address) {
+            // What the next look says of it, too.
+            (Some(Resident { called, name, roof: Some(roof), .. }), Some(address))
+                if creates_under(operation, roof) =>
+            {
+                another_persons(&key.to_string(), called, name, &address.to_lowercase())
+            }
+            (Some(Resident { called, name, .. }), _) if others.is_empty() => format!(
+                "{error}; {} has this address. Give one of the two another at its source, or `pivotal-sync ignore \
+                 {key}` lets this one rest; `pivotal-sync approve {key}` sends it again",
+                named(called, name)
             ),
-            [first, rest @ ..] => {
-                let rest: String = rest.iter().map(|other| format!(" {other}")).collect();
+            // Pivotal knows each address once, so none of them can go first.
+            (Some(Resident { called, name, .. }), _) => {
+                format!("{error}; {} has this address{}", named(called, name), ring(key, &others))
+            }
+            (None, _) => {
+                let who = match address {
+                    Some(address) => self.stranger_with(address, operation).await?,
+                    None => "it belongs to somebody else in Pivotal".to_owned(),
+                };
                 format!(
-                    "{error}; {who}, and each of {key} {first}{rest} wants another's. Give one of them another address in \
-                     Pivotal for the moment; then `pivotal-sync approve {key} {first}{rest}` sends all again"
+                    "{error}; {who}. Or give this one another at its source, or `pivotal-sync ignore {key}` lets it rest; \
+                     `pivotal-sync approve {key}` sends it again"
                 )
             }
-            [] if found.is_none() => format!(
-                "{error}; {who}. Or give this one another at its source, or `pivotal-sync ignore {key}` lets it rest; \
-                 `pivotal-sync approve {key}` sends it again"
-            ),
-            [] => format!(
-                "{error}; {who}. Give one of the two another at its source, or `pivotal-sync ignore {key}` lets this one \
-                 rest; `pivotal-sync approve {key}` sends it again"
-            ),
         };
         let holder = holder.zip(address).map(|(entity, a)| Holder { entity, address: a.to_lowercase() });
         Ok(Settled::Contested(Quarantine {
@@ -142,17 +136,6 @@ impl Engine {
             holder,
             ..Quarantine::default()
         }))
-    }
-
-    /// The contact of an entity, where it lives under the very customer that another is to be created under.
-    async fn under_the_same_roof(
-        &self,
-        operation: &Operation,
-        holder: EntityId,
-    ) -> Result<Option<PivotalId>, EngineError> {
-        let Action::Create { parent: Some(Parent::Known(roof)), .. } = &operation.action else { return Ok(None) };
-        let mirror = self.store.mirrors(&[holder]).await?.remove(&holder);
-        Ok(mirror.filter(|mirror| mirror.parent.as_ref() == Some(roof)).map(|mirror| mirror.id))
     }
 
     /// Somebody in Pivotal whom nothing here stands for has an address: who that is, as far as it was seen, and what to do.
@@ -183,18 +166,19 @@ impl Engine {
         ))
     }
 
-    /// Who has the address that an operation asks for, as far as is known here, and the record that names them.
-    async fn holder(
-        &self,
-        shared: &Shared<'_>,
-        operation: &Operation,
-    ) -> Result<Option<(EntityId, String)>, EngineError> {
+    /// Who has the address that an operation asks for, as far as is known here, else who asks for it, too.
+    async fn holder(&self, shared: &Shared<'_>, operation: &Operation) -> Result<Option<Resident>, EngineError> {
         let wanted = address_of(operation).filter(|_| operation.kind == Kind::Contact);
         let found = match wanted.as_ref().and_then(|change| change.to.as_text()) {
             Some(address) => self.store.holder_of(address, operation.entity).await?,
             None => None,
         };
-        Ok(found.or_else(|| rival(shared.plan, operation).map(|o| (o.entity, o.subject.to_string()))))
+        let rival = || {
+            let other = rival(shared.plan, operation)?;
+            let (called, name) = (other.subject.to_string(), other.name.clone());
+            Some(Resident { entity: other.entity, roof: None, address: String::new(), called, name })
+        };
+        Ok(found.map(resident).or_else(rival))
     }
 
     /// Who has the slug or the email: Pivotal's news first, then everything ever walked.
@@ -249,7 +233,7 @@ pub(super) fn address_of(operation: &Operation) -> Option<Change> {
 }
 
 /// The others of a ring in which each asks for the address of the next, and the last for that of this one. In their order.
-fn ring<'a>(plan: &'a [Operation], asks: &Operation, holder: EntityId) -> Vec<&'a SourceKey> {
+fn others_of_ring<'a>(plan: &'a [Operation], asks: &Operation, holder: EntityId) -> Vec<&'a SourceKey> {
     let mut others = Vec::new();
     let Some(mut wanted) = address_of(asks).map(|change| change.to) else { return others };
     let has = |address: &Value| {
@@ -296,6 +280,11 @@ pub(super) fn rival<'a>(plan: &'a [Operation], asks: &Operation) -> Option<&'a O
     let wanted = address(asks)?;
     let others = plan.iter().filter(|other| other.is_ready() && other.kind == asks.kind && other.entity != asks.entity);
     others.filter(|other| other.verb() != Verb::Delete).find(|other| address(other).as_ref() == Some(&wanted))
+}
+
+/// Whether an operation creates a contact under the very customer of another.
+fn creates_under(operation: &Operation, roof: &PivotalId) -> bool {
+    matches!(&operation.action, Action::Create { parent: Some(Parent::Known(own)), .. } if own == roof)
 }
 
 fn same_email(a: &Fields, b: &Fields) -> bool {

@@ -33,6 +33,7 @@ mod halt;
 mod left;
 mod look;
 mod lookalikes;
+mod mailbox;
 mod measure;
 mod metadata;
 mod moved;

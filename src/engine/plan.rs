@@ -63,7 +63,7 @@ impl Scope<'_> {
 pub(super) struct Drafting {
     pub(super) now: Timestamp,
     pub(super) operations: Vec<Operation>,
-    mirrors: HashMap<EntityId, Mirror>,
+    pub(super) mirrors: HashMap<EntityId, Mirror>,
     /// What a person let through.
     pub(super) approvals: HashMap<EntityId, Approval>,
     pub(super) parents: Parents,
@@ -109,6 +109,7 @@ impl Engine {
             }
         }
         self.hold_lookalikes(scope, &mut draft, run).await?;
+        self.hold_second(&mut draft).await?;
         let torn = self.torn(scope, &draft.operations).await?;
         let doubted = self.doubted(scope, &draft.operations).await?;
         draft.operations.extend(torn.into_iter().chain(doubted));

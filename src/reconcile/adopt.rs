@@ -7,6 +7,7 @@ use crate::domain::{Choice, Fields, Kind, Mirror, PivotalId, SourceKey, Stream};
 
 use super::freemail;
 use super::identity;
+use super::limits;
 use super::lookalike::same_name;
 use super::types::{Candidate, Known, Subject};
 
@@ -90,14 +91,21 @@ fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> 
     }
 }
 
-/// What is told of a contact whose address another one under its customer has: who that is, and what to do. `called` is the
-/// record that names that one.
-pub fn another_persons(key: &str, called: Option<&str>, object: &PivotalId, address: &str) -> String {
-    let who = called.map_or_else(|| object.to_string(), |record| format!("{record} ({object} in Pivotal)"));
+/// What is told of a contact whose address another one under its customer has. `other` is what commands name that one by, `name`
+/// what people call it.
+pub fn another_persons(key: &str, other: &str, name: &str, address: &str) -> String {
     format!(
-        "{who} has the address {address} but is another person's. Is it the same person? Yes: `pivotal-sync link {key} \
-         {object}`. No: `pivotal-sync ignore {key}` leaves it out, or change one of the addresses at its source"
+        "{} has the address {address} but is another person's. Is it the same person? Yes: `pivotal-sync link {key} {other}`. \
+         No: `pivotal-sync ignore {key}` leaves it out, or change one of the addresses at its source",
+        named(other, name)
     )
+}
+
+/// What names something to commands, and what people call it, in quotation marks so that what is told alike folds.
+pub fn named(called: &str, name: &str) -> String {
+    // A mark of a command inside a name would end one.
+    let name = limits::brief(name.trim()).replace('`', "'");
+    if name.is_empty() { called.to_owned() } else { format!("{called} '{name}'") }
 }
 
 fn is_unlinked(subject: &Subject, candidate: &Candidate) -> bool {
@@ -195,7 +203,9 @@ impl Search<'_> {
         let matching: Vec<&Candidate> =
             self.candidates.iter().filter(|c| self.under_parent(c) && same(c)).copied().collect();
         if let Some(taken) = matching.iter().find(|candidate| self.belongs_elsewhere(candidate)) {
-            return Adoption::Held(another_persons(&self.key(), taken.called.as_deref(), &taken.id, &email));
+            let name = taken.fields.text("name").unwrap_or_default();
+            let called = taken.called.as_deref().unwrap_or(taken.id.as_str());
+            return Adoption::Held(another_persons(&self.key(), called, name, &email));
         }
         if let [one] = matching.as_slice()
             && let Some(namesake) = self.namesake(one)
@@ -203,8 +213,8 @@ impl Search<'_> {
             return Adoption::Held(format!(
                 "{} has the address {email} and another name, {} has the name and another address. Say which one {} is: {} or \
                  {}. Neither: {}",
-                self.name(one),
-                self.name(namesake),
+                self.named(one),
+                self.named(namesake),
                 self.key(),
                 self.link(one),
                 self.link(namesake),
@@ -304,6 +314,11 @@ impl Search<'_> {
     fn name(&self, candidate: &Candidate) -> String {
         let number = candidate.display_id.filter(|_| self.subject.entity.kind == Kind::Customer);
         number.map_or_else(|| candidate.id.to_string(), |number| format!("pivotal:customer:{number}"))
+    }
+
+    /// The same, with what people call it.
+    fn named(&self, candidate: &Candidate) -> String {
+        named(&self.name(candidate), candidate.fields.text("name").unwrap_or_default())
     }
 
     fn link(&self, candidate: &Candidate) -> String {

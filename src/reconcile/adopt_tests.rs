@@ -127,7 +127,7 @@ fn a_contact_is_known_by_its_address_under_its_customer() {
             .starts_with("a has the address jane@acme.com but is another person's")
     );
     let called = Candidate { called: Some("hubspot:contact:9".to_owned()), ..theirs };
-    assert!(told(&subject, &fields, &[called]).starts_with("hubspot:contact:9 (a in Pivotal) has the address"));
+    assert!(told(&subject, &fields, &[called]).starts_with("hubspot:contact:9 has the address"));
 }
 
 #[test]

@@ -274,9 +274,9 @@ impl<'a> Cluster<'a> {
     }
 
     fn torn(&self, anchor: usize, indexes: Vec<usize>) -> Place {
-        let candidates: Vec<SourceKey> = indexes.iter().map(|&index| self.records[index].key.clone()).collect();
-        let why = unclear::account_of(&self.records[anchor].key, &candidates);
-        Place::Unclear { why, candidates }
+        let candidates: Vec<&Bindable> = indexes.iter().map(|&index| self.records[index]).collect();
+        let why = unclear::account_of(self.records[anchor], &candidates);
+        Place::Unclear { why, candidates: keys(&candidates) }
     }
 
     /// The settled entity of a record this anchor took over by a merge, the oldest of several.
@@ -288,26 +288,31 @@ impl<'a> Cluster<'a> {
     /// Where a record that is not settled goes by its evidence.
     fn follow(&self, index: usize, found: &Evidence, places: &[Place]) -> Place {
         let key = &self.records[index].key;
-        let keys = |anchors: &[usize]| -> Vec<SourceKey> {
-            anchors.iter().map(|&anchor| self.records[anchor].key.clone()).collect()
-        };
+        let anchors: Vec<&Bindable> = found.anchors.iter().map(|&anchor| self.records[anchor]).collect();
         match found.anchors.as_slice() {
             [] => Place::With(index),
             // It has a customer of its own there, and they have another: that it should be one with them is told (see `rifts`).
             [anchor] if self.records[index].stands && self.footings[*anchor].settled => Place::With(index),
             [anchor] => match &places[*anchor] {
                 Place::Unclear { .. } => Place::Unclear {
-                    candidates: keys(&found.anchors),
-                    why: format!("{key} belongs to {}, which itself waits for a decision", self.records[*anchor].key),
+                    candidates: keys(&anchors),
+                    why: format!(
+                        "{key} belongs to {}, which itself waits for a decision",
+                        unclear::called(self.records[*anchor])
+                    ),
                 },
                 place => place.clone(),
             },
-            several => {
-                let candidates = keys(several);
-                Place::Unclear { why: unclear::any_of(key, &candidates, found.by), candidates }
+            _ => {
+                let why = unclear::any_of(self.records[index], &anchors, found.by);
+                Place::Unclear { why, candidates: keys(&anchors) }
             }
         }
     }
+}
+
+fn keys(records: &[&Bindable]) -> Vec<SourceKey> {
+    records.iter().map(|record| record.key.clone()).collect()
 }
 
 struct Evidence {

@@ -7,6 +7,7 @@ pub(super) fn bindable(key: SourceKey, evidence: &[&str]) -> Bindable {
     tokens.insert(format!("is:{key}"));
     let tied = BTreeSet::new();
     Bindable {
+        name: format!("Account {}", key.id),
         key,
         tokens,
         tied,

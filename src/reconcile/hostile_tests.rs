@@ -130,6 +130,7 @@ fn entities(reconciler: &Reconciler, records: &[Known]) -> BTreeMap<SourceKey, (
         .filter(|known| known.record.key.stream.role() == Role::Account)
         .map(|known| Bindable {
             key: known.record.key.clone(),
+            name: known.record.facts.name().unwrap_or_default().to_owned(),
             tokens: reconciler.tokens(&known.record).into_iter().collect(),
             tied: BTreeSet::new(),
             entity: None,

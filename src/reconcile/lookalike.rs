@@ -5,6 +5,7 @@
 
 use crate::domain::{Action, Fields, Hold, Kind, Operation, Parent, PivotalId, Standing};
 
+use super::adopt::named;
 use super::identity;
 use super::types::Candidate;
 
@@ -55,9 +56,11 @@ pub fn hold_for(operation: &mut Operation, other: &Candidate, roof: &str) {
         None => (format!("has the same name under {roof}, and no address"), "it is given this one's address"),
     };
     let (key, id) = (&operation.subject, &other.id);
+    let who = named(id.as_str(), other.fields.text("name").unwrap_or_default());
+    let asked = named(&key.to_string(), &operation.name);
     let why = format!(
-        "{id} {what}, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link {key} {id}`, and {then}. \
-         No: `pivotal-sync unlink {key}` has its own created"
+        "{asked} is to be created, but {who} {what}, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync \
+         link {key} {id}`, and {then}. No: `pivotal-sync unlink {key}` has its own created"
     );
     operation.standing = Standing::Held(why);
     operation.hold = Some(Hold::Choice);

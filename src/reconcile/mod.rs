@@ -22,6 +22,7 @@ mod identity;
 mod leaving;
 mod limits;
 mod lookalike;
+mod mailbox;
 mod order;
 mod owner;
 mod place;
@@ -48,7 +49,7 @@ use crate::domain::{
     RunId, SourceKey, Timestamp,
 };
 
-pub use adopt::{Adoption, another_persons, linked_object, unlinked_objects};
+pub use adopt::{Adoption, another_persons, linked_object, named, unlinked_objects};
 pub use audit::{Drift, DriftVerdict};
 pub use clear::{Clearing, wait_for_clearing};
 pub use explain::{Explained, Fate, RuleTold};
@@ -56,6 +57,7 @@ pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
 pub use lookalike::{Features, features, hold_for, lookalike};
+pub use mailbox::{Claim, Resident, claims, hold_second, ring};
 pub use order::{order, with_urgent};
 pub use plan::moves;
 pub use rift::Rift;

@@ -5,6 +5,7 @@
 use crate::domain::SourceKey;
 
 use super::types::Bindable;
+use super::unclear;
 
 /// A record that stays with its customer though its sources name another company.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +28,12 @@ impl Rift {
         shared: bool,
     ) -> Self {
         let key = &record.key;
+        let names = unclear::spell(rivals);
         let rivals: Vec<SourceKey> = rivals.iter().map(|rival| rival.key.clone()).collect();
-        let names = rivals.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
         // Before it has a customer there is nothing that could be named.
         let own = record.object.as_ref().map(|id| format!("pivotal:customer:{id}"));
         let (stays, home) = match mate {
-            Some(mate) => (format!("stays with {}", mate.key), Some(mate.key.to_string())),
+            Some(mate) => (format!("stays with {}", unclear::called(mate)), Some(mate.key.to_string())),
             None => ("stays a customer of its own".to_owned(), own),
         };
         let doubt = match (shared, rivals.len()) {
@@ -45,7 +46,7 @@ impl Rift {
         let apart = mate.map_or_else(String::new, |_| format!(", `pivotal-sync unlink {key}` sets it apart"));
         let keeps =
             home.map_or_else(String::new, |home| format!(", `pivotal-sync link {key} {home}` keeps it where it is"));
-        let why = format!("{key} {stays}, {doubt}. {}{keeps}{apart}", moves.join(", "));
+        let why = format!("{} {stays}, {doubt}. {}{keeps}{apart}", unclear::called(record), moves.join(", "));
         Self { key: key.clone(), rivals, why }
     }
 }

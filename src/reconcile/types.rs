@@ -50,6 +50,8 @@ pub struct Survivor {
 pub struct Bindable {
     /// Which record.
     pub key: SourceKey,
+    /// What people call it; empty where its source gives it no name.
+    pub name: String,
     /// What [`Reconciler::tokens`](super::Reconciler::tokens) makes of it.
     pub tokens: BTreeSet<String>,
     /// The tokens of those whose ids a customer in Pivotal carries beside its own, as it was found there.

@@ -69,7 +69,7 @@ pub use history::{History, HistoryRow, Sent};
 pub use kin::KinRow;
 pub use lock::RunLock;
 pub use nudge::Nudge;
-pub use people::{OperationRow, StoreCounts, StreamCount};
+pub use people::{OperationRow, ResidentRow, StoreCounts, StreamCount};
 pub use prune::Pruned;
 pub use rows::{KnownRow, LeaverRow, ParentRow, SubjectRow, SurvivorRow};
 pub use runs::RunRow;

@@ -73,6 +73,23 @@ pub struct OperationRow {
     pub hold: Option<Hold>,
 }
 
+/// A contact of ours that has an address in Pivotal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResidentRow {
+    /// Its entity.
+    pub entity: EntityId,
+    /// The object.
+    pub object: PivotalId,
+    /// The customer it lives under.
+    pub parent: Option<PivotalId>,
+    /// The address, in lower case.
+    pub address: String,
+    /// What names it to people and commands: the first of its records, else the object itself.
+    pub called: String,
+    /// What people call it.
+    pub name: String,
+}
+
 /// The entity of an operation that was read from JSON, where its number means nothing.
 const fn nobody() -> EntityId {
     EntityId(0)
@@ -226,30 +243,46 @@ impl Store {
         .await
     }
 
-    /// The contact of ours that has an address in Pivotal, besides the one that asks: its entity, and what names it to people.
+    /// The contacts of ours that have one of these addresses in Pivotal, each with what names it to people and what they call it.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn holder_of(&self, address: &str, asks: EntityId) -> Result<Option<(EntityId, String)>, StoreError> {
-        let address = address.to_lowercase();
+    pub async fn residents(&self, addresses: &[&str]) -> Result<Vec<ResidentRow>, StoreError> {
         self.told(async {
+            let addresses = json(&addresses.iter().map(|address| address.to_lowercase()).collect::<Vec<_>>())?;
             let found = sqlx::query!(
-                r#"SELECT e.id AS "id!", e.object, e.pivotal_id AS "pivotal_id!", r.stream AS "stream?",
-                          r.external_id AS "external_id?"
-                   FROM entity e LEFT JOIN record r ON (r.stream, r.external_id) =
+                r#"SELECT e.id AS "id!", e.object, e.pivotal_id AS "pivotal_id!", e.pivotal_parent, e.name, e.email AS "email!",
+                          r.stream AS "stream?", r.external_id AS "external_id?"
+                   FROM json_each(?) j CROSS JOIN entity e ON e.email = j.value
+                   LEFT JOIN record r ON (r.stream, r.external_id) =
                        (SELECT o.stream, o.external_id FROM record o WHERE o.entity_id = e.id
                         ORDER BY o.stream, o.external_id LIMIT 1)
-                   WHERE e.email = ? AND e.object = 'contact' AND e.state = 'live' AND e.pivotal_id IS NOT NULL
-                     AND e.id <> ? LIMIT 1"#,
-                address,
-                asks.0
+                   WHERE e.object = 'contact' AND e.state = 'live' AND e.pivotal_id IS NOT NULL ORDER BY e.id"#,
+                addresses
             )
-            .fetch_optional(self.read())
+            .fetch_all(self.read())
             .await?;
-            let Some(row) = found else { return Ok(None) };
-            Ok(Some((EntityId(row.id), named(&row.object, &row.pivotal_id, row.stream.zip(row.external_id))?)))
+            let residents = found.into_iter().map(|row| {
+                Ok(ResidentRow {
+                    entity: EntityId(row.id),
+                    called: named(&row.object, &row.pivotal_id, row.stream.zip(row.external_id))?,
+                    object: PivotalId::new(row.pivotal_id),
+                    parent: row.pivotal_parent.map(PivotalId::new),
+                    address: row.email,
+                    name: row.name,
+                })
+            });
+            residents.collect()
         })
         .await
+    }
+
+    /// The first of those that have an address, besides the one that asks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn holder_of(&self, address: &str, asks: EntityId) -> Result<Option<ResidentRow>, StoreError> {
+        Ok(self.residents(&[address]).await?.into_iter().find(|resident| resident.entity != asks))
     }
 
     /// When this daemon deleted a customer, if it did. `account` is the entity that it is thought to have stood for.

@@ -99,7 +99,7 @@ async fn a_billing_address_that_moves_to_another_company_waits_beside_its_own() 
     desk.sandbox.stripe().update_customer(id(&payer), edit).unwrap();
     desk.ends(3, "sync").await;
     let said = desk.ends(3, "status").await;
-    assert!(said.text.contains(&format!("{payer} stays with {acme}")), "{}", said.text);
+    assert!(said.text.contains(&format!("{payer} 'Payer' stays with {acme} 'Acme'")), "{}", said.text);
     // What one source says next belongs in the same customer, whatever waits there.
     desk.set(&acme, "name", "Acme Renamed");
     desk.ends(3, "sync").await;

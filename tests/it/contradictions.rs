@@ -115,7 +115,10 @@ async fn what_a_link_wrote_is_no_evidence_once_the_link_is_taken_back() {
     desk.ends(0, &format!("link --undo {payer}")).await;
     desk.ends(3, "sync").await;
     let said = desk.ends(3, "status").await.text;
-    assert!(said.contains(&format!("{payer} could belong to {one} or {two}")), "{said}");
+    assert!(
+        said.contains(&format!("{payer} 'Twin billing' could belong to {one} 'Twin One' or {two} 'Twin Two'")),
+        "{said}"
+    );
     assert_eq!(carrying(&desk, &payer), 0);
 }
 
@@ -164,7 +167,7 @@ async fn a_second_company_that_names_a_bound_customer_is_told_in_every_order() {
     for line in ["sync", "sync --full", "sync"] {
         desk.ends(3, line).await;
         let said = desk.ends(3, "status").await.text;
-        assert!(said.contains(&format!("{payer} stays with {first}")), "{line}: {said}");
+        assert!(said.contains(&format!("{payer} 'Payer' stays with {first} 'First'")), "{line}: {said}");
         assert!(ways.iter().all(|way| said.contains(way)), "{line}: {said}");
     }
     let before = (all(&desk), held(&desk).await);
@@ -195,7 +198,7 @@ async fn a_second_company_on_the_domain_of_a_bound_customer_is_told_too() {
     for line in ["sync", "sync"] {
         desk.ends(3, line).await;
         let said = desk.ends(3, "status").await.text;
-        assert!(said.contains(&format!("{payer} stays with {first}")), "{line}: {said}");
+        assert!(said.contains(&format!("{payer} 'Twin billing' stays with {first} 'Twin One'")), "{line}: {said}");
         assert!(said.contains(&format!("`pivotal-sync link {payer} {second}")), "{line}: {said}");
     }
     desk.ends(0, &format!("link {payer} {first}")).await;
@@ -212,7 +215,7 @@ async fn the_id_that_tied_a_stripe_customer_stays_on_its_customer() {
     subscribe(&desk, &own);
     let body = json!({ "name": "Whose", BY_COMPANY: id(&whose), BY_PAYER: id(&tied) });
     desk.in_pivotal(reqwest::Method::POST, "/customers", body).await;
-    let told = format!("{tied} stays with {whose}");
+    let told = format!("{tied} 'Tied' stays with {whose} 'Whose'");
     for line in ["sync", "sync", "sync --full"] {
         desk.ends(3, line).await;
         let said = desk.ends(3, "status").await.text;

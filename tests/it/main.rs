@@ -41,6 +41,7 @@ mod nights;
 mod offline;
 mod onboardings;
 mod people;
+mod one_address;
 mod put_back;
 mod rig;
 mod ruled;

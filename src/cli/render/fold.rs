@@ -158,10 +158,19 @@ impl<'a> Part<'a> {
     fn spell(&self, refs: Refs) -> String {
         match self {
             Self::Words(words) | Self::Value(Some(words)) => (*words).to_owned(),
-            Self::Ref(values) if refs == Refs::First => values.first().copied().unwrap_or_default().to_owned(),
+            Self::Ref(_) if refs == Refs::First => self.first().to_owned(),
             Self::Ref(values) | Self::Quoted(values) => some(values),
             Self::Value(None) => "…".to_owned(),
             Self::Path(segments) => segments.iter().map(|s| s.unwrap_or("…")).collect::<Vec<_>>().join("/"),
+        }
+    }
+
+    /// The first of what was met.
+    fn first(&self) -> &'a str {
+        match self {
+            Self::Ref(values) | Self::Quoted(values) => values.first().copied().unwrap_or_default(),
+            Self::Words(words) | Self::Value(Some(words)) => words,
+            Self::Value(None) | Self::Path(_) => "…",
         }
     }
 
@@ -192,7 +201,13 @@ fn spell(parts: &[Part<'_>], refs: Refs) -> String {
         in_command ^= part.is("`");
         let alone = at.checked_sub(1).is_some_and(|before| parts[before].is("("))
             && parts.get(at + 1).is_some_and(|after| after.is(")"));
+        // The name of the ref before it.
+        let names = matches!(part, Part::Quoted(_))
+            && at >= 2
+            && parts[at - 1].is(" ")
+            && matches!(parts[at - 2], Part::Ref(_));
         text.push_str(&match part.names_several() {
+            false if names && refs == Refs::First => part.first().to_owned(),
             true if alone => "\0".to_owned(),
             true if in_command => "REF".to_owned(),
             _ => part.spell(refs),
@@ -305,6 +320,13 @@ mod tests {
                     "hubspot:company:1 waits for hubspot:company:3; `pivotal-sync plan` tells",
                 ],
                 "hubspot:company:1 waits for hubspot:company:2; `pivotal-sync plan` tells",
+            ),
+            (
+                [
+                    "hubspot:company:1 'Acme' is held; `pivotal-sync ignore hubspot:company:1` leaves it out",
+                    "hubspot:company:2 'O'Hara's' is held; `pivotal-sync ignore hubspot:company:2` leaves it out",
+                ],
+                "hubspot:company:1 'Acme' is held (and 1 more like it)",
             ),
             (
                 ["customer 4 is gone [request req_1a2b3c4d5e6f]", "customer 7 is gone [request req_9a2b3c4d5e6f]"],
