@@ -153,7 +153,7 @@ pub fn not_here(
                 row.fields.text("name").unwrap_or_default(),
                 row.id
             ),
-            format!("`pivotal-sync link REF {}` says which record it is", row.id),
+            format!("if a record is it, link that to {} (`pivotal-sync link --help` tells how)", row.id),
         ),
         Absent::Unknown => (
             format!("nothing here is known as {reference}"),

@@ -81,10 +81,10 @@ fn by_link(subject: &Subject, object: &PivotalId, candidates: &[&Candidate]) -> 
         None => {
             let says = |known: &&Known| known.chosen.as_ref().and_then(|it| it.choice.object()) == Some(object);
             let linked = subject.records.iter().find(says);
-            let key = linked.map_or_else(|| "REF".to_owned(), |known| known.record.key.to_string());
+            let key = linked.map_or_else(|| object.to_string(), |known| known.record.key.to_string());
             Adoption::Held(format!(
-                "{key} is linked to {object}, which Pivotal does not have (any more): `pivotal-sync link --undo {key}` takes \
-                 the link back, and `pivotal-sync link {key} PIVOTAL-REF` links it to another {}",
+                "{key} is linked to {object}, which Pivotal does not have (any more). `pivotal-sync link --undo {key}` takes the \
+                 link back; or link it to another {}",
                 subject.entity.kind
             ))
         }

@@ -193,7 +193,7 @@ fn some(values: &[&str]) -> String {
 }
 
 /// What all have in common. A ref or a request's name in brackets adds nothing where there are several; a command takes one ref,
-/// whatever it is.
+/// and the first is as good as any.
 fn spell(parts: &[Part<'_>], refs: Refs) -> String {
     let mut text = String::new();
     let mut in_command = false;
@@ -209,7 +209,7 @@ fn spell(parts: &[Part<'_>], refs: Refs) -> String {
         text.push_str(&match part.names_several() {
             false if names && refs == Refs::First => part.first().to_owned(),
             true if alone => "\0".to_owned(),
-            true if in_command => "REF".to_owned(),
+            true if in_command => part.first().to_owned(),
             _ => part.spell(refs),
         });
     }
@@ -384,7 +384,7 @@ mod tests {
                 "44 records: plan yields 'p1', 'p2', 'p3' or another, which is no plan (hubspot:company:1, hubspot:company:2, hubspot:company:3 and 41 \
                  more)",
                 "hubspot:company:9: was cut",
-                "2 records: names stripe:customer:cus_1 or stripe:customer:cus_2; `pivotal-sync unlink REF` \
+                "2 records: names stripe:customer:cus_1 or stripe:customer:cus_2; `pivotal-sync unlink hubspot:company:1` \
                  (hubspot:company:1, hubspot:company:2)",
             ]
         );

@@ -102,15 +102,15 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
     audited(&mut out, view, width);
     noted(&mut out, facts, width);
     let next = match &facts.last_run {
-        None => Some("pivotal-sync plan  (shows what a first load would do)"),
+        None => Some("pivotal-sync plan  (shows what a first load would do)".to_owned()),
         Some(_) if view.facts.counts.held + view.facts.counts.quarantined > 0 => {
-            Some("pivotal-sync why REF  (tells the whole story of one)")
+            why_of(facts.held.iter().chain(&facts.quarantined))
         }
         // Another command would find the store in use; a daemon would take it in.
         Some(run) if run.finished_at.is_none() && facts.in_use && view.daemon.is_none() => None,
-        Some(_) if view.facts.counts.approved > 0 => Some("pivotal-sync sync  (does what was approved)"),
-        Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)"),
-        Some(_) if facts.counts.waiting > 0 => Some("pivotal-sync why REF  (tells the whole story of one)"),
+        Some(_) if view.facts.counts.approved > 0 => Some("pivotal-sync sync  (does what was approved)".to_owned()),
+        Some(_) if view.sendable() > 0 => Some("pivotal-sync sync  (goes on with what is owed)".to_owned()),
+        Some(_) if facts.counts.waiting > 0 => why_of(waiting.iter()),
         Some(_) => None,
     };
     if let Some(next) = next {
@@ -121,6 +121,12 @@ pub fn render_status(view: &StatusView, width: Option<usize>) -> String {
         let _ = writeln!(out, "{space}{} {next}", paint(BOLD, "next:"));
     }
     out
+}
+
+/// The command that tells the story of the first of these.
+fn why_of<'a>(mut rows: impl Iterator<Item = &'a OperationRow>) -> Option<String> {
+    let first = rows.next()?;
+    Some(format!("pivotal-sync why {}  (tells the whole story of it)", visible(&first.subject)))
 }
 
 /// What audits found and what still stands of it.

@@ -171,7 +171,7 @@ fn status_tells_what_waits_and_why() {
       delete customer  India  hubspot:company:7
       … and 539 more (view v_pending of the store lists all)
 
-    next: pivotal-sync why REF  (tells the whole story of one)
+    next: pivotal-sync why hubspot:company:7  (tells the whole story of it)
     ");
     assert_eq!(view().exit(), Exit::Owed);
 }
