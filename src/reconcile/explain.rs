@@ -11,6 +11,7 @@ use super::Reconciler;
 use super::context::Scope;
 use super::desire::RuleSet;
 use super::identity::Untelling;
+use super::leaving::{self, Grace};
 use super::plan::{ARCHIVED, STATUS};
 use super::rules::Rule;
 use super::types::{Desired, Known, Subject, Wanted};
@@ -58,11 +59,29 @@ pub struct RuleTold {
     pub read: Vec<(String, Value)>,
     /// Who has the last word on the field, in words; nothing where the source simply has it.
     pub owner: Option<&'static str>,
+    /// From when on the field will say something else though nothing changes, and what.
+    pub then: Option<(Timestamp, Value)>,
 }
 
 impl Reconciler {
     /// Tells what [`Reconciler::desire`] makes of an entity, rule by rule, and on what evidence its records are together.
     pub fn explain(&self, subject: &Subject, now: Timestamp) -> Explained {
+        let desired = self.desire(subject, now);
+        // What a record in its grace says stands until that is over.
+        let grace = leaving::grace(&self.settings, subject, now);
+        let (selection, mut fields) = self.told(grace.as_ref().map_or(subject, |grace| &grace.subject), &desired);
+        if let Some(Grace { until, .. }) = grace {
+            let after = self.desire(subject, until);
+            for rule in &mut fields {
+                rule.then = changes_then(subject, &desired, &after, &rule.key).map(|value| (until, value));
+            }
+        }
+        let fate = self.fate(subject, &desired, now);
+        Explained { desired, evidence: self.evidence(subject), selection, fields, fate }
+    }
+
+    /// The rule that selects, and those of the fields with what is sent without one.
+    fn told(&self, subject: &Subject, desired: &Desired) -> (Option<RuleTold>, Vec<RuleTold>) {
         let view = View::of_subject(subject);
         let record = |role| view.role(role).into_iter().next();
         let (rules, scope) = match subject.entity.kind {
@@ -74,20 +93,10 @@ impl Reconciler {
             }
             Kind::Onboarding => (self.onboardings.as_ref(), record(Role::Deal).map(Scope::of_record)),
         };
-        let looked = rules.zip(scope);
-        let desired = self.desire(subject, now);
-        let mut fields = Vec::new();
-        if let Some((rules, scope)) = &looked {
-            fields.extend(self.fields(subject, rules, scope));
-            fields.extend(always_sent(subject, &view, &desired));
-        }
-        Explained {
-            evidence: self.evidence(subject),
-            selection: looked.as_ref().map(|(rules, scope)| selection(rules, scope)),
-            fields,
-            fate: self.fate(subject, &desired, now),
-            desired,
-        }
+        let Some((rules, scope)) = rules.zip(scope) else { return (None, Vec::new()) };
+        let mut fields = self.fields(subject, rules, &scope);
+        fields.extend(always_sent(subject, &view, desired));
+        (Some(selection(rules, &scope)), fields)
     }
 
     fn fields(&self, subject: &Subject, rules: &RuleSet, scope: &Scope) -> Vec<RuleTold> {
@@ -186,6 +195,16 @@ impl Reconciler {
 /// What is said of a contact whose rule yields no name (pivotal-api.md 10.2: it needs one).
 const NAMELESS: &str = "Pivotal needs one: a new contact is called by its address, one that is there keeps its name";
 
+/// What a field of a customer will say otherwise once a grace is over: of one that would be emptied and that nobody here set,
+/// nothing.
+fn changes_then(subject: &Subject, now: &Desired, after: &Desired, key: &str) -> Option<Value> {
+    let field = key.rsplit('.').next()?;
+    let (Wanted::Yes(now), Wanted::Yes(after)) = (&now.wanted, &after.wanted) else { return None };
+    let value = after.get(field).filter(|value| now.get(field) != Some(value))?;
+    let stays = value.is_null() && live(subject).is_some_and(|mirror| mirror.is_found(field));
+    (!stays).then(|| value.clone())
+}
+
 fn is_account(known: &Known) -> bool {
     known.record.key.stream.role() == Role::Account
 }
@@ -245,6 +264,7 @@ fn always_sent(subject: &Subject, view: &View<'_>, desired: &Desired) -> Vec<Rul
         outcome: Ok(value.clone()),
         read: Vec::new(),
         owner: None,
+        then: None,
     };
     let found = subject.entity.mirror.as_ref().map(Mirror::as_found);
     let mut told = Vec::new();
@@ -274,6 +294,7 @@ fn told(rule: &Rule, outcome: Result<Value, String>, named_by: Option<&str>, sco
         outcome,
         read: rule.read(scope),
         owner: None,
+        then: None,
     }
 }
 

@@ -38,6 +38,13 @@ async fn it_keeps_its_fields_and_its_id_and_is_told() {
         assert!(said.contains("delete_grace"), "{said}");
     }
     assert_eq!(desk.writes(), 0);
+    // What is held, and until when.
+    let said = desk.ends(0, &format!("why hubspot:company:{id}")).await.text;
+    let domain = said.lines().find(|line| line.trim_start().starts_with("domain ") && line.contains(" from ")).unwrap();
+    assert!(domain.contains("beacon.com  from") && domain.contains("; until 20"), "{domain}");
+    assert!(domain.ends_with("UTC, then (nothing)"), "{domain}");
+    let name = said.lines().find(|line| line.trim_start().starts_with("name ") && line.contains(" from ")).unwrap();
+    assert!(name.contains("Beacon ") && name.ends_with("then Beacon Billing"), "{name}");
     assert!(desk.ends(0, "status").await.text.contains("in case it comes back"));
     // Back in time.
     desk.sandbox.hubspot().restore(ObjectType::Company, &id).unwrap();

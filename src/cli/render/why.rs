@@ -323,7 +323,10 @@ fn rules(out: &mut String, explained: &Explained) {
         };
         let from = paint(DIM, format!("from {}", visible(&rule.rule)));
         let owner = rule.owner.map_or_else(String::new, |owner| format!("; {}", paint(YELLOW, owner)));
-        let _ = writeln!(out, "  {:longest$}  {outcome}  {from}{owner}", short(rule));
+        let then = rule.then.as_ref().map_or_else(String::new, |(at, value)| {
+            format!("; {} {}, then {}", paint(YELLOW, "until"), stamp(*at), shown(value))
+        });
+        let _ = writeln!(out, "  {:longest$}  {outcome}  {from}{owner}{then}", short(rule));
     }
     notes(out, explained);
 }

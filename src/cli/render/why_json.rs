@@ -78,7 +78,12 @@ fn rule(told: &RuleTold) -> Json {
         Ok(value) => (Some(value.to_api_json()), None),
         Err(why) => (None, Some(why)),
     };
-    json!({ "rule": told.rule, "value": value, "failed": failed, "read": read, "owner": told.owner })
+    let mut rule = json!({ "rule": told.rule, "value": value, "failed": failed, "read": read, "owner": told.owner });
+    if let (Some((until, then)), Some(rule)) = (&told.then, rule.as_object_mut()) {
+        rule.insert("until".to_owned(), json!(until));
+        rule.insert("then".to_owned(), then.to_api_json());
+    }
+    rule
 }
 
 fn record(record: &StoryRecord) -> Json {

@@ -13,6 +13,7 @@ use crate::store::{AttemptId, AttemptRow, Story, StoryEntity, StoryRecord};
 
 fn told() -> Told {
     let rule = |key: &str, rule: &str, outcome: Value, read: &[(&str, Value)]| RuleTold {
+        then: None,
         key: key.into(),
         rule: rule.into(),
         outcome: Ok(outcome),
