@@ -84,6 +84,15 @@ pub enum Verdict {
         /// What to do.
         remedy: String,
     },
+    /// Rules read a name that the source does not have: the configuration is to be mended.
+    Misnamed {
+        /// The name, as rules spell it: `company.nmae`.
+        name: String,
+        /// What was found.
+        found: String,
+        /// What to do.
+        remedy: String,
+    },
     /// Does not work.
     Bad {
         /// What was found.

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::app::App;
 use crate::domain::Fault;
 use crate::ports::{Finding, Verdict};
+use crate::reconcile::Reconciler;
 use crate::store::{RunLock, Store, StoreError};
 
 use super::render::{findings_json, render_findings, verdict_of};
@@ -27,11 +28,24 @@ pub(super) async fn run(args: &CheckArgs, config: Option<&Path>) -> Result<Exit,
     for source in app.sources(&reconciler)? {
         findings.extend(source.check().await);
     }
+    name_readers(&mut findings, &reconciler);
     let exit = tell(&findings, args.json)?;
     let is_bad = |finding: &&Finding| matches!(finding.verdict, Verdict::Bad { .. });
     // A wrong workspace is configuration (design section 6), here as everywhere.
     let elsewhere = findings.iter().filter(is_bad).any(|finding| finding.what == WORKSPACE);
     Ok(if elsewhere { Exit::Usage } else { exit })
+}
+
+/// Says which rules read a name that is not there.
+fn name_readers(findings: &mut [Finding], reconciler: &Reconciler) {
+    for finding in findings {
+        if let Verdict::Misnamed { name, found, .. } = &mut finding.verdict {
+            let rules = reconciler.readers(name);
+            if !rules.is_empty() {
+                *found = format!("{found}, and {} reads it", rules.join(" and "));
+            }
+        }
+    }
 }
 
 async fn store(app: &App) -> Finding {

@@ -35,6 +35,8 @@ impl Exit {
     pub fn of_run(report: &Report) -> Self {
         match report.status {
             RunStatus::Complete => Self::Done,
+            // Rules that read what is not there are configuration, whatever else was done.
+            RunStatus::Partial if report.streams.values().any(|counts| counts.misnamed) => Self::Usage,
             // A source that could not be read is no "finished, but".
             RunStatus::Partial if report.streams.values().any(|counts| counts.error.is_some()) => Self::Failed,
             RunStatus::Partial => Self::Owed,

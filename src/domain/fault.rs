@@ -96,6 +96,14 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// The code of a name that rules read and that the source does not have: the configuration is what must be mended.
+    pub const UNKNOWN_NAME: &'static str = "unknown_property";
+
+    /// The name that rules read and the source does not have, such as `company.nmae`, where that is what is wrong.
+    pub fn unknown_name(&self) -> Option<&str> {
+        self.field.as_deref().filter(|_| self.code.as_deref() == Some(Self::UNKNOWN_NAME) && self.status.is_none())
+    }
+
     /// The error as a log may hold it: without the API's own words, which quote what was sent, names and addresses included.
     /// What kept a request from its answer is our own word, and stays.
     pub fn bare(&self) -> String {

@@ -91,6 +91,9 @@ pub struct StreamCounts {
     /// The same in words that can hold nobody's name, for the log of the process that read it. Not stored with the run.
     #[serde(skip)]
     pub bare: Option<String>,
+    /// Whether that is because rules read what the source does not have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub misnamed: bool,
 }
 
 impl StreamCounts {
@@ -105,6 +108,7 @@ impl StreamCounts {
         self.complete_at = later.complete_at.or(self.complete_at);
         self.error = later.error.or(self.error.take());
         self.bare = later.bare.or(self.bare.take());
+        self.misnamed |= later.misnamed;
     }
 }
 

@@ -57,6 +57,12 @@ pub enum EngineError {
         /// Why it stopped, if it was tried.
         why: String,
     },
+    /// Rules read what their source does not have.
+    #[error("the rules cannot be used, so nothing is planned. {why}")]
+    Misnamed {
+        /// Which rules, what they read, and what to do.
+        why: String,
+    },
     /// A saved plan that may not be applied.
     #[error(transparent)]
     Plan(#[from] PlanRefused),
@@ -100,6 +106,7 @@ impl EngineError {
             },
             Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
             Self::NeverRead { .. } | Self::NotKept { .. } => "source",
+            Self::Misnamed { .. } => "config",
             Self::Plan(_) => "plan",
             Self::Offline(_) => "offline",
             Self::NotHere(_) => "not_found",
@@ -116,6 +123,8 @@ impl EngineError {
             Self::Store(StoreError::BadRow { table, .. }) => format!("a row of table {table} cannot be used"),
             Self::Store(error) => error.to_string(),
             Self::NeverRead { stream, .. } => format!("{stream} was never read in full"),
+            // The names of rules and properties are nobody's.
+            Self::Misnamed { .. } => self.to_string(),
             Self::NotKept { stream, .. } => format!("a rule reads what was not kept of {stream}"),
             other => other.kind().to_owned(),
         }
@@ -139,6 +148,9 @@ impl EngineError {
             }
             Self::Undo { hint, .. } | Self::NotHere(NotHere { hint, .. }) => hint.clone(),
             Self::NothingToAudit => "run `pivotal-sync backfill` first".to_owned(),
+            Self::Misnamed { .. } => {
+                "mend that and run `pivotal-sync check`, which proves every name that rules read".to_owned()
+            }
             Self::NotKept { .. } => {
                 "run `pivotal-sync check`, which proves the names that rules read; then run again, without --source"
                     .to_owned()

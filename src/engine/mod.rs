@@ -242,18 +242,21 @@ impl Engine {
     async fn know_every_source(&self, run: &Run) -> Result<(), EngineError> {
         for source in &self.sources {
             for stream in source.streams() {
-                let told = || run.report.streams.values().find_map(|counts| counts.error.clone()).unwrap_or_default();
-                match self.store.stream_state(stream).await? {
-                    None if run.failed_sources => return Err(EngineError::NeverRead { stream, why: told() }),
-                    None => {}
+                let mut failed = run.report.streams.values().filter(|counts| counts.error.is_some());
+                let told = || failed.clone().find_map(|counts| counts.error.clone()).unwrap_or_default();
+                let error = match self.store.stream_state(stream).await? {
+                    None if !run.failed_sources => continue,
+                    None => EngineError::NeverRead { stream, why: told() },
                     Some(state) if !Keeps::read(&state.keeps).covers(&source.keeps(stream)) => {
-                        return Err(EngineError::NotKept { stream, why: told() });
+                        EngineError::NotKept { stream, why: told() }
                     }
-                    Some(state) if state.complete_at.is_none() => {
-                        return Err(EngineError::NeverRead { stream, why: told() });
-                    }
-                    Some(_) => {}
-                }
+                    Some(state) if state.complete_at.is_none() => EngineError::NeverRead { stream, why: told() },
+                    Some(_) => continue,
+                };
+                return Err(match failed.find(|counts| counts.misnamed).and_then(|counts| counts.error.clone()) {
+                    Some(why) => EngineError::Misnamed { why },
+                    None => error,
+                });
             }
         }
         Ok(())

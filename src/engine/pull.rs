@@ -61,8 +61,12 @@ impl Engine {
                 Err(Stopped::Engine(error)) => return Err(error),
                 Err(Stopped::Source(error)) => {
                     tell::stopped(stream, &error);
-                    counts.error = Some(format!("{error}; {}", api_hint(&error)));
                     counts.bare = Some(error.bare());
+                    counts.misnamed = error.unknown_name().is_some();
+                    counts.error = Some(match error.unknown_name() {
+                        Some(name) => self.misnamed(name, &error.message),
+                        None => format!("{error}; {}", api_hint(&error)),
+                    });
                     true
                 }
             };
@@ -77,6 +81,14 @@ impl Engine {
             }
         }
         Ok(all)
+    }
+
+    /// Which rules read a name that their source does not have, and what it says of that.
+    fn misnamed(&self, name: &str, said: &str) -> String {
+        match self.reconciler.readers(name).join(" and ") {
+            rules if rules.is_empty() => said.to_owned(),
+            rules => format!("{rules}: {said}"),
+        }
     }
 
     async fn pull_stream(

@@ -142,6 +142,15 @@ impl Reconciler {
         self.reads.clone()
     }
 
+    /// The configuration keys of the rules that read a property, such as `company.name`, in their order.
+    pub fn readers(&self, name: &str) -> Vec<String> {
+        let sets = [Some(&self.customers), Some(&self.contacts), self.billing.as_ref(), self.onboardings.as_ref()];
+        let rules = sets.into_iter().flatten().flat_map(RuleSet::rules);
+        let mut keys: Vec<String> = rules.filter(|rule| rule.names(name)).map(|rule| rule.key.clone()).collect();
+        keys.dedup();
+        keys
+    }
+
     /// Changes when a rule or policy changes what would be desired: then every entity must be looked at again.
     pub fn fingerprint(&self) -> String {
         hex::encode(Sha256::digest(format!("{REVISION}\n{:?}", self.rules())))

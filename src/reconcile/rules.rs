@@ -144,6 +144,11 @@ impl Rule {
         lacking.map(|(namespace, property)| format!("{namespace}.{property}"))
     }
 
+    /// Whether the rule looks at something, of one record or of all of an account: `company.name`.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.names.iter().any(|(namespace, property)| format!("{namespace}.{property}") == name)
+    }
+
     /// What the rule looks at, by name: `company.name`. Where it goes through all records of an account, the primary's.
     pub(super) fn read(&self, scope: &Scope) -> Vec<(String, Value)> {
         let value = |namespace: &str, property: &str| {

@@ -35,6 +35,7 @@ mod lengths;
 mod logs;
 mod merge_choices;
 mod metadata;
+mod misnamed;
 mod moved_deals;
 mod named;
 mod nights;

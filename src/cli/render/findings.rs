@@ -20,7 +20,7 @@ pub fn render_findings(findings: &[Finding]) -> String {
             Verdict::Warning { found, remedy } => {
                 writeln!(out, "{}  {what}: {} → {}", paint(YELLOW, "warn"), visible(found), visible(remedy))
             }
-            Verdict::Bad { found, remedy } => {
+            Verdict::Bad { found, remedy } | Verdict::Misnamed { found, remedy, .. } => {
                 writeln!(out, "{}  {what}: {} → {}", paint(RED, "fail"), visible(found), visible(remedy))
             }
         };
@@ -42,7 +42,7 @@ pub fn findings_json(findings: &[Finding]) -> Json {
             Verdict::Warning { found, remedy } => {
                 json!({ "what": what, "verdict": "warn", "found": found, "remedy": remedy })
             }
-            Verdict::Bad { found, remedy } => {
+            Verdict::Bad { found, remedy } | Verdict::Misnamed { found, remedy, .. } => {
                 json!({ "what": what, "verdict": "fail", "found": found, "remedy": remedy })
             }
         })
@@ -51,14 +51,20 @@ pub fn findings_json(findings: &[Finding]) -> Json {
     json!({ "status": status, "checks": checks })
 }
 
-/// How `check` ends: 1 when something does not work.
+/// How `check` ends: 1 when something does not work, 2 when that is the configuration.
 pub fn verdict_of(findings: &[Finding]) -> Exit {
-    if tally(findings).1 == 0 { Exit::Done } else { Exit::Failed }
+    let misnamed = findings.iter().any(|finding| matches!(finding.verdict, Verdict::Misnamed { .. }));
+    match tally(findings).1 {
+        0 => Exit::Done,
+        _ if misnamed => Exit::Usage,
+        _ => Exit::Failed,
+    }
 }
 
 /// Warnings and failures.
 fn tally(findings: &[Finding]) -> (usize, usize) {
     let warnings = findings.iter().filter(|f| matches!(f.verdict, Verdict::Warning { .. })).count();
-    let failures = findings.iter().filter(|f| matches!(f.verdict, Verdict::Bad { .. })).count();
+    let failures =
+        findings.iter().filter(|f| matches!(f.verdict, Verdict::Bad { .. } | Verdict::Misnamed { .. })).count();
     (warnings, failures)
 }

@@ -100,6 +100,12 @@ impl RuleSet {
         }
     }
 
+    /// Every rule, the one that selects first.
+    pub(in super::super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let fields = self.fields.iter().map(|one| &one.rule);
+        [&self.selection].into_iter().chain(fields).chain(self.metadata.iter().map(|(_, rule)| rule))
+    }
+
     /// The rule that selects.
     pub(in super::super) fn selection(&self) -> &Rule {
         &self.selection

@@ -255,7 +255,7 @@ impl Api {
             api: API,
             endpoint: format!("GET /crm/properties/{}/{}", self.version, shape.object),
             status: None,
-            code: Some("unknown_property".to_owned()),
+            code: Some(ApiError::UNKNOWN_NAME.to_owned()),
             field: Some(field),
             message,
             request_id: None,

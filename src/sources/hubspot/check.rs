@@ -105,9 +105,10 @@ impl Hubspot {
         for name in &unknown {
             findings.push(Finding {
                 what: format!("hubspot property {}.{name}", shape.stream.namespace()),
-                verdict: Verdict::Bad {
+                verdict: Verdict::Misnamed {
+                    name: format!("{}.{name}", shape.stream.namespace()),
                     found: "the portal does not know it".to_owned(),
-                    remedy: unknown_property(shape, name),
+                    remedy: unknown_property(shape, name, &known),
                 },
             });
         }

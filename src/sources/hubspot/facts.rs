@@ -21,6 +21,9 @@ pub(super) const MERGED: &str = "hs_merged_object_ids";
 /// Where a deal tells when it entered a stage; the stage id follows (section 4.5).
 const STAGE_ENTERED: &str = "hs_v2_date_entered_";
 
+/// How like a name must be to another to be proposed for it.
+const NEAR: f64 = 0.84;
+
 /// What is asked of one stream.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
@@ -162,6 +165,14 @@ impl Known {
     /// Whether the portal has a property of that name.
     pub fn has(&self, name: &str) -> bool {
         self.types.contains_key(name)
+    }
+
+    /// The name of a property that is near enough to a wrong one to be what was meant.
+    pub fn near(&self, wrong: &str) -> Option<&str> {
+        let likeness = |name: &str| strsim::jaro_winkler(&wrong.to_lowercase(), name);
+        let near =
+            self.types.keys().map(|name| (likeness(name), name.as_str())).filter(|(likeness, _)| *likeness > NEAR);
+        near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
     }
 
     /// How many properties the portal has.

@@ -142,9 +142,11 @@ impl Hubspot {
             return Ok(Arc::clone(known));
         }
         let known = self.ask_known(shape).await?;
-        if let Some(name) = shape.unknown(&known).first() {
+        let unknown = shape.unknown(&known);
+        if let Some(name) = unknown.first() {
             let field = format!("{}.{name}", shape.stream.namespace());
-            return Err(self.api.refused(shape, field.clone(), unknown_property(shape, name)));
+            let all: Vec<String> = unknown.iter().map(|name| unknown_property(shape, name, &known)).collect();
+            return Err(self.api.refused(shape, field, all.join("; ")));
         }
         let known = Arc::new(known);
         all.insert(shape.stream, (Instant::now(), Arc::clone(&known)));
@@ -169,11 +171,12 @@ impl Hubspot {
 }
 
 /// What to say of a property that the portal does not know, with the remedy.
-fn unknown_property(shape: &Shape, name: &str) -> String {
+fn unknown_property(shape: &Shape, name: &str, known: &Known) -> String {
     let noun = shape.stream.namespace();
+    let meant = known.near(name).map_or_else(String::new, |near| format!(" (did you mean '{near}'?)"));
     format!(
-        "a rule reads {noun}.{name}, but the portal has no {noun} property of the internal name '{name}': correct the rule, \
-         or create the property in HubSpot"
+        "a rule reads {noun}.{name}, but the portal has no {noun} property of the internal name '{name}'{meant}: correct the \
+         rule, or create the property in HubSpot"
     )
 }
 

@@ -145,7 +145,9 @@ async fn bad(portal: &Portal) -> Vec<(String, String, String)> {
     let findings = portal.source().check().await;
     let bad = findings.into_iter().filter_map(|finding| match finding.verdict {
         Verdict::Good(_) => None,
-        Verdict::Warning { found, remedy } | Verdict::Bad { found, remedy } => Some((finding.what, found, remedy)),
+        Verdict::Warning { found, remedy }
+        | Verdict::Bad { found, remedy }
+        | Verdict::Misnamed { found, remedy, .. } => Some((finding.what, found, remedy)),
     });
     bad.collect()
 }
