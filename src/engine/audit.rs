@@ -235,8 +235,7 @@ impl Engine {
         audit.count(kind, objects.len() as u64);
         self.audit_ours(kind, &objects, &owners, audit).await?;
         if kind == Kind::Customer {
-            let others: Vec<&RemoteObject> = objects.into_iter().filter(|o| !owners.contains_key(&o.id)).collect();
-            self.audit_strangers(&others, audit).await?;
+            self.audit_strangers(&objects, &owners, audit).await?;
         }
         Ok(())
     }
@@ -271,33 +270,51 @@ impl Engine {
         Ok(())
     }
 
-    /// Customers that carry the id of a source record, and that no entity here stands for.
-    async fn audit_strangers(&self, objects: &[&RemoteObject], audit: &mut Auditing<'_>) -> Result<(), EngineError> {
+    /// Customers that carry the id of a source record which does not stand for them here: nothing does, or another record alone.
+    async fn audit_strangers(
+        &self,
+        objects: &[&RemoteObject],
+        owners: &HashMap<PivotalId, EntityId>,
+        audit: &mut Auditing<'_>,
+    ) -> Result<(), EngineError> {
         let carried: Vec<(&RemoteObject, SourceKey)> = objects
             .iter()
             .flat_map(|object| self.reconciler.carried(&object.fields).into_iter().map(move |key| (*object, key)))
             .collect();
         let keys: Vec<SourceKey> = carried.iter().map(|(_, key)| key.clone()).collect();
         let entities = self.store.entities_of(&keys).await?;
-        let ids: Vec<EntityId> = entities.values().copied().collect();
-        let standing: HashMap<EntityId, Option<Mirror>> =
-            self.store.subjects(&ids).await?.into_iter().map(|row| (row.entity.id, row.entity.mirror)).collect();
+        let mut ids: Vec<EntityId> = entities.values().chain(owners.values()).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mirrors = self.store.mirrors(&ids).await?;
         for (object, key) in carried {
-            let entity = entities.get(&key).copied();
-            let mirror = entity.and_then(|entity| standing.get(&entity)).and_then(Option::as_ref);
-            let said = match (entity, mirror) {
-                (Some(_), Some(mirror)) => {
-                    let number = mirror.display_id.map_or_else(|| mirror.id.to_string(), |number| number.to_string());
-                    format!(
-                        "carries the id of {key}, which is customer {number} here: the same company twice in Pivotal"
-                    )
+            let (owner, entity) = (owners.get(&object.id).copied(), entities.get(&key).copied());
+            let mirror = entity.and_then(|entity| mirrors.get(&entity));
+            let shown = object.display_id.map_or_else(|| object.id.to_string(), |id| format!("pivotal:customer:{id}"));
+            let twice = |mirror: &Mirror| {
+                let number = mirror.display_id.map_or_else(|| mirror.id.to_string(), |number| number.to_string());
+                format!(
+                    "carries the id of {key}, which is customer {number} here: the same company twice in Pivotal. Take that id \
+                     off one of the two there, or `pivotal-sync link {key} {shown}` has {key} be this one"
+                )
+            };
+            let said = match (owner, entity, mirror) {
+                (Some(owner), Some(entity), Some(mirror)) if owner != entity => {
+                    // What was set here goes off it by itself.
+                    let stays = mirrors.get(&owner).is_some_and(|own| self.reconciler.is_found(own, &key));
+                    match stays && mirror.state == MirrorState::Live {
+                        true => twice(mirror),
+                        false => continue,
+                    }
                 }
-                (Some(_), None) => format!(
+                (Some(_), ..) => continue,
+                (None, Some(_), Some(mirror)) => twice(mirror),
+                (None, Some(_), None) => format!(
                     "carries the id of {key}, and was not made here; the next sync takes it over if the rules want {key}"
                 ),
-                (None, _) => format!("carries the id of {key}, which is not known here"),
+                (None, None, _) => format!("carries the id of {key}, which is not known here"),
             };
-            audit.made_elsewhere += u64::from(entity.is_some());
+            audit.made_elsewhere += u64::from(owner.is_none() && entity.is_some());
             audit.stranger(object, key, said);
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::ports::Target;
 use crate::reconcile;
-use crate::store::{DecisionRow, OperationId, OperationRow, Reference, Store, Story, StoryRecord};
+use crate::store::{DecisionRow, OperationId, OperationRow, Reference, Store, Story, StoryEntity, StoryRecord};
 
 use super::EngineError;
 
@@ -51,13 +51,17 @@ pub struct Decided {
     /// Whether no other record is left to stand for that object.
     #[serde(default)]
     pub last: bool,
+    /// The object that a linked record stood for until now and that no other record stands for, as people name it. That of a
+    /// customer is asked about by the next run.
+    #[serde(default)]
+    pub behind: Option<String>,
 }
 
 impl Decided {
     /// A decision that nothing else is to be said of.
     fn new(row: DecisionRow, name: String) -> Self {
         let (others, left, along) = (Vec::new(), Vec::new(), Vec::new());
-        Self { row, name, others, before: None, left, along, kept: None, object: None, last: false }
+        Self { row, name, others, before: None, left, along, kept: None, object: None, last: false, behind: None }
     }
 }
 
@@ -106,8 +110,27 @@ pub async fn link(
     store.save_remote(&[found], now).await?;
     let row = decision(&record, choice, now);
     let before = before(&store.decisions().await?, &row);
+    let behind = behind(store, &row).await?;
     store.decide(std::slice::from_ref(&row)).await?;
-    Ok(Decided { others, before, object: shown, ..Decided::new(row, name) })
+    Ok(Decided { others, before, object: shown, behind, ..Decided::new(row, name) })
+}
+
+/// The object of a person or a deal that its record leaves to nobody by being linked to another.
+async fn behind(store: &Store, row: &DecisionRow) -> Result<Option<String>, DecideError> {
+    let key = &row.key;
+    let mine =
+        |record: &StoryRecord| record.state != "live" || record.key == *key || record.key.stream.kind().is_none();
+    for Story { entity, records, .. } in store.explain(&Reference::Record(key.clone())).await? {
+        let Some(StoryEntity { entity, name, .. }) = entity.filter(|it| it.entity.kind != Kind::Customer) else {
+            continue;
+        };
+        let live = entity.mirror.filter(|mirror| mirror.state == MirrorState::Live);
+        let left = live.filter(|mirror| Some(&mirror.id) != row.chosen.choice.object());
+        if let Some(mirror) = left.filter(|_| records.iter().all(mine)) {
+            return Ok(Some(reconcile::named(mirror.id.as_str(), &name)));
+        }
+    }
+    Ok(None)
 }
 
 /// The object that a record stands for.

@@ -224,7 +224,7 @@ impl Engine {
         tell_strays(&self.store, &self.reconciler, &subjects, &mut desired).await?;
         let there = self.there(kind, &subjects, &desired, draft).await?;
         let homes = self.homes_of_deals(&subjects, &desired, &there, draft).await?;
-        let taken = self.slugs_taken(kind, &subjects, &desired).await?;
+        let taken = self.slugs_taken(kind, &subjects, &desired, draft).await?;
         let mut looks = Vec::with_capacity(subjects.len());
         let mut in_step = Vec::new();
         let mut lapsed = Vec::new();
@@ -293,22 +293,33 @@ impl Engine {
         beside.fold(desired, |desired, other| desired.without_ids_of(&other))
     }
 
+    /// Of the slugs that customers would be created under, those that others have.
     async fn slugs_taken(
         &self,
         kind: Kind,
         subjects: &[Subject],
         desired: &[Desired],
+        draft: &mut Drafting,
     ) -> Result<HashSet<String>, EngineError> {
         if kind != Kind::Customer {
             return Ok(HashSet::new());
         }
-        let slugs: Vec<String> = subjects
-            .iter()
-            .zip(desired)
-            .filter(|(subject, desired)| !exists(subject) && matches!(desired.wanted, Wanted::Yes(_)))
-            .map(|(subject, desired)| self.reconciler.slug(subject, &desired.name, &|_| false))
-            .collect();
-        if slugs.is_empty() { Ok(HashSet::new()) } else { Ok(self.store.slugs_in_use(&slugs).await?) }
+        let created: Vec<(&Subject, &Desired)> =
+            subjects.iter().zip(desired).filter(|(subject, desired)| creates(kind, subject, desired, None)).collect();
+        let slugs: Vec<String> =
+            created.iter().map(|(subject, desired)| self.reconciler.slug(subject, &desired.name, &|_| false)).collect();
+        if slugs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        // What comes back after a person deleted it: who has its slug by now nobody was asked yet.
+        let comes_back = |subject: &Subject| exists(subject) && !subject.entity.approval.0.is_empty();
+        if draft.asking == Asking::Everything && created.iter().any(|(subject, _)| comes_back(subject)) {
+            self.walk_news(Kind::Customer).await?;
+            draft.asking = Asking::NoNews;
+        }
+        let lost = created.iter().map(|(subject, _)| *subject).filter(|subject| exists(subject));
+        let own: Vec<EntityId> = lost.map(|subject| subject.entity.id).collect();
+        Ok(self.store.slugs_in_use(&slugs, &own).await?)
     }
 }
 

@@ -349,18 +349,20 @@ impl Store {
         .await
     }
 
-    /// Which of these slugs our own objects, or those seen on the last walk, have.
+    /// Which of these slugs our own objects, or those seen on the last walk, have; but for the objects of some entities.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn slugs_in_use(&self, slugs: &[String]) -> Result<HashSet<String>, StoreError> {
+    pub async fn slugs_in_use(&self, slugs: &[String], but: &[EntityId]) -> Result<HashSet<String>, StoreError> {
         self.told(async {
-            let slugs = json(slugs)?;
+            let (slugs, but) = (json(slugs)?, json(&but.iter().map(|entity| entity.0).collect::<Vec<_>>())?);
             let found = sqlx::query_scalar!(
-                r#"SELECT j.value || '' AS "slug!: String" FROM json_each(?) j
-                   WHERE EXISTS (SELECT 1 FROM entity n WHERE n.slug = j.value)
+                r#"SELECT j.value || '' AS "slug!: String" FROM json_each(?1) j
+                   WHERE EXISTS (SELECT 1 FROM entity n WHERE n.slug = j.value
+                                 AND n.id NOT IN (SELECT value FROM json_each(?2)))
                       OR EXISTS (SELECT 1 FROM remote m WHERE m.slug = j.value)"#,
-                slugs
+                slugs,
+                but
             )
             .fetch_all(self.read())
             .await?;

@@ -57,6 +57,13 @@ pub fn render_decided(decided: &[Decided], undone: bool) -> String {
                  customer"
             );
         }
+        if let Some(behind) = &decided.behind {
+            let behind = visible(behind);
+            let _ = writeln!(
+                out,
+                "  {behind} stays in Pivotal as it is, and nothing stands for it any more; delete it there if it is of no use"
+            );
+        }
         if !decided.others.is_empty() {
             let others: Vec<String> = decided.others.iter().map(|key| visible(&key.to_string())).collect();
             let stand = if others.len() == 1 { "stands" } else { "stand" };

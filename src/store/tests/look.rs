@@ -175,7 +175,7 @@ async fn population_and_slugs_count_what_is_live() {
         updated_at: None,
     };
     scene.store.save_remote(&[object], at(1)).await.unwrap();
-    let mut used: Vec<_> = scene.store.slugs_in_use(&ask).await.unwrap().into_iter().collect();
+    let mut used: Vec<_> = scene.store.slugs_in_use(&ask, &[]).await.unwrap().into_iter().collect();
     used.sort();
     assert_eq!(used, ["p1", "p2", "walked"]);
     let population = [(Kind::Customer, 2), (Kind::Contact, 0), (Kind::Onboarding, 0)];
