@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::{EntityId, Fault, Kind, Operation, PivotalId, Timestamp};
-use crate::reconcile::{Candidate, Features, features, fingerprint_of, hold_for, lookalike};
+use crate::reconcile::{Candidate, Features, features, fingerprint_of, hold_for, lookalike, namesake};
 use crate::store::{RemoteQuery, RemoteRow};
 
 use super::candidates::candidate;
@@ -119,7 +119,8 @@ impl Engine {
                 }
             } else {
                 let roof = self.roof(other.parent.as_ref()).await?;
-                hold_for(operation, &other, &roof);
+                let namesake = namesake(operation, &other, &there).cloned();
+                hold_for(operation, &other, &roof, namesake.as_ref());
             }
         }
         Ok(())

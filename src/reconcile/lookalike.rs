@@ -42,8 +42,15 @@ pub fn lookalike<'a>(operation: &Operation, there: &'a [Candidate]) -> Option<&'
     there.iter().filter(by_email).min_by(first).or_else(by_name)
 }
 
-/// Holds it for that one, who lives under the customer that `roof` names.
-pub fn hold_for(operation: &mut Operation, other: &Candidate, roof: &str) {
+/// Who under the customer has the name, where it is somebody else who has the address: that one may be the person as well.
+pub fn namesake<'a>(operation: &Operation, other: &Candidate, there: &'a [Candidate]) -> Option<&'a Candidate> {
+    let (features, Action::Create { fields, .. }) = (features(operation)?, &operation.action) else { return None };
+    let own = there.iter().filter(|it| features.customer.is_some() && it.parent == features.customer);
+    own.filter(|it| it.id != other.id && same_name(fields, &it.fields)).min_by(|a, b| a.id.cmp(&b.id))
+}
+
+/// Holds it for that one, who lives under the customer that `roof` names, or for its namesake under its own customer.
+pub fn hold_for(operation: &mut Operation, other: &Candidate, roof: &str, namesake: Option<&Candidate>) {
     let mine = features(operation).and_then(|features| features.email);
     let (what, then) = match email_of(&other.fields) {
         Some(email) if Some(&email) == mine.as_ref() => (
@@ -58,9 +65,14 @@ pub fn hold_for(operation: &mut Operation, other: &Candidate, roof: &str) {
     let (key, id) = (&operation.subject, &other.id);
     let who = named(id.as_str(), other.fields.text("name").unwrap_or_default());
     let asked = named(&key.to_string(), &operation.name);
+    let or = namesake.map_or_else(String::new, |own| {
+        let its = email_of(&own.fields).map_or_else(|| "no address".to_owned(), |email| format!("the address {email}"));
+        let id = &own.id;
+        format!(" Or is it {id}, who has its name and {its} under its own customer? `pivotal-sync link {key} {id}`.")
+    });
     let why = format!(
         "{asked} is to be created, but {who} {what}, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync \
-         link {key} {id}`, and {then}. No: `pivotal-sync unlink {key}` has its own created"
+         link {key} {id}`, and {then}.{or} No: `pivotal-sync unlink {key}` has its own created"
     );
     operation.standing = Standing::Held(why);
     operation.hold = Some(Hold::Choice);

@@ -79,7 +79,7 @@ fn only_contacts_that_would_be_created_are_asked_about() {
 fn the_hold_says_who_where_and_both_ways_out() {
     let told = |other: Candidate| {
         let mut operation = create("home", JANE);
-        hold_for(&mut operation, &other, "pivotal:customer:3");
+        hold_for(&mut operation, &other, "pivotal:customer:3", None);
         assert_eq!(operation.hold, Some(Hold::Choice));
         assert_eq!(found(&operation, &[other]), "nobody", "once");
         match operation.standing {
@@ -90,4 +90,24 @@ fn the_hold_says_who_where_and_both_ways_out() {
     insta::assert_snapshot!(told(stranger("cuid", "away", JANE)), @"hubspot:contact:5 'Jane Doe' is to be created, but cuid 'Jane Doe' has the address jane@acme.com already, under pivotal:customer:3, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it stays there; or delete it in Pivotal, and `pivotal-sync sync --full` creates it where it belongs. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
     insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe"), ("email", "jane@old.com")])), @"hubspot:contact:5 'Jane Doe' is to be created, but cuid 'Jane Doe' has the same name under pivotal:customer:3, and the address jane@old.com, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
     insta::assert_snapshot!(told(stranger("cuid", "home", &[("name", "Jane Doe")])), @"hubspot:contact:5 'Jane Doe' is to be created, but cuid 'Jane Doe' has the same name under pivotal:customer:3, and no address, and nothing here stands for it. Is it the same person? Yes: `pivotal-sync link hubspot:contact:5 cuid`, and it is given this one's address. No: `pivotal-sync unlink hubspot:contact:5` has its own created");
+}
+
+#[test]
+fn two_who_exchanged_their_addresses_are_told_apart_by_their_names() {
+    let jane = create("home", JANE);
+    let has_it = stranger("a", "away", &[("name", "Joe Roe"), ("email", "jane@acme.com")]);
+    let own = stranger("b", "home", &[("name", "Jane Doe"), ("email", "joe@away.com")]);
+    let there = [has_it.clone(), own.clone(), stranger("c", "away", JANE)];
+    assert_eq!(found(&jane, &there), "a");
+    assert_eq!(namesake(&jane, &has_it, &there), Some(&own));
+    assert_eq!(namesake(&jane, &own, &there[1..]), None, "no other");
+    let mut held = jane;
+    hold_for(&mut held, &has_it, "pivotal:customer:3", Some(&own));
+    let Standing::Held(why) = held.standing else { panic!("{:?}", held.standing) };
+    assert!(why.contains("a 'Joe Roe' has the address jane@acme.com already"), "{why}");
+    assert!(why.contains("Or is it b, who has its name and the address joe@away.com under its own customer?"), "{why}");
+    assert!(
+        why.contains("`pivotal-sync link hubspot:contact:5 a`") && why.contains("link hubspot:contact:5 b`"),
+        "{why}"
+    );
 }

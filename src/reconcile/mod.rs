@@ -56,7 +56,7 @@ pub use explain::{Explained, Fate, RuleTold};
 pub use fingerprint::{anew, fingerprint, fingerprint_of, says_something};
 pub use guard::FREE_DELETES;
 pub use leaving::takes_along;
-pub use lookalike::{Features, features, hold_for, lookalike};
+pub use lookalike::{Features, features, hold_for, lookalike, namesake};
 pub use mailbox::{Claim, Resident, claims, hold_second, ring};
 pub use order::{order, with_urgent};
 pub use plan::moves;

@@ -115,10 +115,9 @@ async fn what_a_link_wrote_is_no_evidence_once_the_link_is_taken_back() {
     desk.ends(0, &format!("link --undo {payer}")).await;
     desk.ends(3, "sync").await;
     let said = desk.ends(3, "status").await.text;
-    assert!(
-        said.contains(&format!("{payer} 'Twin billing' could belong to {one} 'Twin One' or {two} 'Twin Two'")),
-        "{said}"
-    );
+    let both = format!("{payer} 'Twin billing' could belong to {one} 'Twin One' or {two} 'Twin Two'");
+    let (plan, why) = (desk.ends(0, "plan").await.text, desk.ends(0, &format!("why {payer}")).await.text);
+    assert!([said, plan, why].iter().all(|told| told.contains(&both)), "{both}");
     assert_eq!(carrying(&desk, &payer), 0);
 }
 

@@ -119,7 +119,9 @@ impl Desk {
             tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
         let json = serde_json::from_str(&out).unwrap_or_default();
-        Said { code: status.code().unwrap(), text: format!("{out}{err}"), json }
+        let text = format!("{out}{err}");
+        can_be_typed(&text);
+        Said { code: status.code().unwrap(), text, json }
     }
 
     /// Runs a command that must end with this code.
@@ -241,5 +243,17 @@ impl Desk {
         self.sandbox.log.clear();
         let said = self.ends(0, "sync --json").await;
         assert_eq!(said.json["requests"]["pivotal"], 1, "{}", said.text);
+    }
+}
+
+/// Every command that is printed to be typed is whole: it is understood, and nothing in it stands for something else.
+fn can_be_typed(text: &str) {
+    for quoted in text.split('`').skip(1).step_by(2).filter(|quoted| quoted.starts_with("pivotal-sync ")) {
+        let words: Vec<&str> = quoted.split_whitespace().collect();
+        let stands_in = |word: &&str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        let stands_in = words.iter().any(stands_in) && words[1] != "help";
+        let taken = pivotal_sync::cli::typed(words.iter().map(Into::into));
+        let taken = matches!(taken, Ok(_) | Err(pivotal_sync::cli::Exit::Done));
+        assert!(taken && !stands_in, "`{quoted}` cannot be typed: {text}");
     }
 }

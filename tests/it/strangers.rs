@@ -332,3 +332,34 @@ async fn who_moved_away_from_a_customer_that_nobody_selects_is_asked_about_after
     }
     assert!(desk.ends(3, "status").await.text.contains(&format!("link {ann} ")));
 }
+
+/// After a loss each of two who exchanged their addresses looks like the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_exchanged_their_addresses_before_a_store_was_lost_are_asked_about_by_their_names() {
+    let desk = Desk::with("").await;
+    let (one, two) = (desk.company("One", "one.com"), desk.company("Two", "two.com"));
+    let people = [desk.person(&one, "Ann", "ann@one.com"), desk.person(&two, "Bob", "bob@two.com")];
+    desk.ends(0, "sync").await;
+    let there = ["Ann Lee", "Bob Lee"].map(|name| desk.people(name).remove(0));
+    for (person, address) in people.iter().zip(["bob@two.com", "ann@one.com"]) {
+        desk.sandbox.hubspot().set_property(ObjectType::Contact, id(person), "email", address).unwrap();
+    }
+    desk.lose_store();
+    desk.ends(3, "backfill").await;
+    let said = desk.ends(3, "status").await.text;
+    for part in ["'Ann Lee' is to be created, but", "'Bob Lee' has the address bob@two.com already", "who has its name"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for (person, own) in people.iter().zip(&there) {
+        let link = format!("link {person} {own}");
+        assert!(said.contains(&format!("`pivotal-sync {link}")), "{said}");
+        desk.ends(0, &link).await;
+    }
+    desk.ends(0, "sync").await;
+    let pivotal = desk.sandbox.pivotal();
+    let rows = pivotal.visible(Object::Contact).map(|row| (row.id.clone(), row.text("email").unwrap().to_owned()));
+    let found: Vec<_> = rows.collect();
+    let expected = there.into_iter().zip(["bob@two.com", "ann@one.com"].map(str::to_owned)).collect::<Vec<_>>();
+    assert!(expected.iter().all(|row| found.contains(row)) && found.len() == 2, "{found:?}");
+}
