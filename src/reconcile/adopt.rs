@@ -337,7 +337,8 @@ impl Search<'_> {
         let role = |stream: Stream| stream.role();
         let records = self.subject.records.iter().map(|known| &known.record.key);
         let first = records.min_by(|a, b| role(a.stream).cmp(&role(b.stream)).then_with(|| identity::key_order(a, b)));
-        first.map_or_else(|| "REF".to_owned(), ToString::to_string)
+        // What nothing speaks of is never looked for.
+        first.map_or_else(|| self.subject.entity.id.to_string(), ToString::to_string)
     }
 
     /// Every id this account ever had, by the Pivotal field that carries it: a store may have been lost before a merge.

@@ -19,6 +19,22 @@ async fn a_mistyped_property_is_named_with_its_rule_and_what_was_meant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_property_that_names_payers_is_told_by_its_setting() {
+    let desk = Desk::with("").await;
+    let names = "lag = \"0s\"\nstripe_id_properties = [\"stripe_idd\"]\n[stripe]";
+    let config = desk.configuration().replacen("lag = \"0s\"\n[stripe]", names, 1);
+    std::fs::write(desk.folder.path().join("config.toml"), config).unwrap();
+    desk.company("Acme", "acme.com");
+    for line in ["check", "plan"] {
+        let said = desk.ends(2, line).await.text;
+        assert!(
+            said.contains("hubspot.stripe_id_properties names stripe_idd, but the portal has no"),
+            "{line}: {said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_mistyped_later_stops_the_run_before_anything_is_written() {
     let desk = Desk::with("").await;
     let acme = desk.company("Acme", "acme.com");

@@ -31,16 +31,20 @@ fn give(rig: &Rig, contact: &str, address: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_another_contact_has_is_asked_for_once_and_then_rests_as_held() {
-    let rig = Rig::with(portal(1, 2)).await;
+    // Whether two customers may share an address Pivotal alone knows (pivotal-api.md 10.2), so no plan can foresee it.
+    let rig = Rig::with(portal(2, 1)).await;
     rig.pivotal().switches.email_scope = EmailScope::Workspace;
     rig.backfill().await;
     rig.writes();
     let people = contacts(&rig);
-    give(&rig, &people[0], "ann1@company0.com");
+    give(&rig, &people[0], "ann0@company1.com");
     told(&rig, 3, "sync");
     assert_eq!(rig.writes().len(), 1);
     let out = told(&rig, 0, "plan");
-    assert!(out.contains(&format!("hubspot:contact:{} has this address", people[1])), "{out}");
+    assert!(
+        out.contains(&format!("hubspot:contact:{} 'Ann", people[1])) && out.contains("' has this address"),
+        "{out}"
+    );
     assert!(
         out.contains(&format!(
             "`pivotal-sync approve hubspot:contact:{} --config config.toml` sends it again",
@@ -59,7 +63,7 @@ async fn an_address_that_another_contact_has_is_asked_for_once_and_then_rests_as
     assert!(rig.writes().is_empty(), "and rests again");
 
     // Whoever has it gives it up: nobody need approve anything.
-    give(&rig, &people[1], "ann.new@company0.com");
+    give(&rig, &people[1], "ann.new@company1.com");
     told(&rig, 3, "sync");
     told(&rig, 0, "sync");
     let why = told(&rig, 0, &format!("why hubspot:contact:{}", people[0]));

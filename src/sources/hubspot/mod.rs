@@ -174,9 +174,13 @@ impl Hubspot {
 fn unknown_property(shape: &Shape, name: &str, known: &Known) -> String {
     let noun = shape.stream.namespace();
     let meant = known.near(name).map_or_else(String::new, |near| format!(" (did you mean '{near}'?)"));
+    let (who, what) = match shape.reads(name) {
+        true => (format!("a rule reads {noun}.{name}"), "the rule"),
+        false => (format!("hubspot.stripe_id_properties names {name}"), "that"),
+    };
     format!(
-        "a rule reads {noun}.{name}, but the portal has no {noun} property of the internal name '{name}'{meant}: correct the \
-         rule, or create the property in HubSpot"
+        "{who}, but the portal has no {noun} property of the internal name '{name}'{meant}: correct {what}, or create the \
+         property in HubSpot"
     )
 }
 
