@@ -99,9 +99,10 @@ impl ApiError {
     /// The code of a name that rules read and that the source does not have: the configuration is what must be mended.
     pub const UNKNOWN_NAME: &'static str = "unknown_property";
 
-    /// The name that rules read and the source does not have, such as `company.nmae`, where that is what is wrong.
-    pub fn unknown_name(&self) -> Option<&str> {
-        self.field.as_deref().filter(|_| self.code.as_deref() == Some(Self::UNKNOWN_NAME) && self.status.is_none())
+    /// The names that rules read and the source does not have, such as `company.nmae`; none where something else is wrong.
+    pub fn unknown_names(&self) -> Vec<&str> {
+        let is_that = self.code.as_deref() == Some(Self::UNKNOWN_NAME) && self.status.is_none();
+        self.field.as_deref().filter(|_| is_that).map(|names| names.split(", ").collect()).unwrap_or_default()
     }
 
     /// The error as a log may hold it: without the API's own words, which quote what was sent, names and addresses included.

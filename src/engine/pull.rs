@@ -62,10 +62,11 @@ impl Engine {
                 Err(Stopped::Source(error)) => {
                     tell::stopped(stream, &error);
                     counts.bare = Some(error.bare());
-                    counts.misnamed = error.unknown_name().is_some();
-                    counts.error = Some(match error.unknown_name() {
-                        Some(name) => self.misnamed(name, &error.message),
-                        None => format!("{error}; {}", api_hint(&error)),
+                    let names = error.unknown_names();
+                    counts.misnamed = !names.is_empty();
+                    counts.error = Some(match names.as_slice() {
+                        [] => format!("{error}; {}", api_hint(&error)),
+                        names => self.misnamed(names, &error.message),
                     });
                     true
                 }
@@ -83,9 +84,10 @@ impl Engine {
         Ok(all)
     }
 
-    /// Which rules read a name that their source does not have, and what it says of that.
-    fn misnamed(&self, name: &str, said: &str) -> String {
-        match self.reconciler.readers(name).join(" and ") {
+    /// Which rules read names that their source does not have, and what it says of that.
+    fn misnamed(&self, names: &[&str], said: &str) -> String {
+        let rules: Vec<String> = names.iter().flat_map(|name| self.reconciler.readers(name)).collect();
+        match rules.join(" and ") {
             rules if rules.is_empty() => said.to_owned(),
             rules => format!("{rules}: {said}"),
         }

@@ -5,14 +5,26 @@ use super::desk::Desk;
 /// hubspot-api.md trap 19: the portal answers nothing and says nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistyped_property_is_named_with_its_rule_and_what_was_meant() {
-    let desk = Desk::with("[customers.fields]\nname = \"company.name\"\ndomain = \"company.domian\"\n").await;
+    let desk = Desk::with(
+        "[customers.fields]\nname = \"company.name\"\ndomain = \"company.domian\"\nplan = \"company.tier\"\n",
+    )
+    .await;
     desk.company("Acme", "acme.com");
     for line in ["check", "plan", "sync", "backfill"] {
         let said = desk.ends(2, line).await.text;
-        for part in ["customers.fields.domain", "company.domian", "did you mean 'domain'?", "correct the rule"] {
+        for part in [
+            "customers.fields.domain",
+            "customers.fields.plan",
+            "company.domian",
+            "did you mean 'domain'?",
+            "correct the rule",
+        ] {
             assert!(said.contains(part), "{line}: {part}: {said}");
         }
     }
+    // Told once.
+    let said = desk.ends(3, "status").await.text;
+    assert_eq!(said.matches("did you mean 'domain'?").count(), 1, "{said}");
     let said = desk.ends(2, "sync --json").await;
     assert_eq!((&said.json["status"], &said.json["error"]["kind"]), (&"failed".into(), &"config".into()));
     assert_eq!(desk.writes(), 0);

@@ -117,7 +117,10 @@ fn heading(kind: FindingKind, number: u64) -> String {
         FindingKind::PutBack => format!("{fields} changed by somebody in Pivotal, though the source has the last word"),
         FindingKind::Ids => format!("{} changed by somebody", counted(number, "source id")),
         FindingKind::Stranger => {
-            format!("{} of another maker, with ids of source records", counted(number, "customer"))
+            format!(
+                "{} with the id of a source record that is another's here, or nobody's",
+                counted(number, "customer")
+            )
         }
     }
 }

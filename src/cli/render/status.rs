@@ -56,8 +56,11 @@ impl StatusView {
         }
         let mut said: Vec<String> =
             report.and_then(|r| r.error.as_ref()).map(|e| e.message.clone()).into_iter().collect();
+        // What ended the run may say already why a stream did not come to its end.
+        let ended = said.first().cloned().unwrap_or_default();
         said.extend(report.into_iter().flat_map(|r| &r.streams).filter_map(|(stream, counts)| {
-            counts.error.as_ref().map(|error| format!("{stream} stopped early: {error}"))
+            let error = counts.error.as_ref().filter(|error| !ended.contains(error.as_str()))?;
+            Some(format!("{stream} stopped early: {error}"))
         }));
         let cut_off = run.status == RunStatus::Running && !self.facts.in_use;
         if cut_off || (said.is_empty() && matches!(run.status, RunStatus::Failed | RunStatus::Interrupted)) {

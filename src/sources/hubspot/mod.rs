@@ -143,8 +143,9 @@ impl Hubspot {
         }
         let known = self.ask_known(shape).await?;
         let unknown = shape.unknown(&known);
-        if let Some(name) = unknown.first() {
-            let field = format!("{}.{name}", shape.stream.namespace());
+        if !unknown.is_empty() {
+            let names = unknown.iter().map(|name| format!("{}.{name}", shape.stream.namespace()));
+            let field = names.collect::<Vec<_>>().join(", ");
             let all: Vec<String> = unknown.iter().map(|name| unknown_property(shape, name, &known)).collect();
             return Err(self.api.refused(shape, field, all.join("; ")));
         }
