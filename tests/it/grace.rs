@@ -22,6 +22,8 @@ async fn a_day_passes(desk: &Desk) {
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     for sql in [
         "UPDATE record SET gone_at = strftime('%Y-%m-%dT%H:%M:%fZ', gone_at, '-1 day') WHERE gone_at IS NOT NULL",
+        "UPDATE entity SET unselected_since = strftime('%Y-%m-%dT%H:%M:%fZ', unselected_since, '-1 day')
+         WHERE unselected_since IS NOT NULL",
         "UPDATE entity SET look_at = strftime('%Y-%m-%dT%H:%M:%fZ', look_at, '-1 day') WHERE look_at IS NOT NULL",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
@@ -64,5 +66,25 @@ async fn what_it_said_goes_once_the_grace_is_over_though_nothing_changes_meanwhi
     assert_eq!((desk.writes(), desk.customers()), (1, 1));
     assert!(desk.customer(BY_COMPANY, &id).is_none());
     assert_eq!(desk.customer(BY_PAYER, &payer).unwrap().1["name"], json!("Beacon Billing"));
+    desk.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_nothing_else_selects_is_gone_after_one_grace_and_not_two() {
+    let (desk, id, _) = paying().await;
+    let file = desk.folder.path().join("config.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let config =
+        config.replace("where = \"company.name or stripe.name\"", "where = \"company.name\"\non_leave = \"delete\"");
+    std::fs::write(&file, config).unwrap();
+    desk.sandbox.log.clear();
+    let said = desk.ends(0, "plan").await.text;
+    assert!(said.contains("1 customer to be deleted when the grace is over"), "{said}");
+    desk.ends(0, "sync").await;
+    assert_eq!((desk.writes(), desk.customers()), (0, 1), "meanwhile it stays as it is");
+    assert!(desk.customer(BY_COMPANY, &id).is_some());
+    a_day_passes(&desk).await;
+    desk.ends(0, "sync").await;
+    assert_eq!((desk.writes(), desk.customers()), (1, 0));
     desk.is_quiet().await;
 }
