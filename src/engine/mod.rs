@@ -51,6 +51,7 @@ mod run;
 mod saved;
 mod settled;
 mod shelve;
+mod slugs;
 mod stages;
 mod strays;
 mod tell;

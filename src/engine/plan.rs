@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
 
-use crate::domain::{Approval, EntityId, Kind, Mirror, MirrorState, Operation, PivotalId, Timestamp};
+use crate::domain::{Approval, EntityId, Kind, Mirror, Operation, PivotalId, Timestamp};
 use crate::reconcile::{
     Adoption, Clearing, Decision, Desired, Note, Subject, Wanted, fingerprint_of, order, wait_for_clearing, with_urgent,
 };
 use crate::store::{Look, OperationId};
 
-use super::candidates::{candidate, exists};
+use super::candidates::candidate;
 use super::metadata::Metadata;
 use super::parents::{Parents, subject};
 use super::recover::wait_for_lost_answers;
+use super::slugs::creates;
 use super::strays::tell_strays;
 use super::{Engine, EngineError, Event, Run, tell};
 
@@ -224,7 +225,7 @@ impl Engine {
         tell_strays(&self.store, &self.reconciler, &subjects, &mut desired).await?;
         let there = self.there(kind, &subjects, &desired, draft).await?;
         let homes = self.homes_of_deals(&subjects, &desired, &there, draft).await?;
-        let taken = self.slugs_taken(kind, &subjects, &desired, draft).await?;
+        let slugs = self.slugs_taken(kind, &subjects, &desired, draft).await?;
         let mut looks = Vec::with_capacity(subjects.len());
         let mut in_step = Vec::new();
         let mut lapsed = Vec::new();
@@ -237,12 +238,17 @@ impl Engine {
             if let Some(settled) = homes.settle(subject, adoption.as_ref(), &beside) {
                 desired.wanted = self.desire(&settled, &draft.parents, metadata, now).wanted;
             }
-            let desired = &there.without_ids_of_others(desired, adoption.as_ref());
+            let mut desired = there.without_ids_of_others(desired, adoption.as_ref());
+            let is_created = creates(kind, subject, &desired, adoption.as_ref());
+            if is_created && !matches!(adoption, Some(Adoption::Held(_))) {
+                slugs.tell_namesakes(subject, &mut desired, &draft.taken);
+            }
+            let desired = &desired;
             if let Some(Adoption::Take(found)) = &adoption {
                 draft.taken.insert(found.id.clone(), subject.entity.id);
             }
-            let slug = creates(kind, subject, desired, adoption.as_ref()).then(|| {
-                let is_taken = |slug: &str| taken.contains(slug) || draft.slugs.contains(slug);
+            let slug = is_created.then(|| {
+                let is_taken = |slug: &str| slugs.taken.contains(slug) || draft.slugs.contains(slug);
                 self.reconciler.slug(subject, &desired.name, &is_taken)
             });
             let decision = self.reconciler.decide(subject, desired, adoption.as_ref(), slug.as_deref(), draft.now);
@@ -292,35 +298,6 @@ impl Engine {
         let beside = beside.map(|row| candidate(row, &HashMap::new()));
         beside.fold(desired, |desired, other| desired.without_ids_of(&other))
     }
-
-    /// Of the slugs that customers would be created under, those that others have.
-    async fn slugs_taken(
-        &self,
-        kind: Kind,
-        subjects: &[Subject],
-        desired: &[Desired],
-        draft: &mut Drafting,
-    ) -> Result<HashSet<String>, EngineError> {
-        if kind != Kind::Customer {
-            return Ok(HashSet::new());
-        }
-        let created: Vec<(&Subject, &Desired)> =
-            subjects.iter().zip(desired).filter(|(subject, desired)| creates(kind, subject, desired, None)).collect();
-        let slugs: Vec<String> =
-            created.iter().map(|(subject, desired)| self.reconciler.slug(subject, &desired.name, &|_| false)).collect();
-        if slugs.is_empty() {
-            return Ok(HashSet::new());
-        }
-        // What comes back after a person deleted it: who has its slug by now nobody was asked yet.
-        let comes_back = |subject: &Subject| exists(subject) && !subject.entity.approval.0.is_empty();
-        if draft.asking == Asking::Everything && created.iter().any(|(subject, _)| comes_back(subject)) {
-            self.walk_news(Kind::Customer).await?;
-            draft.asking = Asking::NoNews;
-        }
-        let lost = created.iter().map(|(subject, _)| *subject).filter(|subject| exists(subject));
-        let own: Vec<EntityId> = lost.map(|subject| subject.entity.id).collect();
-        Ok(self.store.slugs_in_use(&slugs, &own).await?)
-    }
 }
 
 /// Names what differs, in the configuration's words.
@@ -332,14 +309,6 @@ fn changed_rules(before: &BTreeMap<String, String>, now: &BTreeMap<String, Strin
         [] => "this version reads the rules differently; everything was looked at again".to_owned(),
         names => format!("rules changed since the last look: {}", names.join(", ")),
     }
-}
-
-fn creates(kind: Kind, subject: &Subject, desired: &Desired, adoption: Option<&Adoption>) -> bool {
-    let lost = subject.entity.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Lost);
-    kind == Kind::Customer
-        && (lost || !exists(subject))
-        && matches!(desired.wanted, Wanted::Yes(_))
-        && !matches!(adoption, Some(Adoption::Take(_)))
 }
 
 fn unwanted(wanted: &Wanted) -> Option<String> {

@@ -23,6 +23,7 @@ mod leaving;
 mod limits;
 mod lookalike;
 mod mailbox;
+mod namesake;
 mod order;
 mod owner;
 mod place;

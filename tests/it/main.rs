@@ -38,6 +38,7 @@ mod metadata;
 mod misnamed;
 mod moved_deals;
 mod named;
+mod namesakes;
 mod nights;
 mod offline;
 mod onboardings;
