@@ -292,6 +292,9 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Says whether what is sent from now on, by the writer too, is in a hurry: then a share of the limit is its own.
+    fn hurry(&self, _hurried: bool) {}
+
     /// What the limit still counts.
     fn pace(&self) -> PaceMemory;
 

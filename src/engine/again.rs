@@ -21,7 +21,7 @@ const MOST_BETWEEN: Duration = Duration::from_secs(30);
 /// Of the time, one part in so many is spent on planning again at most, however many triggers come.
 const SHARE: u32 = 10;
 /// As long as this Pivotal's own news are not asked for again within one run.
-const NEWS_KEEP: Duration = Duration::from_secs(60);
+pub(super) const NEWS_KEEP: Duration = Duration::from_secs(600);
 
 /// What a run under way is to take in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,14 @@ pub(super) struct Turns {
     not_before: Instant,
     /// When Pivotal's news were last asked for.
     news_at: Instant,
+    /// The same of its onboardings, once they were.
+    pub(super) onboardings_at: Option<Instant>,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { seen: 0, not_before: now, news_at: now }
+        Self { seen: 0, not_before: now, news_at: now, onboardings_at: None }
     }
 }
 
@@ -89,7 +91,9 @@ impl Engine {
         run: &mut Run,
     ) -> Result<(), EngineError> {
         while let Some(turn) = self.apply(writer, planned, true, run).await? {
-            planned = match self.take_turn(turn, writer, ask, run).await {
+            let turned = self.take_turn(turn, writer, ask, run).await;
+            self.target.hurry(false);
+            planned = match turned {
                 // What was done so far is told as usual.
                 Err(EngineError::Interrupted) => {
                     self.store.close_planned(run.report.run, NOT_REACHED).await?;
@@ -109,6 +113,7 @@ impl Engine {
         ask: &Ask,
         run: &mut Run,
     ) -> Result<Vec<Planned>, EngineError> {
+        self.target.hurry(true);
         // A create whose answer was lost a moment ago must not be made afresh.
         self.recover(writer, run).await?;
         match turn {

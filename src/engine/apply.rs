@@ -20,7 +20,7 @@ use super::halt::Shared;
 use super::outcome::{Verdict, adopted_as_is, consequence, unread, written};
 use super::plan::Planned;
 use super::settled::sends;
-use super::stages::{Group, clearing, group};
+use super::stages::{Group, clearing, group, is_urgent};
 use super::{Engine, EngineError, Event, NOT_REACHED, Run};
 
 /// Why an operation that was committed was not sent, though the run goes on.
@@ -114,8 +114,10 @@ impl Engine {
         for stage in stages {
             let count = groups.iter().take_while(|g| g.stage == stage).count();
             let rest = groups.split_off(count);
+            self.target.hurry(is_urgent(stage));
             self.apply_stage(shared, std::mem::replace(&mut groups, rest), run).await?;
         }
+        self.target.hurry(false);
         self.try_again(shared, run).await
     }
 

@@ -4,6 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokio::time::Instant;
+
 use crate::domain::{Kind, PivotalId, SourceKey};
 use crate::reconcile::{Adoption, Desired, Known, Subject, Wanted};
 use crate::store::RemoteQuery;
@@ -93,11 +95,12 @@ impl Engine {
         Ok(records.filter(|known| keys.contains(&known.record.key) && known.counts()).collect())
     }
 
-    /// Pivotal's newest onboardings, once a plan.
+    /// Pivotal's newest onboardings, once a plan, and not with every turn of a long run.
     pub(super) async fn know_onboardings(&self, draft: &mut Drafting) -> Result<(), EngineError> {
         if draft.asking != Asking::Nothing && !draft.knows_onboardings {
             self.walk_news(Kind::Onboarding).await?;
             draft.knows_onboardings = true;
+            draft.onboardings_at = Some(Instant::now());
         }
         Ok(())
     }

@@ -265,6 +265,7 @@ impl Engine {
 
     async fn begin(&self, ask: &Ask) -> Result<Run, EngineError> {
         let now = Utc::now();
+        self.target.hurry(false);
         let id: RunId = self.store.begin_run(&self.lock, ask.kind, &ask.asked_by, now).await?;
         let report = Report { notes: self.reconciler.findings(), ..Report::begun(id, ask.kind, now) };
         Ok(Run::new(report, self.spent()))

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::Utc;
+use tokio::time::Instant;
 
 use crate::domain::{Approval, EntityId, Kind, Mirror, Operation, PivotalId, Timestamp};
 use crate::reconcile::{
@@ -10,6 +11,7 @@ use crate::reconcile::{
 };
 use crate::store::{Look, OperationId};
 
+use super::again::NEWS_KEEP;
 use super::candidates::candidate;
 use super::metadata::Metadata;
 use super::parents::{Parents, subject};
@@ -75,6 +77,8 @@ pub(super) struct Drafting {
     pub(super) asking: Asking,
     /// Whether Pivotal's newest onboardings were asked for.
     pub(super) knows_onboardings: bool,
+    /// When this plan asked for them.
+    pub(super) onboardings_at: Option<Instant>,
     /// Whether the store was put back from a backup, and not compared with Pivotal since.
     pub(super) put_back: bool,
     looked_at: u64,
@@ -99,7 +103,8 @@ impl Engine {
             taken: HashMap::new(),
             slugs: HashSet::new(),
             asking,
-            knows_onboardings: false,
+            knows_onboardings: run.turns.onboardings_at.is_some_and(|at| at.elapsed() < NEWS_KEEP),
+            onboardings_at: None,
             put_back: self.put_back().await?.is_some(),
             looked_at: 0,
         };
@@ -115,7 +120,8 @@ impl Engine {
         let doubted = self.doubted(scope, &draft.operations).await?;
         draft.operations.extend(torn.into_iter().chain(doubted));
         wait_for_lost_answers(&mut draft.operations, &run.unknown);
-        let Drafting { operations, mirrors, approvals, .. } = draft;
+        let Drafting { operations, mirrors, approvals, onboardings_at, .. } = draft;
+        run.turns.onboardings_at = onboardings_at.or(run.turns.onboardings_at);
         self.write_down(operations, mirrors, &approvals, asking, run).await
     }
 

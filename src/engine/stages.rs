@@ -61,6 +61,11 @@ fn stage(operation: &Operation, urgent: bool) -> u16 {
     FIRST + if urgent { within } else { 20 + within }
 }
 
+/// Whether a stage is one of the urgent.
+pub(super) const fn is_urgent(stage: u16) -> bool {
+    stage >= FIRST && stage < FIRST + 20
+}
+
 /// What of a plan is given up before it is taken on.
 pub(super) fn clearing(plan: &[Operation], planned: &[Planned]) -> Clearing {
     let mirrors = planned.iter().filter_map(|planned| Some((plan[planned.at].entity, planned.mirror.as_ref()?)));

@@ -4,9 +4,13 @@
 //! before its answer reached us, so when our slot is free again the server's is too: no window is ever above the limit, and
 //! no latency has to be guessed. What the server has counted beyond our own requests is somebody else's use of the key, and
 //! takes up slots of ours until a window has passed.
+//!
+//! Long work would take every slot of a window at once, and whoever comes then with something urgent would wait for the next one.
+//! So what is in a hurry may use half of the reserve, and long work leaves it one slot in sixty where no reserve would.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -47,6 +51,8 @@ const GUARD: Duration = Duration::from_millis(100);
 const LONGEST_TRIP: Duration = Duration::from_secs(60);
 /// The pause after a 429 that names none, unless the window is shorter.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(5);
+/// Of the slots that may be used, one in so many is left to what is in a hurry.
+const LANE: u32 = 60;
 /// The longest pause a 429 can impose on everybody.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
@@ -58,6 +64,8 @@ pub struct Gate {
     turnstile: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     changed: Notify,
+    /// Whether what leaves now is in a hurry.
+    hurried: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -102,7 +110,13 @@ impl Gate {
             frozen_until: None,
             probe: false,
         };
-        Self { pace, turnstile: tokio::sync::Mutex::new(()), state: Mutex::new(state), changed: Notify::new() }
+        Self {
+            pace,
+            turnstile: tokio::sync::Mutex::new(()),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            hurried: AtomicBool::new(false),
+        }
     }
 
     /// Waits until one more request may leave, and takes its slot.
@@ -210,19 +224,37 @@ impl Gate {
         Some(until.saturating_duration_since(now))
     }
 
+    /// Says whether what leaves from now on is in a hurry: what a person or an event waits for, in the middle of long work.
+    pub fn hurry(&self, hurried: bool) {
+        if self.hurried.swap(hurried, Ordering::Relaxed) != hurried {
+            self.changed.notify_waiters();
+        }
+    }
+
     /// The limit the server last named.
     pub fn limit(&self) -> Option<u32> {
         self.with(|state| state.limit)
     }
 
+    /// Slots that long work may use.
     fn allowed(&self, state: &State) -> Option<u32> {
-        let reserved =
-            |limit: u32| limit - (u64::from(limit) * u64::from(self.pace.reserve_percent)).div_ceil(100) as u32;
-        let allowed = match (state.limit.map(reserved), self.pace.ceiling) {
+        let most = self.allowed_in_a_hurry(state)?;
+        let unreserved = state.limit.map_or(most, |limit| limit - self.reserved(limit));
+        Some(unreserved.min(most - most / LANE).max(1))
+    }
+
+    /// Slots that may be used at all.
+    fn allowed_in_a_hurry(&self, state: &State) -> Option<u32> {
+        let limit = state.limit.map(|limit| limit - self.reserved(limit) / 2);
+        let allowed = match (limit, self.pace.ceiling) {
             (Some(limit), Some(ceiling)) => Some(limit.min(ceiling)),
             (limit, ceiling) => limit.or(ceiling),
         };
         allowed.map(|n| n.max(1))
+    }
+
+    fn reserved(&self, limit: u32) -> u32 {
+        (u64::from(limit) * u64::from(self.pace.reserve_percent)).div_ceil(100) as u32
     }
 
     fn decide(&self, state: &mut State, now: Instant) -> Decision {
@@ -246,7 +278,11 @@ impl Gate {
     /// What there is to wait for when every slot is taken.
     fn full(&self, state: &State, now: Instant) -> Option<Decision> {
         // The one that goes first to see may use the reserve: what is remembered of the limit may be out of date.
-        let allowed = if state.known { self.allowed(state) } else { state.limit }?;
+        let allowed = match (state.known, self.hurried.load(Ordering::Relaxed)) {
+            (false, _) => state.limit,
+            (true, true) => self.allowed_in_a_hurry(state),
+            (true, false) => self.allowed(state),
+        }?;
         (state.taken(now) >= allowed).then(|| match state.answered.get(state.free(now)) {
             Some(oldest) => Decision::WaitUntil(*oldest + state.window + GUARD),
             None => Decision::WaitForAnswer,

@@ -137,6 +137,32 @@ fn the_reserve_and_the_ceiling_are_kept() {
     assert!((294..=300).contains(&sent), "{sent}");
 }
 
+/// Long work takes all it may, and what is urgent still goes out at once: within the limit, the ceiling, and half of the reserve.
+#[test]
+fn what_is_in_a_hurry_goes_out_in_the_middle_of_long_work() {
+    for (reserve, ceiling, limit, long, urgent) in
+        [(10, None, 60, 54, 3), (10, None, 600, 540, 30), (0, None, 60, 59, 1), (10, Some(120), 600, 118, 2)]
+    {
+        run(async {
+            let gate = Gate::new(pace(reserve, ceiling));
+            let start = Instant::now();
+            let (mut used, waits) = (0, Duration::from_secs(1));
+            let mut use_up = async |in_a_hurry: bool| {
+                gate.hurry(in_a_hurry);
+                let before = used;
+                while let Ok(ticket) = tokio::time::timeout(waits, gate.pass()).await {
+                    used += 1;
+                    gate.answered(ticket, None, &headers(limit, limit - used));
+                }
+                used - before
+            };
+            assert_eq!((use_up(false).await, use_up(true).await), (long, urgent), "{reserve} {ceiling:?} {limit}");
+            assert_eq!(use_up(false).await, 0);
+            assert!(start.elapsed() < WINDOW);
+        });
+    }
+}
+
 #[test]
 fn what_others_have_used_is_left_out() {
     run(async {
@@ -144,10 +170,15 @@ fn what_others_have_used_is_left_out() {
         let ticket = gate.pass().await;
         gate.answered(ticket, None, &headers(60, 19)); // 41 counted, one of them ours
         let start = Instant::now();
-        for _ in 0..19 {
+        // The last of them is left to what is in a hurry.
+        for _ in 0..18 {
             let ticket = gate.pass().await;
             gate.answered(ticket, None, &HeaderMap::new());
         }
+        gate.hurry(true);
+        let ticket = gate.pass().await;
+        gate.answered(ticket, None, &HeaderMap::new());
+        gate.hurry(false);
         assert_eq!(start.elapsed(), Duration::ZERO, "what is left goes out at once");
         let _next = gate.pass().await;
         assert!(start.elapsed() >= WINDOW);

@@ -97,6 +97,12 @@ impl Target for PivotalReader {
         self.api.client.gate(0).and_then(|gate| gate.wait())
     }
 
+    fn hurry(&self, hurried: bool) {
+        if let Some(gate) = self.api.client.gate(0) {
+            gate.hurry(hurried);
+        }
+    }
+
     fn pace(&self) -> PaceMemory {
         self.api.client.gate(0).map(|gate| gate.memory()).unwrap_or_default()
     }

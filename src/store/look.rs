@@ -178,7 +178,8 @@ impl Store {
                       (SELECT json_object('choice', d.choice, 'pivotal_id', d.pivotal_id, 'decided_at', d.decided_at)
                        FROM decision d WHERE d.stream = r.stream AND d.external_id = r.external_id) AS "chosen: String"
                FROM (SELECT o.id, o.parent_id AS customer FROM json_each(?1) j
-                     CROSS JOIN entity o ON o.parent_id = j.value AND o.object = 'onboarding' AND o.pivotal_id IS NULL
+                     CROSS JOIN entity o INDEXED BY entity_by_parent
+                       ON o.parent_id = j.value AND o.object = 'onboarding' AND o.pivotal_id IS NULL
                      UNION ALL
                      SELECT o.id, c.id FROM json_each(?1) j CROSS JOIN entity c ON c.id = j.value
                      CROSS JOIN entity o ON o.pivotal_parent = c.pivotal_id AND o.object = 'onboarding'
