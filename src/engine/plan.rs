@@ -148,7 +148,7 @@ impl Engine {
         let tripped = self.reconciler.guard(&mut operations, &population, &earlier, &approved);
         self.tell_tripped(&tripped, &operations, run).await?;
         wait_for_clearing(&mut operations);
-        self.ask_for_statuses(&mut operations, &mut mirrors, asking, run).await?;
+        self.ask_first(&mut operations, &mut mirrors, asking, run).await?;
         self.tell_who_goes_along(&mut operations).await?;
         self.tell_where_they_move(&mut operations, &mirrors).await?;
         tell::planned(&operations);

@@ -1,20 +1,20 @@
-//! Asks Pivotal for the status of a customer before that is archived, or no longer is: people set it too.
+//! Asks Pivotal what it says before a customer is archived, or no longer is, and before a field is filled that is filled only
+//! where it is empty: people set these too.
 
 use std::collections::{HashMap, HashSet};
 
 use futures::StreamExt;
 use futures::stream::iter;
 
-use crate::domain::{Action, EntityId, Fault, Kind, Mirror, Operation, RunKind, Standing};
-use crate::reconcile::turns_on_status;
+use crate::domain::{Action, EntityId, Fault, Mirror, Operation, RunKind, Standing};
 
 use super::plan::Asking;
 use super::{Engine, EngineError, Run};
 
 impl Engine {
-    /// Fits what is about to be archived or taken back to what Pivotal says now; what is left with nothing to change goes off the
+    /// Fits what is about to be archived, taken back or filled to what Pivotal says now; what is left with nothing to change goes off the
     /// plan. What a plan alone learns it forgets again, so that the run that follows tells it too.
-    pub(super) async fn ask_for_statuses(
+    pub(super) async fn ask_first(
         &self,
         operations: &mut Vec<Operation>,
         mirrors: &mut HashMap<EntityId, Mirror>,
@@ -26,14 +26,14 @@ impl Engine {
             return Ok(());
         }
         let asks = |(at, operation): (usize, &Operation)| {
-            let turns = operation.is_ready() && turns_on_status(operation);
-            operation.pivotal_id().filter(|_| turns).map(|id| (at, id.clone()))
+            let asks = operation.is_ready() && self.reconciler.asks_first(operation);
+            operation.pivotal_id().filter(|_| asks).map(|id| (at, operation.kind, id.clone()))
         };
         let asked: Vec<_> = operations.iter().enumerate().filter_map(asks).collect();
         if asked.is_empty() {
             return Ok(());
         }
-        let found = iter(asked).map(|(at, id)| async move { (at, self.target.get(Kind::Customer, &id).await) });
+        let found = iter(asked).map(|(at, kind, id)| async move { (at, self.target.get(kind, &id).await) });
         let found: Vec<_> = self.or_stop(found.buffered(self.concurrency.max(1)).collect()).await?;
         let mut corrected = Vec::new();
         for (at, found) in found {
@@ -43,7 +43,8 @@ impl Engine {
                 Err(error) if error.fault == Fault::NotFound => continue,
                 Err(error) if error.fault.is_passing() => {
                     // One that cannot be asked about stops no other.
-                    operations[at].standing = Standing::Waiting(format!("its status could not be asked for: {error}"));
+                    operations[at].standing =
+                        Standing::Waiting(format!("Pivotal could not be asked what it says of it: {error}"));
                     continue;
                 }
                 Err(error) => return Err(error.into()),

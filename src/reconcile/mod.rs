@@ -63,7 +63,7 @@ pub use order::{order, with_urgent};
 pub use plan::moves;
 pub use rift::Rift;
 pub use settings::*;
-pub use shelf::{Shelved, turns_on_status};
+pub use shelf::Shelved;
 pub use types::*;
 pub use undo::{Done, Inverse, Past};
 
@@ -318,9 +318,19 @@ impl Reconciler {
         !approval.0.is_empty() && !operations.iter().any(is_owed) && (operations.is_empty() || !comes_again)
     }
 
-    /// Fits an operation that archives a customer or takes that back ([`turns_on_status`]) to what Pivotal says of it.
+    /// Whether Pivotal is to be asked what it says of an object before an operation changes it: one that archives a customer or
+    /// takes that back, or fills what a person may have filled.
+    pub fn asks_first(&self, operation: &Operation) -> bool {
+        shelf::turns_on_status(operation) || owner::fills(&self.settings, operation)
+    }
+
+    /// Fits such an operation to what Pivotal says of the object.
     pub fn meet(&self, operation: &mut Operation, mirror: &Mirror, there: &Fields) -> Option<Shelved> {
-        shelf::meet(&self.settings, operation, mirror, there)
+        let filled = owner::leave_filled(&self.settings, operation, mirror, there);
+        let left = filled.map(|(written, found)| Mirror { written, found, ..mirror.clone() });
+        let turns = shelf::turns_on_status(operation);
+        let met = turns.then(|| shelf::meet(&self.settings, operation, left.as_ref().unwrap_or(mirror), there));
+        met.flatten().or_else(|| left.map(|left| Shelved { written: left.written, found: left.found, note: None }))
     }
 
     /// Holds all operations of a kind and verb of which there are more than `[guard]` allows, but for those `approved` by a

@@ -3,15 +3,16 @@
 //! | owner | at creation | when the desired value changes | at adoption |
 //! | --- | --- | --- | --- |
 //! | `source`, `report` | sent | sent | sent if it differs |
-//! | `fill-if-empty` | sent | sent only where the mirror holds nothing | sent only where nothing was found |
+//! | `fill-if-empty` | sent | sent only where Pivotal holds nothing, which it is asked for first | sent only where nothing was found |
 //! | `pivotal` | sent | never | never |
 //!
-//! `source` and `report` part ways only in an audit. The mirror is what was last written or found: what a person has typed
-//! into an empty field since then shows only in an audit, too.
+//! `source` and `report` part ways only in an audit. The mirror is what was last written or found: what a person has typed since
+//! then into a field that is theirs shows only in an audit, too.
 
-use crate::domain::{Changes, Fields, Kind, Mirror, Origin};
+use crate::domain::{Action, Changes, Fields, Kind, Mirror, Operation, Origin};
 
 use super::limits;
+use super::plan::differs;
 use super::settings::{Owner, Settings};
 
 /// Who has the last word on a field. A customer's status is never empty in Pivotal, so filling it if it is empty comes to
@@ -42,6 +43,41 @@ pub(super) fn allowed(settings: &Settings, kind: Kind, mut changes: Changes) -> 
         Owner::Pivotal => false,
     });
     changes
+}
+
+/// Whether a change fills a field that may have been filled by a person since it was last seen.
+pub(super) fn fills(settings: &Settings, operation: &Operation) -> bool {
+    let mut changed = match &operation.action {
+        Action::Update { changes, .. } => changes.0.keys(),
+        _ => return false,
+    };
+    changed.any(|field| owner_of(settings, operation.kind, field) == Owner::FillIfEmpty)
+}
+
+/// Leaves to Pivotal what it says of such fields; the change may have nothing left. Answers what the mirror is to hold then.
+pub(super) fn leave_filled(
+    settings: &Settings,
+    operation: &mut Operation,
+    mirror: &Mirror,
+    there: &Fields,
+) -> Option<(Fields, Fields)> {
+    let kind = operation.kind;
+    let Action::Update { changes, .. } = &mut operation.action else { return None };
+    let (mut written, mut found) = (mirror.written.clone(), mirror.found.clone());
+    let before = changes.0.len();
+    changes.0.retain(|field, _| {
+        let is_theirs = owner_of(settings, kind, field) == Owner::FillIfEmpty;
+        let Some(says) = there.get(field).filter(|says| is_theirs && !says.is_null()) else { return true };
+        let says = limits::as_found(kind, field, says);
+        written.0.insert(field.clone(), says.clone());
+        found.0.insert(field.clone(), says);
+        false
+    });
+    if changes.0.len() == before {
+        return None;
+    }
+    operation.reason = differs(changes);
+    Some((written, found))
 }
 
 /// Taking over an object: what of it the mirror begins with, and what changes. Adoption never takes over what it does not

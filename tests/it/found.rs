@@ -77,3 +77,32 @@ async fn an_audit_leaves_a_found_field_that_its_source_emptied() {
     assert_eq!(desk.says(&acme, "domain"), "hand.com");
     desk.is_quiet().await;
 }
+
+/// `fill-if-empty` never goes over a value, also not over one that a person typed in since it was last seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_filled_meanwhile_is_not_filled_again() {
+    let desk = Desk::with(
+        "[customers.fields]\nplan = \"company.industry\"\n[customers.owner]\nplan = \"fill-if-empty\"\n\
+         [contacts.owner]\ntitle = \"fill-if-empty\"\n",
+    )
+    .await;
+    let (acme, beta) = (desk.company("Acme", "acme.com"), desk.company("Beta", "beta.com"));
+    desk.ends(0, "sync").await;
+    desk.edit(&acme, "plan", "By hand");
+    for company in [&acme, &beta] {
+        desk.set(company, "industry", "RETAIL");
+    }
+    desk.set(&acme, "name", "Acme Inc");
+    let plan = desk.ends(0, "plan").await.text;
+    assert_eq!(plan.matches("RETAIL").count(), 1, "{plan}");
+    desk.ends(0, "sync").await;
+    assert_eq!((desk.says(&acme, "plan"), desk.says(&beta, "plan")), (json!("By hand"), json!("RETAIL")));
+    assert_eq!(desk.says(&acme, "name"), json!("Acme Inc"));
+    // From then on it is known, and Pivotal is not asked again.
+    desk.set(&acme, "industry", "FOOD");
+    desk.sandbox.log.clear();
+    desk.ends(0, "sync").await;
+    let asked = desk.sandbox.log.entries().into_iter().filter(|e| e.api == "pivotal" && e.path.contains("/customers/"));
+    assert_eq!((asked.count(), desk.writes()), (0, 0));
+    desk.is_quiet().await;
+}
