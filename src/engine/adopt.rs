@@ -13,7 +13,7 @@ use super::{Engine, EngineError, Event};
 const NEWS_OVERLAP: TimeDelta = TimeDelta::minutes(5);
 
 /// Set when the walk could not see all of a millisecond (pivotal-api.md 6, the tie hazard).
-const INCOMPLETE: &str = "walk_incomplete";
+pub(super) const INCOMPLETE: &str = "walk_incomplete";
 
 impl Engine {
     /// Walks all customers, unless that was done before: then answers false. Resumes where a killed walk stopped.
@@ -50,7 +50,7 @@ impl Engine {
         let doubt = self.store.fact(INCOMPLETE).await?;
         Ok(doubt.map(|_| {
             "Pivotal holds more customers of one and the same millisecond than it shows on a page, so some may not have been \
-             seen, and would be created again: compare the plan with Pivotal before you apply it"
+             seen, and would be created again: whom this first load would create is held"
                 .to_owned()
         }))
     }

@@ -45,6 +45,7 @@ impl Engine {
             self.walk_news(Kind::Customer).await?;
             asking = Asking::NoNews;
         }
+        self.notice_free_mail().await?;
         self.notice_billing().await?;
         self.store.touch_torn().await?;
         loop {

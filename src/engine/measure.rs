@@ -6,7 +6,7 @@ use crate::domain::{Action, EntityId, Kind, Operation, Timestamp};
 use crate::reconcile::{Earlier, Population};
 use crate::store::COPIED_AT;
 
-use super::adopt::read_time;
+use super::adopt::{INCOMPLETE, read_time};
 use super::{Engine, EngineError, LOADED, Run};
 
 impl Engine {
@@ -58,6 +58,7 @@ impl Engine {
             along: BTreeMap::new(),
             done: Vec::new(),
             put_back: self.put_back().await?,
+            unseen: self.store.fact(INCOMPLETE).await?.is_some(),
         })
     }
 

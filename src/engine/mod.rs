@@ -28,6 +28,7 @@ mod deals;
 pub mod decide;
 mod decision;
 mod error;
+mod evidence;
 pub mod explain;
 mod halt;
 mod left;

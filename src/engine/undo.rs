@@ -183,7 +183,7 @@ impl Engine {
             plan.marks = by_entity.keys().map(|entity| (*entity, None)).collect();
         }
         // Whoever asks for it sees what is deleted, also on the word of a store that was put back.
-        let population = Population { put_back: None, ..self.measured().await? };
+        let population = Population { put_back: None, unseen: false, ..self.measured().await? };
         for tripped in self.reconciler.guard_alone(guard, &mut plan.operations, &population, run) {
             let limit = format!(
                 "{} {}s would be {} at once, more than {} allows",

@@ -11,9 +11,6 @@ use super::types::{Earlier, Population, Tripped};
 /// However small the share, one deletion a run is never too many.
 pub const FREE_DELETES: u64 = 1;
 
-/// How many removals a store that was put back from a backup may do unasked.
-const NOTHING_YET: &str = "0 until an audit compared this store, put back from a backup, with Pivotal";
-
 /// What is measured together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Brake {
@@ -21,6 +18,39 @@ enum Brake {
     Removals,
     Updates,
     Creates,
+}
+
+/// Why nothing of a kind may be done unasked, whatever the settings say.
+enum Blind {
+    /// The store was put back from a backup of that time.
+    PutBack(Timestamp),
+    /// Pivotal holds customers that no walk shows.
+    Unseen,
+}
+
+impl Blind {
+    const fn limit(&self) -> &'static str {
+        match self {
+            Self::PutBack(_) => "0 until an audit compared this store, put back from a backup, with Pivotal",
+            Self::Unseen => "0 while Pivotal holds customers that it shows to nobody",
+        }
+    }
+
+    /// Why, and what to do.
+    fn words(&self) -> String {
+        let through = "`pivotal-sync approve --all` lets through what guards hold, these among it";
+        match self {
+            Self::PutBack(backup) => format!(
+                "this store was put back from a backup of {} and does not know what was written since; `pivotal-sync audit` \
+                 compares it with Pivotal and ends that, or {through}",
+                backup.format("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::Unseen => format!(
+                "Pivotal holds more customers of one and the same millisecond than it shows on a page, so these may be there \
+                 already: compare them with Pivotal and `link` those that are, then {through}"
+            ),
+        }
+    }
 }
 
 /// A setting that is exceeded, and the value that would allow as much.
@@ -61,14 +91,18 @@ pub(super) fn guard(
                 operation.hold = operation.hold.or(Some(Hold::Guard(past.since)));
             }
             let at: Vec<usize> = (0..operations.len()).filter(|at| ours(&operations[*at])).collect();
-            let (free, bound): (Vec<usize>, Vec<usize>) = at.iter().partition(|at| approved(&operations[**at]));
+            let (free, mut bound): (Vec<usize>, Vec<usize>) = at.iter().partition(|at| approved(&operations[**at]));
             let done = population.done.iter().filter(|o| ours(o)).count() as u64;
             let all = done + past.done + past.elsewhere + at.len() as u64;
             let live = population.of(kind) + past.deleted;
             let excesses = brake.excesses(settings, all, live, population.loaded);
-            let put_back = population.put_back.filter(|_| brake == Brake::Removals);
-            let limit = match (put_back, excesses.first()) {
-                (Some(_), _) => NOTHING_YET.to_owned(),
+            let blind = brake.blind(kind, population);
+            if matches!(blind, Some(Blind::Unseen)) && population.loaded && excesses.is_empty() {
+                // What came since the first load came after the walk.
+                bound.retain(|at| past.held.contains(&operations[*at].entity));
+            }
+            let limit = match (&blind, excesses.first()) {
+                (Some(blind), _) => blind.limit().to_owned(),
                 (None, Some(first)) => format!("guard.{} = {}", first.key, first.set),
                 (None, None) => continue,
             };
@@ -79,15 +113,15 @@ pub(super) fn guard(
             let verb = brake.verb(at.iter().map(|at| &operations[*at]));
             let what = brake.measured(kind, verb, all, live);
             let shares = brake.shares(all, live, past.done + free.len() as u64);
-            let why = match put_back {
-                Some(backup) => format!("{what}{shares}, and {}", knows_less(backup)),
+            let why = match &blind {
+                Some(blind) => format!("{what}{shares}, and {}", blind.words()),
                 None => format!("{what}{shares}, more than {limit} allows; {}", let_go(&excesses)),
             };
             hold(operations, &bound, &why);
             for at in bound.iter().chain(&free) {
                 operations[*at].hold = Some(Hold::Guard(past.since));
             }
-            let allow = if put_back.is_some() { Vec::new() } else { variables(&excesses) };
+            let allow = if blind.is_some() { Vec::new() } else { variables(&excesses) };
             tripped.push(Tripped { kind, verb, count: all, held, limit, allow, why });
         }
     }
@@ -152,6 +186,15 @@ impl Brake {
             (Verb::Update, false) => self == Self::Updates,
             (Verb::Create, _) => self == Self::Creates,
             (Verb::Adopt, _) => false,
+        }
+    }
+
+    /// Why none of these may be done unasked.
+    fn blind(self, kind: Kind, population: &Population) -> Option<Blind> {
+        match self {
+            Self::Removals => population.put_back.map(Blind::PutBack),
+            Self::Creates if kind == Kind::Customer && population.unseen => Some(Blind::Unseen),
+            Self::Creates | Self::Updates => None,
         }
     }
 
@@ -237,15 +280,6 @@ fn let_go(excesses: &[Excess]) -> String {
         "look at `pivotal-sync plan`, then `pivotal-sync approve --all` lets through what guards hold, these among it; where no \
          daemon runs, `{} pivotal-sync sync` does as many once",
         variables.join(" ")
-    )
-}
-
-/// Why a store that was put back removes nothing, and what to do.
-fn knows_less(backup: Timestamp) -> String {
-    let made = backup.format("%Y-%m-%d %H:%M UTC");
-    format!(
-        "this store was put back from a backup of {made} and does not know what was written since; `pivotal-sync audit` compares it \
-         with Pivotal and ends that, or `pivotal-sync approve --all` lets through what guards hold, these among it"
     )
 }
 

@@ -178,6 +178,11 @@ impl Reconciler {
         identity::tokens(record, &self.own_free)
     }
 
+    /// The domains that count as free mail besides the built-in list, as one text: another one makes other tokens.
+    pub fn free_mail(&self) -> String {
+        self.own_free.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
     /// The token of a record that explicitly names another one.
     pub fn names(&self, other: &SourceKey) -> String {
         identity::names(other)

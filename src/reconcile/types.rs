@@ -279,6 +279,9 @@ pub struct Population {
     /// When the backup was made that this store was put back from, until an audit has compared it with Pivotal: till then nothing is
     /// removed on its word.
     pub put_back: Option<Timestamp>,
+    /// Whether Pivotal holds customers that it shows to nobody who walks it (pivotal-api.md 6, the tie hazard): what a first load
+    /// creates may be one of them.
+    pub unseen: bool,
 }
 
 /// What guards held in earlier runs.

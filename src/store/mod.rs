@@ -14,6 +14,7 @@ mod bind;
 mod decisions;
 mod doubted;
 mod error;
+mod evidence;
 mod explain;
 mod facts;
 mod findings;

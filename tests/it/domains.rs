@@ -66,3 +66,29 @@ async fn what_is_not_read_by_configuration_says_so() {
     let said = desk.ends(1, "history hubspot:deal:951").await;
     assert!(said.text.contains("onboardings.enabled"), "{}", said.text);
 }
+
+/// What counts as free mail is a rule: another one shows in the next plan, without a single request to a source.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_list_of_free_mail_is_heeded_at_the_next_plan() {
+    let desk = Desk::with("").await;
+    let (one, _) = (desk.company("One", "shared.com"), desk.company("Two", "shared.com"));
+    let payer = desk.payer("Payer", "pay@shared.com");
+    let said = desk.ends(3, "sync").await.text;
+    assert!(said.contains("1 held"), "{said}");
+    let before = desk.configuration();
+    let file = desk.folder.path().join("config.toml");
+    std::fs::write(&file, format!("{before}\n[identity]\nfree_mail_domains = [\"shared.com\"]\n")).unwrap();
+    desk.sandbox.log.clear();
+    let plan = desk.ends(0, "plan --offline").await.text;
+    assert!(plan.contains("+ Payer") && !plan.contains("held until"), "{plan}");
+    assert_eq!(desk.sandbox.log.entries().len(), 0);
+    desk.ends(0, "sync").await;
+    assert_eq!(desk.customers(), 3);
+    desk.is_quiet().await;
+
+    // And back: what has a customer keeps it, and what comes is held again.
+    std::fs::write(&file, before).unwrap();
+    let late = desk.payer("Late", "late@shared.com");
+    desk.ends(3, "sync").await;
+    assert_eq!(desk.customers(), 3, "{one} {payer} {late}");
+}

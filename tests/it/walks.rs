@@ -1,11 +1,12 @@
 //! The walk over Pivotal that a first load begins with: complete where the API allows it, and honest where it does not.
 
 use chrono::{TimeDelta, Utc};
-use pivotal_sync::domain::{Report, RunStatus};
+use pivotal_sync::domain::{Report, RunKind, RunStatus};
+use pivotal_sync::sandbox::hubspot::CompanySeed;
 use pivotal_sync::sandbox::pivotal::{Clock, Object, World};
 use serde_json::json;
 
-use super::rig::{Rig, portal};
+use super::rig::{Rig, portal, text};
 
 const STATUSES: [&str; 5] = ["active", "onboarding", "at_risk", "churned", "archived"];
 
@@ -50,9 +51,22 @@ async fn a_millisecond_that_fills_pages_is_read_by_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_even_that_cannot_show_is_told() {
-    let (_, report) = load(150, 140, &["active"]).await;
+async fn what_even_that_cannot_show_is_told_and_nobody_is_created_on_the_ground_of_it() {
+    let (rig, report) = load(150, 140, &["active"]).await;
     assert!(doubts(&report), "{:?}", report.notes);
+    assert_eq!((report.operations.create, report.operations.held), (0, 40), "{:?}", report.notes);
+    // Neither later; but who comes after the first load came after the walk.
+    rig.hubspot().add_company(CompanySeed {
+        name: "Later".to_owned(),
+        domain: Some("later.com".to_owned()),
+        properties: text([("lifecyclestage", "customer")]),
+        created: Utc::now(),
+    });
+    for (full, created) in [(false, 1), (true, 0), (false, 0)] {
+        let report = rig.try_run(RunKind::Sync, full).await.unwrap();
+        assert_eq!(report.operations.create, created, "{:?}", report.notes);
+        assert_eq!(rig.pivotal().visible(Object::Customer).count(), 151);
+    }
     // A status that no document knows cannot be asked for.
     let now = Utc::now();
     let mut pivotal = World::new("acme", Clock::running(now), 1);
