@@ -301,6 +301,12 @@ fn figures(facts: &Facts) -> Option<String> {
     }
 }
 
+/// A rule that failed: whose words begin with its name, which stands before them already.
+fn failed(key: &str, why: &str) -> String {
+    let why = why.strip_prefix(key).and_then(|rest| rest.strip_prefix(" failed: ")).unwrap_or(why);
+    format!("{} {}", paint(RED, "failed:"), visible(why))
+}
+
 /// What each rule made of it, and from what.
 fn rules(out: &mut String, explained: &Explained) {
     let Some(selection) = &explained.selection else { return };
@@ -308,7 +314,7 @@ fn rules(out: &mut String, explained: &Explained) {
     let held = match &selection.outcome {
         Ok(Value::Bool(true)) => "holds".to_owned(),
         Ok(_) => paint(YELLOW, "does not hold"),
-        Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
+        Err(why) => failed(&selection.key, why),
     };
     let _ = writeln!(out, "  {} {held}: {}", selection.key, paint(DIM, visible(&selection.rule)));
     for (name, value) in &selection.read {
@@ -319,7 +325,7 @@ fn rules(out: &mut String, explained: &Explained) {
     for rule in &explained.fields {
         let outcome = match &rule.outcome {
             Ok(value) => shown(value),
-            Err(why) => format!("{} {}", paint(RED, "failed:"), visible(why)),
+            Err(why) => failed(&rule.key, why),
         };
         let from = paint(DIM, format!("from {}", visible(&rule.rule)));
         let owner = rule.owner.map_or_else(String::new, |owner| format!("; {}", paint(YELLOW, owner)));
