@@ -13,6 +13,7 @@ pub(super) async fn run(settings: &Settings, args: &RunsArgs) -> Result<Exit, Fa
     if !in_use {
         // It may have come to its end between the two looks.
         runs = store.runs(args.limit).await?;
+        store.count_cut_off(&mut runs).await?;
     }
     store.close().await;
     if args.json {

@@ -1,6 +1,7 @@
 //! Runs: begun, finished, listed.
 
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use super::error::Trouble;
 use super::{RunLock, Store, StoreError, json, rows, time};
@@ -21,13 +22,14 @@ pub struct RunRow {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What it said of itself; of one that runs, or was killed, what it last said.
+    /// What it said of itself; of one that runs, what it last said. One that was killed says no more: what it did is counted
+    /// for it.
     pub report: Option<Report>,
 }
 
 impl Store {
     /// Begins a run. Since the lock proves that no other process works here, runs that still say `running` were killed: they
-    /// are closed as interrupted first, and what they had planned and not done is owed.
+    /// are closed as interrupted first, with what they did, and what they had planned and not done is owed.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -38,23 +40,15 @@ impl Store {
         asked_by: &str,
         now: Timestamp,
     ) -> Result<RunId, StoreError> {
-        let (kind, now) = (kind.as_str(), time::text(now));
+        let (kind, begun) = (kind.as_str(), time::text(now));
         self.told(async {
             let mut tx = self.begin().await?;
-            sqlx::query!(
-                "UPDATE operation SET state = 'owed', why = 'run ' || run_id || ' was interrupted'
-                 WHERE state = 'planned' AND run_id IN (SELECT id FROM run WHERE status = 'running')"
-            )
-            .execute(&mut *tx)
-            .await?;
-            sqlx::query!("UPDATE run SET status = 'interrupted', finished_at = ? WHERE status = 'running'", now)
-                .execute(&mut *tx)
-                .await?;
+            close_killed(&mut tx, now).await?;
             let id = sqlx::query!(
                 "INSERT INTO run (kind, asked_by, status, started_at) VALUES (?, ?, 'running', ?)",
                 kind,
                 asked_by,
-                now
+                begun
             )
             .execute(&mut *tx)
             .await?
@@ -123,28 +117,25 @@ impl Store {
     /// When the store cannot be read, or a row cannot be understood.
     pub async fn did(&self, run: RunId) -> Result<OperationCounts, StoreError> {
         self.told(async {
-            let found = sqlx::query!(
-                r#"SELECT verb, state, waits AS "waits: bool", count(*) AS "number!: i64" FROM operation
-                   WHERE run_id = ? GROUP BY verb, state, waits"#,
-                run.0
-            )
-            .fetch_all(self.read())
-            .await?;
-            let mut counts = OperationCounts::default();
-            for row in found {
-                let number = rows::count(row.number);
-                match row.state.as_str() {
-                    "done" => *counts.of(rows::word("operation", &row.verb)?) += number,
-                    "held" => counts.held += number,
-                    "quarantined" => counts.quarantined += number,
-                    "planned" | "owed" => {
-                        counts.owed += number;
-                        counts.waiting += if row.waits { number } else { 0 };
-                    }
-                    _ => {}
-                }
+            let mut reader = self.read().acquire().await?;
+            counted(&mut reader, run).await
+        })
+        .await
+    }
+
+    /// Has runs that say `running`, though no process works here, say what they did: none of them says more by itself.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a row cannot be understood.
+    pub async fn count_cut_off(&self, runs: &mut [RunRow]) -> Result<(), StoreError> {
+        self.told(async {
+            let mut reader = self.read().acquire().await?;
+            for row in runs.iter_mut().filter(|row| row.status == RunStatus::Running) {
+                let told = row.report.take().unwrap_or_else(|| Report::begun(row.id, row.kind, row.started_at));
+                let counts = counted(&mut reader, row.id).await?;
+                row.report = Some(cut_off(told, counts));
             }
-            Ok(counts)
+            Ok(())
         })
         .await
     }
@@ -189,4 +180,74 @@ impl Store {
         })
         .await
     }
+}
+
+/// Closes the runs that were killed. They could not say how they ended, so the store says it for them.
+async fn close_killed(tx: &mut SqliteConnection, now: Timestamp) -> Result<(), Trouble> {
+    sqlx::query!(
+        "UPDATE operation SET state = 'owed', why = 'run ' || run_id || ' was interrupted'
+         WHERE state = 'planned' AND run_id IN (SELECT id FROM run WHERE status = 'running')"
+    )
+    .execute(&mut *tx)
+    .await?;
+    let killed = sqlx::query!("SELECT id, kind, started_at, report FROM run WHERE status = 'running'")
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in killed {
+        let (id, kind) = (RunId(row.id), rows::word("run", &row.kind)?);
+        // What cannot be read was written by another version, and is told anew.
+        let told = row.report.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let begun = time::instant("run", &row.started_at)?;
+        let told = told.unwrap_or_else(|| Report::begun(id, kind, begun));
+        let report = Report { finished_at: Some(now), ..cut_off(told, counted(tx, id).await?) };
+        let (status, finished_at, text) = (report.status.as_str(), time::text(now), json(&report)?);
+        sqlx::query!(
+            "UPDATE run SET status = ?, finished_at = ?, report = ? WHERE id = ?",
+            status,
+            finished_at,
+            text,
+            row.id
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// What a killed run last said, with what it did.
+fn cut_off(told: Report, counts: OperationCounts) -> Report {
+    let operations = counts.at_least(&told.operations);
+    Report { status: RunStatus::Interrupted, operations, progress: None, ..told }
+}
+
+/// What became of the operations that a run planned, by what was really sent: what was to be created may have turned out to
+/// be there.
+async fn counted(connection: &mut SqliteConnection, run: RunId) -> Result<OperationCounts, Trouble> {
+    let found = sqlx::query!(
+        r#"WITH told AS (
+               SELECT o.state, o.waits, o.verb, (SELECT a.intent ->> '$.action.do' FROM attempt a
+                   WHERE a.operation_id = o.id AND a.outcome = 'done' ORDER BY a.id DESC LIMIT 1) AS sent
+               FROM operation o WHERE o.run_id = ?)
+           SELECT COALESCE(sent, iif(verb = 'create', 'adopt', verb)) AS "verb!: String", state AS "state!: String",
+                  waits AS "waits!: bool", count(*) AS "number!: i64"
+           FROM told GROUP BY 1, 2, 3"#,
+        run.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut counts = OperationCounts::default();
+    for row in found {
+        let number = rows::count(row.number);
+        match row.state.as_str() {
+            "done" => *counts.of(rows::word("operation", &row.verb)?) += number,
+            "held" => counts.held += number,
+            "quarantined" => counts.quarantined += number,
+            "planned" | "owed" => {
+                counts.owed += number;
+                counts.waiting += if row.waits { number } else { 0 };
+            }
+            _ => {}
+        }
+    }
+    Ok(counts)
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use pivotal_sync::sandbox::faults::{Effect, Fault};
 use pivotal_sync::sandbox::pivotal::Object;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 
 use super::rig::{Rig, portal};
 
@@ -54,6 +56,50 @@ async fn killed_at_any_moment_it_ends_without_a_duplicate_and_with_nothing_missi
     let output = finish(&rig, &["sync", "--json"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(rig.writes().is_empty(), "the next night is quiet");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_run_did_is_told_though_it_could_not_say_so() {
+    let rig = Rig::with(portal(40, 2)).await;
+    rig.pivotal().switches.write_latency = Duration::from_millis(20);
+    let mut child = rig.command(&["backfill"]).spawn().unwrap();
+    until_written(&rig, &mut child, 60).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    rig.pivotal().switches.write_latency = Duration::ZERO;
+    let made: u64 = rig.pivotal().create_counts().iter().sum();
+
+    let told = |said: &Output, at: usize| -> serde_json::Value {
+        serde_json::from_slice::<serde_json::Value>(&said.stdout).unwrap()["runs"][at].clone()
+    };
+    // Already before another run closes it.
+    let before = told(&finish(&rig, &["runs", "--json"]).await, 0);
+    let created = before["operations"]["create"].as_u64().unwrap();
+    // What was under way when it died is not known to have been done: four at most, and what shared their commit.
+    assert!((1..=made).contains(&created), "{created} of {made}: {before}");
+    assert_eq!((&before["status"], &before["operations"]["owed"]), (&"interrupted".into(), &(120 - created).into()));
+
+    let output = finish(&rig, &["sync", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["operations"]["create"], 120 - created, "each create is told by one run");
+    let said = finish(&rig, &["runs", "--json"]).await;
+    let after = told(&said, 1);
+    assert_eq!((&after["operations"], &after["status"]), (&before["operations"], &"interrupted".into()));
+    assert_eq!((&after["kind"], &told(&said, 0)["status"]), (&"backfill".into(), &"complete".into()));
+    let table = text(&finish(&rig, &["runs"]).await);
+    let owed = 120 - created;
+    assert!(table.contains(&format!("{created} created, {owed} owed")), "{table}");
+    let row = "SELECT concat_ws(' ', status, created, owed) FROM v_runs WHERE id = 1";
+    assert_eq!(one(&rig, row).await, format!("interrupted {created} {owed}"));
+}
+
+async fn one(rig: &Rig, sql: &'static str) -> String {
+    let options = SqliteConnectOptions::new().filename(rig.folder.path().join("state.db"));
+    let mut store = SqliteConnection::connect_with(&options).await.unwrap();
+    let value = sqlx::query_scalar(sql).fetch_one(&mut store).await.unwrap();
+    store.close().await.unwrap();
+    value
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

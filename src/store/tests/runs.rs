@@ -38,12 +38,23 @@ async fn runs_are_kept_with_their_reports_newest_first() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_killed_is_closed_by_the_next_and_its_plan_is_owed() {
+async fn a_run_that_was_killed_is_closed_by_the_next_with_what_it_did_and_its_plan_is_owed() {
     let scene = Scene::new().await;
+    // One was created, one turned out to be there and agreed, so that nothing was sent for it, and one was not come to.
+    scene.create(scene.account("2").await, Kind::Customer, "p2").await;
+    let adopted = scene.account("3").await;
+    let operation = scene.plan(creating(adopted, Kind::Customer)).await;
+    scene.store.settle(vec![settlement(None, operation, adopted, written("p3"))]).await.unwrap();
     let entity = scene.account("1").await;
     scene.plan(creating(entity, Kind::Customer)).await;
     scene.store.begin_run(&scene.lock, RunKind::Sync, "command", at(100)).await.unwrap();
     let runs = scene.store.runs(10).await.unwrap();
+    let told = runs[1].report.as_ref().unwrap();
+    assert_eq!(told.operations, OperationCounts { create: 1, adopt: 1, owed: 1, ..OperationCounts::default() });
+    assert_eq!((told.status, told.finished_at, told.started_at), (RunStatus::Interrupted, Some(at(100)), at(0)));
+    let shown: String =
+        scene.one("SELECT concat_ws(' ', status, created, owed, finished_at IS NULL) FROM v_runs WHERE id = 1").await;
+    assert_eq!(shown, "interrupted 1 1 0");
     assert_eq!((runs[1].status, runs[1].finished_at), (RunStatus::Interrupted, Some(at(100))));
     let open = scene.store.open_operations(None, 10).await.unwrap();
     assert_eq!((open[0].state.as_str(), open[0].why.as_deref()), ("owed", Some("run 1 was interrupted")));
