@@ -288,16 +288,27 @@ SELECT r.id, r.kind, r.asked_by, r.status, r.started_at, r.finished_at,
        json_extract(r.report, '$.operations.owed') AS owed
 FROM run r ORDER BY r.id DESC;
 
--- Every write: who asked for it, what was sent, what came back, before and after. What was taken over without a request is
--- listed too, with nothing sent.
+-- Every write: who asked for it, what was sent, what came back, before and after. What was sent may differ from what was
+-- planned: another slug, an object that turned out to be there. What was taken over without a request is listed too, with
+-- nothing sent.
 CREATE VIEW v_history AS
-SELECT o.run_id, r.kind AS run_kind, r.asked_by, COALESCE(a.planned_at, o.settled_at) AS at, o.ref, o.object, o.verb, o.name,
+WITH told AS (
+    SELECT a.id AS attempt_id, o.id AS operation_id, COALESCE(a.intent ->> '$.action.do', o.verb) AS verb,
+           CASE a.intent ->> '$.action.do'
+               WHEN 'create' THEN (SELECT json_group_object(f.key, json_object('from', NULL, 'to', a.intent -> f.fullkey))
+                                   FROM json_each(a.intent, '$.action.fields') f)
+               WHEN 'delete' THEN '{}'
+               ELSE COALESCE(a.intent -> '$.action.changes', o.changes)
+           END AS changes
+    FROM operation o LEFT JOIN attempt a ON a.operation_id = o.id
+    WHERE a.id IS NOT NULL OR o.state = 'done')
+SELECT o.run_id, r.kind AS run_kind, r.asked_by, COALESCE(a.planned_at, o.settled_at) AS at, o.ref, o.object, t.verb, o.name,
        COALESCE(a.pivotal_id, o.pivotal_id) AS pivotal_id, o.reason,
-       COALESCE(a.before, (SELECT json_group_object(c.key, c.value -> '$.from') FROM json_each(o.changes) c)) AS before,
-       (SELECT json_group_object(c.key, c.value -> '$.to') FROM json_each(o.changes) c) AS after, o.changes,
+       CASE WHEN a.before IS NOT NULL THEN a.before WHEN t.verb = 'create' THEN '{}'
+            ELSE (SELECT json_group_object(c.key, c.value -> '$.from') FROM json_each(t.changes) c) END AS before,
+       (SELECT json_group_object(c.key, c.value -> '$.to') FROM json_each(t.changes) c) AS after, t.changes,
        a.method, a.path, a.body,
        CASE a.outcome WHEN 'unsent' THEN 'not sent' ELSE COALESCE(a.outcome, o.state) END AS outcome,
        a.status, a.request_id, a.error, a.answered_at, a.id AS attempt_id
-FROM operation o JOIN run r ON r.id = o.run_id LEFT JOIN attempt a ON a.operation_id = o.id
-WHERE a.id IS NOT NULL OR o.state = 'done'
+FROM told t JOIN operation o ON o.id = t.operation_id JOIN run r ON r.id = o.run_id LEFT JOIN attempt a ON a.id = t.attempt_id
 ORDER BY o.id DESC, a.id DESC;

@@ -2,7 +2,7 @@
 
 use super::error::Trouble;
 use super::{Reference, Store, StoreError, json, rows, time};
-use crate::domain::{Changes, Fields, Kind, Operation, PivotalId, RunId, RunKind, Timestamp, Verb};
+use crate::domain::{Changes, Fields, Kind, PivotalId, RunId, RunKind, Timestamp, Verb};
 
 /// One page of a thing's history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,16 +109,7 @@ impl Store {
         .fetch_all(self.read())
         .await?;
         let told = found.into_iter().map(|row| {
-            // What was sent may differ from what was planned: another slug, an object that turned out to be there.
-            let sent = row.intent.as_deref().map(|text| rows::parse::<Operation>("attempt", text)).transpose()?;
-            let verb = match &sent {
-                Some(sent) => sent.verb(),
-                None => rows::word("operation", &row.verb)?,
-            };
-            let changes = match &sent {
-                Some(sent) => sent.changes(),
-                None => rows::parse("operation", &row.changes)?,
-            };
+            let (verb, changes) = rows::sent(row.intent.as_deref(), &row.verb, &row.changes)?;
             let at = row.planned_at.as_deref().or(row.settled_at.as_deref());
             let request = match (row.method, row.path, row.outcome) {
                 (Some(method), Some(path), Some(outcome)) => Some(Sent {

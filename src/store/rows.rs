@@ -8,8 +8,8 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use super::error::Trouble;
 use super::{Placed, time};
 use crate::domain::{
-    Chosen, Entity, EntityId, ExternalId, Gone, Kind, Mirror, MirrorState, PivotalId, Quarantine, Record, SourceKey,
-    Stream, Timestamp,
+    Changes, Chosen, Entity, EntityId, ExternalId, Gone, Kind, Mirror, MirrorState, Operation, PivotalId, Quarantine,
+    Record, SourceKey, Stream, Timestamp, Verb,
 };
 
 /// A record that was read at least once, as the store keeps it.
@@ -252,6 +252,18 @@ pub(super) fn kind(table: &'static str, text: &str) -> Result<Kind, Trouble> {
 /// Reads a JSON column.
 pub(super) fn parse<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<T, Trouble> {
     serde_json::from_str(text).map_err(|e| Trouble::bad(table, e))
+}
+
+/// What an attempt sent, which may differ from what its operation planned: another slug, an object that turned out to be there.
+/// Without an attempt, what was planned.
+pub(super) fn sent(intent: Option<&str>, verb: &str, changes: &str) -> Result<(Verb, Changes), Trouble> {
+    match intent {
+        Some(intent) => {
+            let sent: Operation = parse("attempt", intent)?;
+            Ok((sent.verb(), sent.changes()))
+        }
+        None => Ok((word("operation", verb)?, parse("operation", changes)?)),
+    }
 }
 
 /// Reads a column that holds one word of a closed list, e.g. `created`.

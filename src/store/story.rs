@@ -95,9 +95,9 @@ pub struct AttemptRow {
     pub id: AttemptId,
     /// The run that made it.
     pub run: RunId,
-    /// What was to be done.
+    /// What was sent.
     pub verb: Verb,
-    /// Before and after.
+    /// Before and after, of what was sent.
     pub changes: Changes,
     /// Why.
     pub reason: String,
@@ -285,7 +285,7 @@ impl Store {
 
     async fn story_attempts(&self, ids: &str) -> Result<Vec<(i64, AttemptRow)>, Trouble> {
         let found = sqlx::query!(
-            r#"SELECT a.id AS "id!", a.entity_id, a.run_id, o.verb, o.changes, o.reason, a.method, a.path, a.planned_at,
+            r#"SELECT a.id AS "id!", a.entity_id, a.run_id, o.verb, o.changes, o.reason, a.intent, a.method, a.path, a.planned_at,
                       a.answered_at, a.outcome, a.status, a.request_id, a.idempotency_key, a.error, a.pivotal_id
                FROM json_each(?) j
                CROSS JOIN operation o ON o.entity_id = j.value
@@ -298,11 +298,12 @@ impl Store {
         .fetch_all(self.read())
         .await?;
         let attempts = found.into_iter().map(|row| {
+            let (verb, changes) = rows::sent(Some(&row.intent), &row.verb, &row.changes)?;
             let attempt = AttemptRow {
                 id: AttemptId(row.id),
                 run: RunId(row.run_id),
-                verb: rows::word("operation", &row.verb)?,
-                changes: rows::parse("operation", &row.changes)?,
+                verb,
+                changes,
                 reason: row.reason,
                 method: row.method,
                 path: row.path,

@@ -2,7 +2,8 @@
 
 use pivotal_sync::sandbox::hubspot::ObjectType;
 use pivotal_sync::sandbox::pivotal::Object;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::desk::{BY_COMPANY, Desk};
 
@@ -67,6 +68,48 @@ async fn what_the_view_shows_is_what_history_shows() {
     let row = "SELECT concat_ws(' ', run_kind, asked_by, verb, method, before, after, body, outcome, status) FROM v_history LIMIT 1";
     let shown = desk.query(row).await;
     assert_eq!(shown, r#"sync command update PATCH {"name":"Acme"} {"name":"Acme Inc"} {"name":"Acme Inc"} done 200"#);
+
+    // A deleted customer keeps its slug (pivotal-api.md 10.1): what is sent then is not what was planned.
+    let made = desk.in_pivotal(Method::POST, "/customers", json!({ "name": "Old", "slug": "beta" })).await;
+    desk.in_pivotal(Method::DELETE, &format!("/customers/{}", made["id"].as_str().unwrap()), json!({})).await;
+    let beta = desk.company("Beta", "beta.com");
+    desk.ends(0, "sync --full").await;
+    let shown = agrees(&desk, &beta).await;
+    let suffixed = desk.says(&beta, "slug");
+    assert!(suffixed.as_str().unwrap().starts_with("beta-"), "{suffixed}");
+    let told: Vec<_> = shown.iter().map(|line| (&line["op"], &line["outcome"], &line["after"]["slug"])).collect();
+    let (create, done, failed) = (json!("create"), json!("done"), json!("failed"));
+    assert_eq!(told, [(&create, &done, &suffixed), (&create, &failed, &json!("beta"))]);
+
+    // Somebody was quicker: the create is refused, and what is there is taken over.
+    let (_, row) = desk.customer(BY_COMPANY, &acme).unwrap();
+    let path = format!("/customers/{}/contacts", row["id"].as_str().unwrap());
+    desk.in_pivotal(Method::POST, &path, json!({ "name": "A. Lee", "email": "ann@acme.com" })).await;
+    let ann = desk.person(&acme, "Ann", "ann@acme.com");
+    desk.ends(0, "sync --full").await;
+    let shown = agrees(&desk, &ann).await;
+    let told: Vec<_> = shown.iter().map(|line| (&line["op"], &line["outcome"], &line["before"]["name"])).collect();
+    assert_eq!(told, [(&json!("adopt"), &done, &json!("A. Lee")), (&create, &failed, &json!(null))]);
+    assert_eq!((&shown[0]["method"], &shown[0]["after"]["name"]), (&json!("PATCH"), &json!("Ann Lee")));
+    assert_eq!((&shown[1]["before"], &shown[1]["after"]["name"]), (&json!({}), &json!("Ann Lee")));
+}
+
+/// What the view shows of a thing, newest first, once `history` and `why` were found to tell the same.
+async fn agrees(desk: &Desk, reference: &str) -> Vec<Value> {
+    let all = "SELECT json_group_array(json_object('ref', ref, 'op', verb, 'method', method, 'outcome', outcome,
+                   'before', json(before), 'after', json(after), 'changes', json(changes))) FROM v_history";
+    let all: Vec<Value> = serde_json::from_str(&desk.query(all).await).unwrap();
+    let shown: Vec<Value> = all.into_iter().filter(|row| row["ref"] == reference).collect();
+    let pick = |line: &Value, names: &[&str]| names.iter().map(|name| line[*name].clone()).collect::<Vec<_>>();
+    let same = |told: &Value, names: &[&str]| {
+        let told: Vec<_> = told.as_array().unwrap().iter().map(|line| pick(line, names)).collect();
+        assert_eq!(shown.iter().map(|line| pick(line, names)).collect::<Vec<_>>(), told);
+    };
+    let history = desk.ends(0, &format!("history {reference} --json")).await.json;
+    same(&history["history"], &["op", "method", "outcome", "before", "after"]);
+    let why = desk.ends(0, &format!("why {reference} --json")).await.json;
+    same(&why["found"][0]["attempts"], &["op", "method", "outcome", "changes"]);
+    shown
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +117,7 @@ async fn what_was_in_pivotal_already_is_told_though_nothing_was_sent() {
     let desk = Desk::with("").await;
     let acme = desk.company("Acme", "acme.com");
     let body = json!({ "name": "Acme", "domain": "acme.com", BY_COMPANY: acme.rsplit(':').next().unwrap() });
-    desk.in_pivotal(reqwest::Method::POST, "/customers", body).await;
+    desk.in_pivotal(Method::POST, "/customers", body).await;
     desk.ends(0, "sync").await;
     let said = desk.ends(0, &format!("history {acme} --json")).await;
     let one = &said.json["history"][0];

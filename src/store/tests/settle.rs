@@ -52,6 +52,33 @@ async fn written_makes_mirror_and_mapping_and_calms_the_entity() {
 }
 
 #[tokio::test]
+async fn the_view_shows_every_kind_of_value_as_it_was_sent() {
+    let scene = Scene::new().await;
+    let entity = scene.account("1").await;
+    let operation = scene.plan(creating(entity, Kind::Customer)).await;
+    let mut fields = fields("acme-2");
+    let list = Value::List(vec![Value::from("a"), Value::from("b")]);
+    for (name, value) in [
+        ("active", Value::Bool(true)),
+        ("labels", list),
+        ("mrr", Value::Number("120.50".parse().unwrap())),
+        ("metadata.a.b \"c\"", Value::from("d")),
+        ("notes", Value::from("[\"text\"]")),
+    ] {
+        fields.set(name, value);
+    }
+    let sent = Operation {
+        action: Action::Create { parent: None, fields: fields.clone() },
+        ..creating(entity, Kind::Customer)
+    };
+    scene.send(operation, &sent).await;
+    let shown: String = scene.one("SELECT changes FROM v_history").await;
+    assert_eq!(serde_json::from_str::<crate::domain::Changes>(&shown).unwrap(), sent.changes());
+    let after: String = scene.one("SELECT after FROM v_history").await;
+    assert_eq!(serde_json::from_str::<Fields>(&after).unwrap(), fields);
+}
+
+#[tokio::test]
 async fn an_entity_with_another_open_operation_stays_unsettled() {
     let scene = Scene::new().await;
     let (entity, operation, attempt) = sent(&scene).await;
