@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use crate::domain::{
     Doing, EntityId, Fault, Fields, Finding, FindingKind, Kind, Mirror, MirrorState, PivotalId, Report, RunKind,
-    SourceKey,
+    RunStatus, SourceKey,
 };
 use crate::ports::{RemoteObject, Writer};
 use crate::reconcile::Wanted;
@@ -79,9 +79,11 @@ impl Engine {
             audit.findings.into_iter().filter(|finding| finding.kind == FindingKind::PutBack).collect();
         run.report.audit = Some(audit.counts);
         let concerned: Vec<EntityId> = audit.concerned.into_iter().collect();
-        // Who let others by looks at all that is due, as they did: so what is left of it is told.
+        // Who let others by looks at all that is due, as they did: so what is left of it is told. Who comes after an audit that
+        // did not get to its end finds nothing to put back any more where that one had looked, and it is due all the same.
+        let all_due = audit.let_by || self.last_audit_was_cut_off(run).await?;
         let (scope, asking) =
-            if audit.let_by { (Scope::Due, Asking::NoNews) } else { (Scope::These(&concerned), Asking::Nothing) };
+            if all_due { (Scope::Due, Asking::NoNews) } else { (Scope::These(&concerned), Asking::Nothing) };
         run.forget_undone();
         let planned = self.make_plan(scope, asking, run).await?;
         match audit.writer {
@@ -96,6 +98,12 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    async fn last_audit_was_cut_off(&self, run: &Run) -> Result<bool, EngineError> {
+        let mut before = self.store.runs_of(Some(RunKind::Audit), 2).await?.into_iter();
+        let last = before.find(|row| row.id != run.report.run);
+        Ok(last.is_some_and(|row| matches!(row.status, RunStatus::Interrupted | RunStatus::Failed)))
     }
 
     /// What was meant to be put back and is no longer found otherwise was put back.

@@ -1,5 +1,6 @@
 //! What somebody changes in Pivotal, found and settled: the real binary against the whole sandbox.
 
+use pivotal_sync::sandbox::faults::{Effect, Fault};
 use pivotal_sync::sandbox::hubspot::ObjectType;
 use pivotal_sync::sandbox::pivotal::Object;
 use reqwest::Method;
@@ -89,6 +90,20 @@ async fn an_edit_on_a_field_of_the_source_is_put_back_and_a_dry_run_only_tells()
     assert_eq!((&put["run_kind"], &put["before"]), (&json!("audit"), &json!({"name": "Acme GmbH"})));
     desk.is_quiet().await;
     assert!(findings(&desk.ends(0, "audit --json").await).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_audit_did_not_come_to_put_back_is_put_back_by_the_next() {
+    let desk = Desk::with("[customers.owner]\nname = \"source\"\n").await;
+    let acme = desk.company("Acme", "acme.com");
+    desk.ends(0, "sync").await;
+    desk.edit(&acme, "name", "Acme GmbH");
+    desk.sandbox.faults.inject(Fault::next("pivotal", Effect::Status(401)).on("PATCH", "/api/v1/"));
+    assert_ne!(desk.run(&["audit"]).await.code, 0);
+    assert_eq!(desk.says(&acme, "name"), "Acme GmbH");
+    desk.ends(0, "audit").await;
+    assert_eq!(desk.says(&acme, "name"), "Acme");
+    desk.is_quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
