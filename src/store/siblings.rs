@@ -145,7 +145,7 @@ impl Store {
             }
             let mut tx = self.begin().await?;
             mark_dirty(&mut tx, &beside).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }
@@ -167,7 +167,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

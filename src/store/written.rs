@@ -13,7 +13,7 @@ impl Store {
             let written = json(written)?;
             let mut tx = self.begin().await?;
             sqlx::query!("UPDATE entity SET written = ? WHERE id = ?", written, entity.0).execute(&mut *tx).await?;
-            Ok(tx.commit().await?)
+            super::commit(tx).await
         })
         .await
     }

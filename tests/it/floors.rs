@@ -1,6 +1,6 @@
 //! The house rules that fail the build. Each rule is a function from files to complaints, with a proof that it can complain.
 
-mod scan;
+pub mod scan;
 
 use std::collections::BTreeMap;
 
