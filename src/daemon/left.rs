@@ -35,10 +35,9 @@ impl Left {
     /// As the store tells it. What cannot be read there says nothing: the first run will say it.
     pub(super) async fn of(store: &Store) -> Self {
         let rows = store.runs(ROWS).await.unwrap_or_default();
-        let unread = async { store.nudges().await.is_ok_and(|nudges| nudges.iter().any(|nudge| !nudge.known)) };
         let first = match rows.first().and_then(cut_off) {
             Some(errand) => Some(Trigger::new(Asker::Schedule, errand)),
-            None if unread.await => Some(Trigger::new(Asker::Webhook, Errand::Sync)),
+            None if has_unread(store).await => Some(Trigger::new(Asker::Webhook, Errand::Sync)),
             None => None,
         };
         let open = match store.counts().await {
@@ -49,6 +48,11 @@ impl Left {
         };
         Self { first, failed: failed(&rows), open }
     }
+}
+
+/// Whether something that was said to have changed waits to be read.
+pub(super) async fn has_unread(store: &Store) -> bool {
+    store.nudges().await.is_ok_and(|nudges| nudges.iter().any(|nudge| !nudge.known))
 }
 
 /// What goes on where the last process died or was stopped.

@@ -137,7 +137,7 @@ async fn begin(
 ) -> Result<(Metronome, Arc<Openings>), DaemonError> {
     let crew = &opened.crew;
     let (store, target) = (crew.engine.store.clone(), crew.target.subscribe());
-    let openings = Openings::open(opened.app(), door.clone(), store.clone(), over.clone()).await?;
+    let openings = Openings::open(opened.app(), door.clone(), store.clone(), over.clone(), tasks).await?;
     let desk = Desk { door: door.clone(), store, target, hello: Arc::new(opened.hello()) };
     let listening = socket::listen(opened.socket())?;
     tasks.spawn(listening.serve(desk, over.clone()));

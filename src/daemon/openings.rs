@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::domain::{SourceKey, Timestamp};
 use crate::store::{Store, StoreError};
 
 use super::Door;
+use super::left;
 use super::outside::{Outside, OutsideError};
-use super::webhooks::Touch;
+use super::webhooks::{Touch, coalesce};
 
 #[async_trait]
 impl Touch for Store {
@@ -40,34 +42,49 @@ pub(super) struct Openings {
     door: Door,
     store: Store,
     over: CancellationToken,
+    /// What webhooks touched asks for a run, whatever is exchanged meanwhile: their senders were told that it was taken.
+    touched: Arc<Notify>,
     /// Nothing, when neither the new nor the old could be opened at a reload.
     current: Mutex<Option<Current>>,
 }
 
 impl Openings {
-    /// Opens what the configuration asks for.
+    /// Opens what the configuration asks for. What goes on for the life of the daemon is among `tasks`.
     pub(super) async fn open(
         app: App,
         door: Door,
         store: Store,
         over: CancellationToken,
+        tasks: &TaskTracker,
     ) -> Result<Arc<Self>, OutsideError> {
-        let openings = Self { door, store, over, current: Mutex::new(None) };
+        let touched = Arc::new(Notify::new());
+        let openings = Self { door, store, over, touched, current: Mutex::new(None) };
         let current = openings.current(app).await?;
         openings.current.lock().await.replace(current);
+        let (touched, door, over) = (openings.touched.clone(), openings.door.clone(), openings.over.clone());
+        tasks.spawn(coalesce::knock(touched, door, over));
         Ok(Arc::new(openings))
     }
 
     async fn current(&self, app: App) -> Result<Current, OutsideError> {
         let stop = self.over.child_token();
         let touch = Arc::new(self.store.clone());
-        let outside = Outside::open(&app, &self.door, &self.store, touch, &stop).await?;
+        let outside = Outside::open(&app, &self.door, &self.store, touch, &self.touched, &stop).await?;
         Ok(Current { app, outside, stop })
     }
 
     /// Opens what another configuration asks for in place of what is open. When that cannot be, the old is opened again: for
     /// a moment nobody listens, and whoever sends a webhook then sends it again.
     pub(super) async fn exchange(&self, app: App) -> Result<(), OutsideError> {
+        let exchanged = self.reopen(app).await;
+        // One that was cut off between keeping an event and telling of it.
+        if left::has_unread(&self.store).await {
+            self.touched.notify_one();
+        }
+        exchanged
+    }
+
+    async fn reopen(&self, app: App) -> Result<(), OutsideError> {
         let mut current = self.current.lock().await;
         let old = match current.take() {
             Some(old) => {

@@ -16,7 +16,7 @@ use super::Door;
 use super::admin::{self, Admin, Metrics};
 use super::alerts::Alerts;
 use super::listener::serve;
-use super::webhooks::{Receiver, ReceiverError, Touch, coalesce, router};
+use super::webhooks::{Receiver, ReceiverError, Touch, router};
 
 /// Why nothing was opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Opens everything the configuration asks for; it ends with `stop`. Nothing is opened when one of them cannot be: a
+    /// Opens everything the configuration asks for; it ends with `stop`. Webhooks tell `touched` what they kept. Nothing is opened when one of them cannot be: a
     /// reload tries the new before it lets go of the old only if their addresses differ.
     ///
     /// # Errors
@@ -59,11 +59,11 @@ impl Outside {
         door: &Door,
         store: &Store,
         touch: Arc<dyn Touch>,
+        touched: &Arc<Notify>,
         stop: &CancellationToken,
     ) -> Result<Self, OutsideError> {
         let (settings, hooks) = (&app.settings, &app.secrets.hooks);
         let alerts = Alerts::new(&settings.pivotal.workspace, &settings.alerts, hooks.alerts.as_ref())?;
-        let touched = Arc::new(Notify::new());
         let receiver = match settings.webhooks.enabled {
             true => {
                 let public = settings.webhooks.public_url.as_ref();
@@ -90,7 +90,6 @@ impl Outside {
             let public = receiver.addresses().join(" ");
             tracing::info!(address = %at, public, "webhooks on {at} for {public}");
             tasks.spawn(serve(listener, router(receiver), stop.clone()));
-            tasks.spawn(coalesce::knock(touched, door.clone(), stop.clone()));
         }
         tasks.close();
         Ok(Self { admin: admin_at, webhooks, tasks })
@@ -117,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::config::{self, Secrets};
-    use crate::daemon::{Asker, Inside};
+    use crate::daemon::Inside;
     use crate::domain::{SourceKey, Timestamp};
     use crate::store::StoreError;
 
@@ -144,17 +143,21 @@ mod tests {
         App { secrets: Secrets::find(&settings, env.into_iter(), None).unwrap(), settings }
     }
 
-    async fn open(app: &App, stop: &CancellationToken) -> (Result<Outside, OutsideError>, Inside, tempfile::TempDir) {
+    async fn open(
+        app: &App,
+        touched: &Arc<Notify>,
+        stop: &CancellationToken,
+    ) -> (Result<Outside, OutsideError>, Inside, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("state.db")).await.unwrap();
         let (door, inside) = Door::new();
-        (Outside::open(app, &door, &store, Arc::new(Forgets), stop).await, inside, folder)
+        (Outside::open(app, &door, &store, Arc::new(Forgets), touched, stop).await, inside, folder)
     }
 
     #[tokio::test]
-    async fn a_webhook_from_outside_ends_as_a_knock_at_the_door() {
-        let stop = CancellationToken::new();
-        let (outside, mut inside, _folder) = open(&app("127.0.0.1:0", "127.0.0.1:0"), &stop).await;
+    async fn a_webhook_from_outside_is_told_to_who_knocks_at_the_door() {
+        let (touched, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let (outside, _inside, _folder) = open(&app("127.0.0.1:0", "127.0.0.1:0"), &touched, &stop).await;
         let outside = outside.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let page = client.get(format!("http://{}/", outside.admin)).send().await.unwrap().text().await.unwrap();
@@ -167,7 +170,7 @@ mod tests {
         let post = client.post(format!("http://{}/stripe", outside.webhooks.unwrap()));
         let answer = post.header("stripe-signature", signature).body(body).send().await.unwrap();
         assert_eq!(answer.status(), 204);
-        assert_eq!(inside.heard.recv().await.unwrap().by, Asker::Webhook);
+        touched.notified().await;
         stop.cancel();
         outside.ended().await;
     }
@@ -178,7 +181,8 @@ mod tests {
         let at = taken.local_addr().unwrap().to_string();
         for (admin, webhooks, key) in [(&*at, "127.0.0.1:0", "admin.listen"), ("127.0.0.1:0", &*at, "webhooks.listen")]
         {
-            let (outside, _inside, _folder) = open(&app(admin, webhooks), &CancellationToken::new()).await;
+            let (outside, _inside, _folder) =
+                open(&app(admin, webhooks), &Arc::default(), &CancellationToken::new()).await;
             let told = outside.err().unwrap().to_string();
             assert!(told.starts_with(&format!("cannot listen on {at} ({key}): ")), "{told}");
         }

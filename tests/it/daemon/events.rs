@@ -169,3 +169,35 @@ async fn what_was_touched_before_a_kill_is_read_at_the_next_start() {
     assert!(told.contains("1 updated"), "{told}");
     assert_eq!(host.stop().0.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_right_after_an_event_loses_nothing() {
+    read_across_a_reload(free()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_reload_right_after_an_event_loses_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    read_across_a_reload(taken.local_addr().unwrap()).await;
+}
+
+/// An event, and at once a reload that has webhooks received elsewhere: what the event named is read.
+async fn read_across_a_reload(then: SocketAddr) {
+    let rig = Rig::with(portal(2, 0)).await;
+    let webhooks = free();
+    configure(&rig, webhooks);
+    let mut host = Host::start(&rig, &[("HUBSPOT_CLIENT_SECRET", SECRET)]);
+    host.hear("READY=1");
+    host.signal("USR1");
+    host.hear("STATUS=Last sync complete");
+    configure(&rig, then);
+    let id = rig.hubspot().ids(ObjectType::Company).next().unwrap();
+    rig.hubspot().set_property(ObjectType::Company, &id, "name", "Renamed").unwrap();
+    // Events are gathered for two seconds before a run is asked for.
+    assert_eq!(deliver(webhooks, SECRET, &changed("company", &id)).await, 204);
+    host.signal("HUP");
+    host.hear("STATUS=Running sync for webhook");
+    let told = host.hear("STATUS=Last sync complete");
+    assert!(told.contains("1 updated"), "{told}");
+    assert_eq!(host.stop().0.code(), Some(0));
+}
