@@ -75,18 +75,24 @@ pub(super) fn trouble(outcome: &Result<Report, ErrorReport>) -> Option<ErrorRepo
     report.error.clone().or(source)
 }
 
+/// Which sources stopped early, and why, in words that can hold nobody's name.
+pub(super) fn stopped(report: &Report) -> Option<String> {
+    let stopped = report.streams.iter().filter(|(_, counts)| counts.error.is_some());
+    let told = stopped.map(|(stream, counts)| {
+        let why = counts.bare.as_deref().or(counts.trouble).map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{stream} stopped early{why}")
+    });
+    Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
+}
+
 /// Why it did not come to a good end, as a log may hold it: without the words of others, which quote names and addresses.
 pub(super) fn cause(ended: Ended, finished: &Finished) -> String {
     let report = match &finished.outcome {
         Err(error) => return finished.bare.clone().unwrap_or_else(|| error.kind.clone()),
         Ok(report) => report,
     };
-    let stopped = report.streams.iter().find(|(_, counts)| counts.error.is_some());
-    match (stopped, &report.error) {
-        (Some((stream, counts)), _) => {
-            let why = counts.bare.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            format!("{stream} stopped early{why}")
-        }
+    match (stopped(report), &report.error) {
+        (Some(stopped), _) => stopped,
         (None, Some(error)) => error.kind.clone(),
         (None, None) if ended == Ended::Unread => "not all that was said to have changed could be read yet".to_owned(),
         (None, None) => match report.operations.sendable() {

@@ -276,7 +276,9 @@ fn troubles(run: &Finished) -> Option<Troubles> {
     }
     for (stream, counts) in &report.streams {
         if let Some(error) = &counts.error {
-            troubles.insert(stream.to_string(), Trouble::new(error, counts.bare.as_deref()));
+            let kind = counts.trouble.unwrap_or_default().to_owned();
+            let trouble = Trouble { kind, ..Trouble::new(error, counts.bare.as_deref()) };
+            troubles.insert(stream.to_string(), trouble);
         }
     }
     let counts = &report.operations;

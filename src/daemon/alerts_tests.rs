@@ -173,6 +173,21 @@ async fn another_kind_of_the_same_trouble_is_news() {
 }
 
 #[tokio::test]
+async fn a_key_refused_after_an_outage_of_the_same_source_is_news() {
+    let scene = Scene::set().await;
+    let of_kind = |trouble: &'static str| {
+        let mut run = ended(RunStatus::Partial, OperationCounts::default(), Some("no"));
+        let Ok(report) = &mut run.outcome else { unreachable!("it came to its end") };
+        report.streams.values_mut().for_each(|counts| counts.trouble = Some(trouble));
+        run
+    };
+    for (kind, tellings) in [("unreachable", 1), ("unreachable", 0), ("credentials", 1), ("credentials", 0)] {
+        assert_eq!(scene.after(of_kind(kind)).await.len(), tellings, "{kind}");
+    }
+    assert_eq!(scene.after(good()).await[0]["recovered"], json!(["stripe.customers"]));
+}
+
+#[tokio::test]
 async fn each_new_trouble_is_told_and_more_of_the_same_is_not() {
     let scene = Scene::set().await;
     assert_eq!(scene.after(held(1)).await[0]["troubles"].as_object().unwrap().len(), 1);

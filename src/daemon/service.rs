@@ -7,8 +7,9 @@ use chrono_tz::Tz;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
-use crate::domain::{Report, RunKind, RunStatus, Timestamp};
+use crate::domain::{ErrorReport, Report, RunKind, RunStatus, Timestamp};
 
+use super::again::{self, stopped};
 use super::{DaemonState, Finished, UnderWay};
 
 /// The service manager's ear.
@@ -92,6 +93,12 @@ pub(super) fn line(state: &DaemonState, zone: Tz) -> String {
     if state.run.is_none() && !open.is_empty() && !state.last.as_ref().is_some_and(|last| tells_open(last)) {
         parts.push(open);
     }
+    if let Some(error) = state.last_error.as_ref().filter(|_| state.run.is_none())
+        && state.last.as_ref().and_then(|last| again::trouble(&last.outcome)).as_ref() != Some(error)
+    {
+        // Its own words may quote names and addresses.
+        parts.push(format!("the last run went wrong ({}), `pivotal-sync status` tells why", error.kind));
+    }
     if let Some(why) = &state.refused_configuration {
         parts.push(format!("the configuration was refused, the old one is in use: {why}"));
     }
@@ -115,9 +122,19 @@ fn ended(last: &Finished, zone: Tz) -> String {
     match &last.outcome {
         // Whoever typed a name was told; here everybody reads it.
         Err(error) if error.kind == "not_found" => format!("Last {errand} failed {at}"),
-        Err(error) => format!("Last {errand} failed {at}: {}", error.message),
-        Ok(report) => format!("Last {errand} {} {at}{}", report.status.as_str(), counts(report)),
+        Err(error) => format!("Last {errand} failed {at}: {}", why(error, last)),
+        Ok(report) => {
+            let status = report.status.as_str();
+            let error = report.error.as_ref().map(|error| error.kind.clone());
+            let why = stopped(report).or(error).map(|why| format!("; {why}")).unwrap_or_default();
+            format!("Last {errand} {status} {at}{}{why}", counts(report))
+        }
     }
+}
+
+/// An API's own words may quote names and addresses; ours, of which nothing else is known than their kind, do not.
+fn why<'a>(error: &'a ErrorReport, last: &'a Finished) -> &'a str {
+    last.bare.as_deref().filter(|bare| *bare != error.kind).unwrap_or(&error.message)
 }
 
 /// Whether what is told of a run has what is held, quarantined and owed in it.
@@ -140,8 +157,8 @@ fn counts(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::{Asker, Stage};
-    use crate::domain::OperationCounts;
+    use crate::daemon::{Asker, Brought, Errand, Stage};
+    use crate::domain::{OperationCounts, RunId, Stream, StreamCounts};
 
     fn told(run: Option<UnderWay>) -> String {
         let open = OperationCounts { held: 3, quarantined: 1, owed: 2, ..OperationCounts::default() };
@@ -151,6 +168,64 @@ mod tests {
     #[test]
     fn what_an_earlier_process_left_open_is_told_until_a_run_says_anew() {
         assert_eq!(told(None), "Idle; 3 held, 1 quarantined, 2 owed");
+    }
+
+    fn finished(outcome: Result<Report, ErrorReport>, bare: Option<&str>) -> Finished {
+        Finished {
+            by: Asker::Schedule,
+            errand: Errand::Sync,
+            at: Timestamp::UNIX_EPOCH,
+            outcome,
+            bare: bare.map(str::to_owned),
+            so_far: None,
+            details: Vec::new(),
+            rate_per_minute: None,
+            brought: Brought::Nothing,
+        }
+    }
+
+    fn after(last: Option<Finished>, last_error: Option<ErrorReport>) -> String {
+        let state = DaemonState { last: last.map(Into::into), last_error, ..DaemonState::default() };
+        line(&state, chrono_tz::UTC)
+    }
+
+    #[test]
+    fn why_the_last_run_came_to_no_good_end_is_told_without_anybodys_name() {
+        let quoting = |kind: &str| ErrorReport {
+            kind: kind.to_owned(),
+            message: "jane@acme.com".to_owned(),
+            hint: "jane@acme.com".to_owned(),
+        };
+        let counts = |bare: &str| StreamCounts {
+            error: Some("jane@acme.com".to_owned()),
+            bare: Some(bare.to_owned()),
+            ..StreamCounts::default()
+        };
+        let mut report = Report::begun(RunId(1), RunKind::Sync, Timestamp::UNIX_EPOCH);
+        report.status = RunStatus::Partial;
+        report.operations.create = 1;
+        report.streams = [
+            (Stream::HubspotCompanies, counts("HubSpot GET /x answered 503: unavailable")),
+            (Stream::StripeCustomers, counts("Stripe GET /y answered 401: unauthorised")),
+        ]
+        .into();
+        let last = finished(Ok(report), None);
+        let error = again::trouble(&last.outcome);
+        assert_eq!(
+            after(Some(last), error),
+            "Last sync partial Thu 1970-01-01 00:00 UTC: 1 created; \
+             hubspot.companies stopped early: HubSpot GET /x answered 503: unavailable; \
+             stripe.customers stopped early: Stripe GET /y answered 401: unauthorised"
+        );
+        let last = finished(Err(quoting("api")), Some("Pivotal POST /contacts answered 400: invalid"));
+        assert_eq!(
+            after(Some(last), Some(quoting("api"))),
+            "Last sync failed Thu 1970-01-01 00:00 UTC: Pivotal POST /contacts answered 400: invalid"
+        );
+        assert_eq!(
+            after(None, Some(quoting("source"))),
+            "Idle; the last run went wrong (source), `pivotal-sync status` tells why"
+        );
     }
 
     #[test]

@@ -91,6 +91,9 @@ pub struct StreamCounts {
     /// The same in words that can hold nobody's name, for the log of the process that read it. Not stored with the run.
     #[serde(skip)]
     pub bare: Option<String>,
+    /// What kind of trouble it is, in the words of [`ErrorReport::kind`]. Not stored with the run.
+    #[serde(skip)]
+    pub trouble: Option<&'static str>,
     /// Whether that is because rules read what the source does not have.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub misnamed: bool,
@@ -108,6 +111,7 @@ impl StreamCounts {
         self.complete_at = later.complete_at.or(self.complete_at);
         self.error = later.error.or(self.error.take());
         self.bare = later.bare.or(self.bare.take());
+        self.trouble = later.trouble.or(self.trouble);
         self.misnamed |= later.misnamed;
     }
 }

@@ -98,12 +98,7 @@ impl EngineError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Store(_) => "store",
-            Self::Api(error) => match error.fault {
-                Fault::Unauthorised => "credentials",
-                Fault::Forbidden { .. } => "permission",
-                Fault::Unreachable | Fault::Unavailable | Fault::TimedOut | Fault::Throttled { .. } => "unreachable",
-                _ => "api",
-            },
+            Self::Api(error) => api_kind(error),
             Self::Workspace { .. } | Self::OtherWorkspacesStore { .. } => "workspace",
             Self::NeverRead { .. } | Self::NotKept { .. } => "source",
             Self::Misnamed { .. } => "config",
@@ -164,6 +159,16 @@ impl EngineError {
             Self::Interrupted => "run the same command again to go on".to_owned(),
             Self::NothingYet => "run the same command again; it begins anew".to_owned(),
         }
+    }
+}
+
+/// One stable word for a failed request: what differs only in how an outage shows is one kind.
+pub(super) const fn api_kind(error: &ApiError) -> &'static str {
+    match error.fault {
+        Fault::Unauthorised => "credentials",
+        Fault::Forbidden { .. } => "permission",
+        Fault::Unreachable | Fault::Unavailable | Fault::TimedOut | Fault::Throttled { .. } => "unreachable",
+        _ => "api",
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::{ApiError, Cursor, Fault, Keeps, PullMode, Pulled, Stream, St
 use crate::ports::{Page, PageEnd, PullRequest, Source};
 use crate::store::{Nudge, PageEffect, PageRow, PageToSave, StreamState};
 
-use super::error::api_hint;
+use super::error::{api_hint, api_kind};
 use super::nudged::Told;
 use super::{Ask, Engine, EngineError, Event, Run, tell};
 
@@ -64,6 +64,7 @@ impl Engine {
                     counts.bare = Some(error.bare());
                     let names = error.unknown_names();
                     counts.misnamed = !names.is_empty();
+                    counts.trouble = Some(if counts.misnamed { "config" } else { api_kind(&error) });
                     counts.error = Some(match names.as_slice() {
                         [] => format!("{error}; {}", api_hint(&error)),
                         names => self.misnamed(names, &error.message),
@@ -176,7 +177,7 @@ impl Engine {
             let error = format!(
                 "{stream} listed nothing although {known} records are known; they stay as they are. Check that the credential still sees them"
             );
-            (counts.bare, counts.error) = (Some(error.clone()), Some(error));
+            (counts.bare, counts.error, counts.trouble) = (Some(error.clone()), Some(error), Some("permission"));
             return Ok(false);
         }
         self.confirm_unseen(source, stream, keeps, number, &page.cursor, counts).await?;
