@@ -12,9 +12,12 @@ use crate::domain::{ErrorReport, Report, RunKind, RunStatus, Timestamp};
 use super::again::{self, stopped};
 use super::{DaemonState, Finished, UnderWay};
 
+/// How the service manager is told.
+type Ear = Box<dyn Fn(&[NotifyState<'_>]) + Send + Sync>;
+
 /// The service manager's ear.
-#[derive(Debug)]
 pub(super) struct Service {
+    ear: Ear,
     /// Half of the time after which systemd takes this process for dead, where it asked to be told.
     beat: Option<Duration>,
     fed: Option<Instant>,
@@ -24,7 +27,12 @@ pub(super) struct Service {
 impl Service {
     /// As the environment says (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
     pub(super) fn of_environment() -> Self {
-        Self { beat: sd_notify::watchdog_enabled().map(|limit| limit / 2), fed: None, said: String::new() }
+        Self::heard_by(Box::new(notify), sd_notify::watchdog_enabled())
+    }
+
+    /// `limit` is the time after which a process that says nothing is taken for dead.
+    pub(super) fn heard_by(ear: Ear, limit: Option<Duration>) -> Self {
+        Self { ear, beat: limit.map(|limit| limit / 2), fed: None, said: String::new() }
     }
 
     /// How often the main loop must come by; `None` when nobody watches.
@@ -39,35 +47,35 @@ impl Service {
         // Rather a little too often than a timer's inaccuracy too late.
         if self.fed.is_none_or(|fed| now.duration_since(fed) * 2 >= beat) {
             self.fed = Some(now);
-            notify(&[NotifyState::Watchdog]);
+            (self.ear)(&[NotifyState::Watchdog]);
         }
     }
 
     /// Everything that must be good is.
     pub(super) fn ready(&mut self, line: &str) {
         line.clone_into(&mut self.said);
-        notify(&[NotifyState::Ready, NotifyState::Status(line)]);
+        (self.ear)(&[NotifyState::Ready, NotifyState::Status(line)]);
     }
 
     /// The configuration is being read anew.
     pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[NotifyState::Reloading, now]),
-            Err(_) => notify(&[NotifyState::Reloading]),
+            Ok(now) => (self.ear)(&[NotifyState::Reloading, now]),
+            Err(_) => (self.ear)(&[NotifyState::Reloading]),
         }
     }
 
     /// On the way out.
     pub(super) fn stopping(&mut self, line: &str) {
         line.clone_into(&mut self.said);
-        notify(&[NotifyState::Stopping, NotifyState::Status(line)]);
+        (self.ear)(&[NotifyState::Stopping, NotifyState::Status(line)]);
     }
 
     /// A line for `systemctl status`, if it is a new one.
     pub(super) fn say(&mut self, line: &str) {
         if self.said != line {
             line.clone_into(&mut self.said);
-            notify(&[NotifyState::Status(line)]);
+            (self.ear)(&[NotifyState::Status(line)]);
         }
     }
 }

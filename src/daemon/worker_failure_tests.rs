@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::daemon::left::Failed;
+use crate::engine::{Event, Watch};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_run_is_tried_again_soon_with_growing_pauses() {
@@ -84,5 +85,31 @@ async fn what_failed_before_a_restart_is_known_and_tried_again_at_once_and_with_
     let bench = bench_after(&quiet, &quiet, Vec::new(), left());
     bench.pass(TimeDelta::hours(3)).await;
     assert_eq!(bench.begun(), ["schedule backfill Wed 14:00"]);
+    bench.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watchdog_is_fed_while_a_run_gets_on_and_not_once_it_is_stuck() {
+    let bench = bench(&schedule(), Vec::new());
+    let fed = async |minutes: i64| {
+        bench.fed.lock().unwrap().clear();
+        bench.pass(TimeDelta::minutes(minutes)).await;
+        bench.fed.lock().unwrap().len()
+    };
+    assert!(fed(2).await >= 2, "idle");
+    bench.diary.lock().unwrap().takes = Some(STUCK * 4);
+    bench.door.trigger(Trigger::new(Asker::Signal, Errand::Sync)).unwrap();
+    for _ in 0..2 {
+        assert!(fed(14).await >= 14, "what says something now and then is not stuck");
+        bench.progress.tell(Event::Compared { entities: 1 });
+    }
+    assert!(fed(14).await >= 14);
+    fed(2).await;
+    assert_eq!(fed(10).await, 0, "stuck");
+    bench.progress.tell(Event::Compared { entities: 2 });
+    assert!(fed(2).await >= 2, "it got on after all");
+    bench.pass(TimeDelta::minutes(10)).await;
+    assert_eq!(bench.begun().len(), 1);
+    assert!(fed(2).await >= 2, "idle again");
     bench.end().await;
 }

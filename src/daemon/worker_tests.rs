@@ -4,11 +4,15 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta};
 use futures::FutureExt;
+use sd_notify::NotifyState;
 
 use super::*;
 use crate::config::{CatchUp, Schedule};
 use crate::daemon::{Audit, Brought, Door};
 use crate::domain::{OperationCounts, Report, RequestCounts, RunId, RunStatus, Span};
+
+/// After so long without a word systemd would take the loop for dead.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// What was done, by simulated time.
 #[derive(Default)]
@@ -20,6 +24,8 @@ struct Diary {
     taken: u32,
     /// Runs after which something is still unread, and one more.
     unread: u32,
+    /// How long runs take, if not a minute.
+    takes: Option<Duration>,
     /// How the next runs end; well when there is none left.
     ends: Vec<Result<RunStatus, &'static str>>,
 }
@@ -53,14 +59,15 @@ impl Hand for Idler {
     type Fresh = ();
 
     async fn carry_out(self, by: Asker, errand: Errand) -> (Self, Finished) {
-        let end = {
+        let (end, takes) = {
             let mut diary = self.diary.lock().unwrap();
             diary.begun.push((by, errand.as_str().to_owned(), (self.clock)()));
             diary.under_way += 1;
             diary.most_at_once = diary.most_at_once.max(diary.under_way);
-            if diary.ends.is_empty() { Ok(RunStatus::Complete) } else { diary.ends.remove(0) }
+            let end = if diary.ends.is_empty() { Ok(RunStatus::Complete) } else { diary.ends.remove(0) };
+            (end, diary.takes.unwrap_or(self.takes))
         };
-        tokio::time::sleep(self.takes).await;
+        tokio::time::sleep(takes).await;
         self.diary.lock().unwrap().under_way -= 1;
         let outcome = end.map(report).map_err(|message| ErrorReport {
             kind: "unreachable".to_owned(),
@@ -107,6 +114,9 @@ struct Bench {
     make_way: Arc<Notify>,
     /// Until when Pivotal's limit keeps every request waiting.
     frozen: Arc<Mutex<Option<Timestamp>>>,
+    progress: Arc<Progress>,
+    /// When the watchdog was fed.
+    fed: Arc<Mutex<Vec<Instant>>>,
     task: JoinHandle<Result<Idler, JoinError>>,
 }
 
@@ -145,14 +155,23 @@ fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus,
     let (stop, reload, make_way) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
     let again = Timetable::new(then, "seed").unwrap();
     let frozen: Arc<Mutex<Option<Timestamp>>> = Arc::default();
+    let (progress, fed) = (Progress::new(inside.events.clone()), Arc::<Mutex<Vec<Instant>>>::default());
+    let ear = {
+        let fed = fed.clone();
+        Box::new(move |told: &[NotifyState<'_>]| {
+            if told.iter().any(|told| matches!(told, NotifyState::Watchdog)) {
+                fed.lock().unwrap().push(Instant::now());
+            }
+        })
+    };
     let worker = Worker {
-        progress: Progress::new(inside.events.clone()),
+        progress: progress.clone(),
         inside,
         hand,
         marks: timetable.start(Default::default(), start()),
         timetable,
         left,
-        service: Service::of_environment(),
+        service: Service::heard_by(ear, Some(WATCHDOG)),
         clock: clock.clone(),
         limit: {
             let frozen = frozen.clone();
@@ -168,7 +187,7 @@ fn bench_after(schedule: &Schedule, then: &Schedule, ends: Vec<Result<RunStatus,
         }),
         stop: stop.clone(),
     };
-    Bench { door, diary, stop, reload, make_way, frozen, task: tokio::spawn(worker.work()) }
+    Bench { door, diary, stop, reload, make_way, frozen, progress, fed, task: tokio::spawn(worker.work()) }
 }
 
 impl Bench {
