@@ -81,6 +81,20 @@ struct Told {
     across: Troubles,
 }
 
+/// The run that was taken in last, for whoever watches after a reload: a telling that a reload cut off is told anew.
+#[derive(Debug, Clone, Default)]
+pub struct TakenIn(Arc<Mutex<Option<Arc<Finished>>>>);
+
+impl TakenIn {
+    fn last(&self) -> MutexGuard<'_, Option<Arc<Finished>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, run: &Arc<Finished>) -> bool {
+        self.last().as_ref().is_some_and(|last| Arc::ptr_eq(last, run))
+    }
+}
+
 /// Who is told, and how.
 pub struct Alerts {
     workspace: String,
@@ -125,10 +139,14 @@ impl Alerts {
 
     /// Takes in every run that ends behind the door, until `stop`. A run that ends while the one before is told of waits; of
     /// several that do, the last counts.
-    pub fn watch(self, door: Door, store: Store, stop: CancellationToken) -> impl Future<Output = ()> {
+    pub fn watch(
+        self,
+        door: Door,
+        store: Store,
+        taken_in: TakenIn,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> {
         let mut state = door.status();
-        // What ended before a reload was told of then.
-        let mut told: Option<Arc<Finished>> = state.borrow().last.clone();
         // Nothing yet: what stood at the last end may be well by now.
         let mut known: Option<Option<String>> = None;
         async move {
@@ -144,12 +162,12 @@ impl Alerts {
                     }
                     known = Some(refused);
                 }
-                if let Some(run) = last.filter(|run| !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, run))) {
+                if let Some(run) = last.filter(|run| !taken_in.is(run)) {
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = self.finished(&store, &run) => {}
                     }
-                    told = Some(run);
+                    taken_in.last().replace(run);
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,

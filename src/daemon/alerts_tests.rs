@@ -332,7 +332,7 @@ async fn runs_behind_the_door_are_taken_in_one_by_one() {
     let scene = Scene::set().await;
     let (door, inside) = Door::new();
     let stop = CancellationToken::new();
-    let watching = tokio::spawn(scene.alerts.watch(door, scene.store.clone(), stop.clone()));
+    let watching = tokio::spawn(scene.alerts.watch(door, scene.store.clone(), TakenIn::default(), stop.clone()));
     for (run, heard) in [(failed("x"), 1), (good(), 2)] {
         inside.state.send_modify(|state| state.last = Some(Arc::new(run)));
         while scene.ear.heard.lock().unwrap().len() < heard {
@@ -344,4 +344,33 @@ async fn runs_behind_the_door_are_taken_in_one_by_one() {
     stop.cancel();
     watching.await.unwrap();
     assert_eq!(scene.ear.heard().len(), 2);
+}
+
+#[tokio::test]
+async fn a_telling_that_a_reload_cut_off_is_told_by_whoever_watches_then() {
+    let scene = Scene::set().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = SecretString::from(format!("http://{}/", silent.local_addr().unwrap()));
+    let waits = Alerts::new("acme", &config::Alerts::default(), Some(&nowhere)).unwrap();
+    let ((door, inside), taken_in) = (Door::new(), TakenIn::default());
+    inside.state.send_modify(|state| state.last = Some(Arc::new(failed("x"))));
+    let stop = CancellationToken::new();
+    let watching = tokio::spawn(waits.watch(door.clone(), scene.store.clone(), taken_in.clone(), stop.clone()));
+    let _taken = silent.accept().await.unwrap();
+    stop.cancel();
+    watching.await.unwrap();
+    let stop = CancellationToken::new();
+    let watching = tokio::spawn(scene.alerts.watch(door, scene.store.clone(), taken_in.clone(), stop.clone()));
+    while taken_in.last().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scene.ear.heard().len(), 1);
+    let good = Arc::new(good());
+    inside.state.send_modify(|state| state.last = Some(good.clone()));
+    while !taken_in.is(&good) {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    watching.await.unwrap();
+    assert_eq!((scene.ear.heard().len(), scene.ear.beats()), (1, 1));
 }

@@ -12,8 +12,9 @@ use crate::domain::{SourceKey, Timestamp};
 use crate::store::{Store, StoreError};
 
 use super::Door;
+use super::alerts::TakenIn;
 use super::left;
-use super::outside::{Outside, OutsideError};
+use super::outside::{Lasting, Outside, OutsideError};
 use super::webhooks::{Touch, coalesce};
 
 #[async_trait]
@@ -42,8 +43,8 @@ pub(super) struct Openings {
     door: Door,
     store: Store,
     over: CancellationToken,
-    /// What webhooks touched asks for a run, whatever is exchanged meanwhile: their senders were told that it was taken.
-    touched: Arc<Notify>,
+    /// What webhooks touched asks for a run whatever is exchanged meanwhile: their senders were told that it was taken.
+    lasting: Lasting,
     /// Nothing, when neither the new nor the old could be opened at a reload.
     current: Mutex<Option<Current>>,
 }
@@ -57,19 +58,19 @@ impl Openings {
         over: CancellationToken,
         tasks: &TaskTracker,
     ) -> Result<Arc<Self>, OutsideError> {
-        let touched = Arc::new(Notify::new());
-        let openings = Self { door, store, over, touched, current: Mutex::new(None) };
+        let touch = Arc::new(store.clone());
+        let lasting = Lasting { touch, touched: Arc::default(), taken_in: TakenIn::default() };
+        let openings = Self { door, store, over, lasting, current: Mutex::new(None) };
         let current = openings.current(app).await?;
         openings.current.lock().await.replace(current);
-        let (touched, door, over) = (openings.touched.clone(), openings.door.clone(), openings.over.clone());
+        let (touched, door, over) = (openings.lasting.touched.clone(), openings.door.clone(), openings.over.clone());
         tasks.spawn(coalesce::knock(touched, door, over));
         Ok(Arc::new(openings))
     }
 
     async fn current(&self, app: App) -> Result<Current, OutsideError> {
         let stop = self.over.child_token();
-        let touch = Arc::new(self.store.clone());
-        let outside = Outside::open(&app, &self.door, &self.store, touch, &self.touched, &stop).await?;
+        let outside = Outside::open(&app, &self.door, &self.store, &self.lasting, &stop).await?;
         Ok(Current { app, outside, stop })
     }
 
@@ -79,7 +80,7 @@ impl Openings {
         let exchanged = self.reopen(app).await;
         // One that was cut off between keeping an event and telling of it.
         if left::has_unread(&self.store).await {
-            self.touched.notify_one();
+            self.lasting.touched.notify_one();
         }
         exchanged
     }

@@ -14,7 +14,7 @@ use crate::store::Store;
 
 use super::Door;
 use super::admin::{self, Admin, Metrics};
-use super::alerts::Alerts;
+use super::alerts::{Alerts, TakenIn};
 use super::listener::serve;
 use super::webhooks::{Receiver, ReceiverError, Touch, router};
 
@@ -39,6 +39,16 @@ pub enum OutsideError {
     Client(#[from] reqwest::Error),
 }
 
+/// What goes on when what is open is exchanged.
+pub struct Lasting {
+    /// Where what webhooks name is kept.
+    pub touch: Arc<dyn Touch>,
+    /// Told when something was.
+    pub touched: Arc<Notify>,
+    /// What people were told of.
+    pub taken_in: TakenIn,
+}
+
 /// What was opened.
 pub struct Outside {
     /// Where the admin listener is.
@@ -49,7 +59,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Opens everything the configuration asks for; it ends with `stop`. Webhooks tell `touched` what they kept. Nothing is opened when one of them cannot be: a
+    /// Opens everything the configuration asks for; it ends with `stop`. Nothing is opened when one of them cannot be: a
     /// reload tries the new before it lets go of the old only if their addresses differ.
     ///
     /// # Errors
@@ -58,8 +68,7 @@ impl Outside {
         app: &App,
         door: &Door,
         store: &Store,
-        touch: Arc<dyn Touch>,
-        touched: &Arc<Notify>,
+        lasting: &Lasting,
         stop: &CancellationToken,
     ) -> Result<Self, OutsideError> {
         let (settings, hooks) = (&app.settings, &app.secrets.hooks);
@@ -67,7 +76,8 @@ impl Outside {
         let receiver = match settings.webhooks.enabled {
             true => {
                 let public = settings.webhooks.public_url.as_ref();
-                Some(Arc::new(Receiver::new(public, hooks, touch, store.clone(), touched.clone())?))
+                let (touch, touched) = (lasting.touch.clone(), lasting.touched.clone());
+                Some(Arc::new(Receiver::new(public, hooks, touch, store.clone(), touched)?))
             }
             false => None,
         };
@@ -80,7 +90,7 @@ impl Outside {
         let addresses = receiver.as_ref().map(|receiver| receiver.addresses()).unwrap_or_default();
         let shown = Admin::new(door.clone(), store.clone(), Metrics::install(), admin_at.ip(), addresses);
         tasks.spawn(serve(admin, admin::router(Arc::new(shown)), stop.clone()));
-        tasks.spawn(alerts.watch(door.clone(), store.clone(), stop.clone()));
+        tasks.spawn(alerts.watch(door.clone(), store.clone(), lasting.taken_in.clone(), stop.clone()));
         tracing::info!(address = %admin_at, "status page, health and metrics on {admin_at}");
         if !admin_at.ip().is_loopback() {
             tracing::warn!(address = %admin_at, "admin.listen is open to the network and asks for no password: {admin_at}");
@@ -151,7 +161,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("state.db")).await.unwrap();
         let (door, inside) = Door::new();
-        (Outside::open(app, &door, &store, Arc::new(Forgets), touched, stop).await, inside, folder)
+        let (touch, touched) = (Arc::new(Forgets), touched.clone());
+        let lasting = Lasting { touch, touched, taken_in: TakenIn::default() };
+        (Outside::open(app, &door, &store, &lasting, stop).await, inside, folder)
     }
 
     #[tokio::test]
