@@ -105,7 +105,7 @@ pub(super) fn line(state: &DaemonState, zone: Tz) -> String {
         && state.last.as_ref().and_then(|last| again::trouble(&last.outcome)).as_ref() != Some(error)
     {
         // Its own words may quote names and addresses.
-        parts.push(format!("the last run went wrong ({}), `pivotal-sync status` tells why", error.kind));
+        parts.push(format!("an earlier run went wrong ({}), `pivotal-sync status` tells why", error.kind));
     }
     if let Some(why) = &state.refused_configuration {
         parts.push(format!("the configuration was refused, the old one is in use: {why}"));
@@ -232,7 +232,7 @@ mod tests {
         );
         assert_eq!(
             after(None, Some(quoting("source"))),
-            "Idle; the last run went wrong (source), `pivotal-sync status` tells why"
+            "Idle; an earlier run went wrong (source), `pivotal-sync status` tells why"
         );
     }
 
