@@ -21,6 +21,7 @@ mod desk;
 mod domains;
 mod doubts;
 mod floors;
+mod foreseen;
 mod found;
 mod grace;
 mod guards;
