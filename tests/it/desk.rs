@@ -1,7 +1,7 @@
 //! A desk with the whole sandbox and the real binary on it: what a person types, and what comes of it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 use chrono::{TimeDelta, Utc};
@@ -11,7 +11,7 @@ use pivotal_sync::sandbox::stripe::CustomerSeed;
 use pivotal_sync::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
-use super::foreseen::{Before, Foreseen, copy, plan_of};
+use super::foreseen::{Foreseen, reads_all};
 use super::rig::{KEYS, binary, text};
 
 pub const BY_COMPANY: &str = "hubspot_company_id";
@@ -114,8 +114,9 @@ impl Desk {
 
     /// Runs a command. A `sync` or a `backfill` makes exactly the calls that a plan announces just before.
     pub async fn run(&self, words: &[&str]) -> Said {
-        let Some(plan) = plan_of(words) else { return self.run_alone(words).await };
-        let foreseen = self.foresee(&plan).await;
+        let Some(full) = reads_all(words) else { return self.run_alone(words).await };
+        let Sandbox { log, faults, .. } = &self.sandbox;
+        let foreseen = Foreseen::by_plan(self.folder.path(), full, log, faults).await;
         let said = self.run_alone(words).await;
         foreseen.came_true(&self.sandbox.log, &self.sandbox.pivotal());
         said
@@ -123,19 +124,8 @@ impl Desk {
 
     /// Runs a command, whatever a plan would say.
     pub async fn run_alone(&self, words: &[&str]) -> Said {
-        self.run_in(self.folder.path(), words).await
-    }
-
-    async fn foresee(&self, plan: &[&str]) -> Foreseen {
-        let folder = copy(self.folder.path());
-        let before = Before::plan(&self.sandbox.log, &self.sandbox.faults);
-        let mut said = self.run_in(folder.path(), plan).await;
-        before.restore(said.json["plan"].take())
-    }
-
-    async fn run_in(&self, folder: &Path, words: &[&str]) -> Said {
         let mut command = std::process::Command::new(binary());
-        command.args(["--config", "config.toml"]).args(words).current_dir(folder);
+        command.args(["--config", "config.toml"]).args(words).current_dir(self.folder.path());
         command.env_clear().envs(KEYS).stdin(std::process::Stdio::null());
         let Output { status, stdout, stderr } =
             tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();

@@ -16,12 +16,11 @@ use pivotal_sync::sandbox::faults::{self, Faults};
 use pivotal_sync::sandbox::line::{CuttableListener, Line};
 use pivotal_sync::sandbox::log::{self, Entry, RequestLog};
 use pivotal_sync::sandbox::{hubspot, pivotal};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::assert_as_planned;
-use super::foreseen::{Before, copy};
+use super::foreseen::Foreseen;
 
 /// The credentials the sandbox accepts, as the environment would hold them.
 pub const KEYS: [(&str, &str); 3] = [
@@ -142,11 +141,7 @@ max_delete_percent = 100
     }
 
     pub async fn try_run(&self, kind: RunKind, full: bool) -> Result<Report, EngineError> {
-        Self::run_app(self.app(), kind, full).await
-    }
-
-    async fn run_app(app: App, kind: RunKind, full: bool) -> Result<Report, EngineError> {
-        let (engine, writer) = app.for_writing(Arc::new(Silent), CancellationToken::new()).await.unwrap();
+        let (engine, writer) = self.app().for_writing(Arc::new(Silent), CancellationToken::new()).await.unwrap();
         let ask = Ask { kind, asked_by: "test".to_owned(), full, only: None };
         let report = match kind {
             RunKind::Plan => engine.plan(&ask).await,
@@ -171,12 +166,8 @@ max_delete_percent = 100
     }
 
     async fn foreseen(&self, kind: RunKind) -> Report {
-        let folder = copy(self.folder.path());
-        let before = Before::plan(&self.log, &self.faults);
-        let mut app = self.app();
-        app.settings.store.path = folder.path().join("state.db");
-        let plan = Self::run_app(app, RunKind::Plan, kind == RunKind::Backfill).await;
-        let foreseen = before.restore(plan.map_or(Value::Null, |planned| plan_json(&planned.plan)));
+        let full = kind == RunKind::Backfill;
+        let foreseen = Foreseen::by_plan(self.folder.path(), full, &self.log, &self.faults).await;
         let report = self.try_run(kind, false).await.unwrap();
         foreseen.came_true(&self.log, &self.pivotal());
         report
