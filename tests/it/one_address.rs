@@ -91,7 +91,8 @@ async fn who_takes_the_address_of_a_billing_contact_that_stays_is_held_before_it
     let payer = desk.payer("Acme", "pay@acme.com");
     let bills_go_to = |it: &mut pivotal_sync::sandbox::stripe::Customer| it.email = Some("billing@acme.com".to_owned());
     desk.sandbox.stripe().update_customer(id(&payer), bills_go_to).unwrap();
-    desk.ends(0, "sync").await;
+    // Alone: a contact typed in since is not seen by a plan, but by the refusal of the one that was to be created.
+    assert_eq!(desk.run_alone(&["sync"]).await.code, 0);
     desk.readdress(&ann, "Billing@acme.com");
     let plan = desk.goes_as_planned(3).await;
     assert_eq!((&plan.json["operations"]["update"], &plan.json["operations"]["held"]), (&json!(0), &json!(1)));
