@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use crate::domain::{Role, SourceKey};
 use crate::ports::Writer;
 
 use super::plan::{Asking, Planned, Scope};
@@ -22,6 +23,9 @@ const MOST_BETWEEN: Duration = Duration::from_secs(30);
 const SHARE: u32 = 10;
 /// As long as this Pivotal's own news are not asked for again within one run.
 pub(super) const NEWS_KEEP: Duration = Duration::from_secs(600);
+
+/// Changed records that whoever asks for them in the middle of long work may be waiting for; more are part of the work.
+const NEWS_MOST: u32 = 100;
 
 /// What a run under way is to take in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,13 +120,20 @@ impl Engine {
         self.target.hurry(true);
         // A create whose answer was lost a moment ago must not be made afresh.
         self.recover(writer, run).await?;
-        match turn {
-            Turn::Nudged => self.read_nudged(ask, run).await?,
-            Turn::Everything => self.pull(&Ask { full: false, ..ask.clone() }, run).await?,
-        }
+        let news = match turn {
+            Turn::Nudged => {
+                self.read_nudged(ask, run).await?;
+                Vec::new()
+            }
+            Turn::Everything => {
+                self.pull(&Ask { full: false, ..ask.clone() }, run).await?;
+                self.news().await?
+            }
+        };
         let asking = if run.turns.news_at.elapsed() < NEWS_KEEP { Asking::NoNews } else { Asking::Everything };
         let still_asking = self.bind(asking).await?;
         self.heed().await?;
+        self.hasten(&news).await?;
         let began = Instant::now();
         let planned = self.make_plan(Scope::Due, still_asking, run).await?;
         if asking == Asking::Everything {
@@ -132,5 +143,27 @@ impl Engine {
         run.forget_undone();
         run.turns.not_before = Instant::now() + (began.elapsed() * (SHARE - 1)).clamp(LEAST_BETWEEN, MOST_BETWEEN);
         Ok(planned)
+    }
+
+    /// What changed since the run began, unless that is more than somebody can be waiting for.
+    async fn news(&self) -> Result<Vec<SourceKey>, EngineError> {
+        let mut news = Vec::new();
+        for role in [Role::Account, Role::Person, Role::Deal, Role::Subscription] {
+            let touched = self.store.touched(role, NEWS_MOST + 1).await?;
+            news.extend(touched.into_iter().map(|placed| placed.known.record.key));
+        }
+        if news.len() > NEWS_MOST as usize {
+            news.clear();
+        }
+        Ok(news)
+    }
+
+    /// Has what these records speak of go before all else.
+    async fn hasten(&self, news: &[SourceKey]) -> Result<(), EngineError> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let entities: Vec<_> = self.store.entities_of(news).await?.into_values().collect();
+        Ok(self.store.heed(&[], &entities).await?)
     }
 }

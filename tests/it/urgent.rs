@@ -151,6 +151,22 @@ async fn a_run_that_waits_for_the_limit_makes_way_too() {
     assert_eq!(rig.pivotal().visible(Object::Customer).count(), 60);
 }
 
+/// Somebody asks for a sync while a first load has used up the minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_goes_first_when_somebody_asks_for_it() {
+    let rig = Rig::with(portal(60, 0)).await;
+    rig.pivotal().limit = Some(20);
+    let ids = companies(&rig);
+    let load = Load::begin(&rig).await;
+    until(|| writes(&rig).len() == 16).await;
+    rename(&rig, &ids[55], "Urgent Inc");
+    load.engine.again.notify_one();
+    until(|| writes(&rig).len() == 17).await;
+    assert!(writes(&rig)[16].1.contains("Urgent Inc"), "{:?}", writes(&rig)[16]);
+    load.engine.stop.cancel();
+    assert_eq!(load.end().await.operations.create, 17);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nudge_that_cannot_be_read_stays_and_one_without_a_record_goes() {
     let rig = Rig::with(portal(3, 0)).await;
