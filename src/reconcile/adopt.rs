@@ -186,8 +186,8 @@ impl Search<'_> {
         let (name, key) = (self.name(other), self.key());
         let is_this =
             |known: &&Known| known.chosen.as_ref().and_then(|chosen| chosen.choice.object()) == Some(&other.id);
-        let unlinked =
-            self.subject.records.iter().find(is_this).map_or_else(|| key.clone(), |it| it.record.key.to_string());
+        let named = self.subject.records.iter().filter(is_this).map(|known| &known.record.key);
+        let unlinked = named.min_by(|a, b| identity::key_order(a, b)).map_or_else(|| key.clone(), ToString::to_string);
         Adoption::Held(format!(
             "{name} still carries {field} {id}, though {unlinked} was unlinked from it, and one id on two customers would make \
              them one. Take it off {name} in Pivotal, then `pivotal-sync audit`; or `pivotal-sync unlink --undo {unlinked}` \
